@@ -1,0 +1,61 @@
+# Needs Python 3.11+ and make, nothing else. `make help` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+UV     ?= uv
+CONFIG ?= demo/lightly.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo ui test lint types imports format lock clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# One stamp per lock file: installing again costs nothing until a lock changes.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Lightly Assets needs Python 3.11 or newer; PYTHON=python3.12 make … names another one." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet --require-hashes -r requirements/run.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.run
+	$(PIP) install --quiet --require-hashes -r requirements/dev.lock
+	@touch $@
+
+setup: $(VENV)/.run  ## Install what the product needs into .venv
+
+demo: setup  ## The whole chain on built-in footage, into ./demo
+	@$(BIN)/lightly-assets demo --out demo
+
+ui: setup  ## Dagster's web UI on 127.0.0.1 for CONFIG (default: the demo)
+	@$(BIN)/lightly-assets ui -c $(CONFIG)
+
+test: $(VENV)/.dev  ## Run the tests
+	$(BIN)/python -m pytest -n 2 -q
+
+lint: $(VENV)/.dev  ## Style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## Static types, strict
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev  ## The layers: imports only point down
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## Rewrite files in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:  ## Resolve the dependencies anew (needs uv)
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --extra onnx --extra ui --group build pyproject.toml -o requirements/run.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --extra onnx --extra ui --group build --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
+
+clean:  ## Remove the environment and the demo
+	rm -rf $(VENV) demo

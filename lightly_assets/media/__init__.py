@@ -1,0 +1,1 @@
+"""Exact frames: probe, decode and extract videos, read images."""

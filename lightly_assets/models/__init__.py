@@ -1,0 +1,1 @@
+"""Models: the protocol, what a model returns, the runtimes that load one."""

@@ -1,0 +1,1 @@
+"""One streaming pass from input to published predictions, and what is stale. No Dagster."""

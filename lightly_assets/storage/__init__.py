@@ -1,0 +1,1 @@
+"""Roots on disk or in object storage: list, read and publish atomically."""

@@ -1,4 +1,4 @@
-# Needs Python 3.11+ and make, nothing else. `make help` lists the targets.
+# Needs Python 3.11+ and make, nothing else. make help lists the targets.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin

@@ -1,6 +1,6 @@
 """Run lengths of binary masks: row-major, zeros first. Source: the specification's ``encode``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from lightly_assets.format.arrays import as_numpy
 
 Counts = Sequence[int] | NDArray[Any]
+
+_BLOCK = 1 << 18
 
 
 def encode(mask: Any) -> list[int]:
@@ -36,30 +38,55 @@ def encode_flat(flat: NDArray[Any]) -> list[int]:
     """:func:`encode` of a mask that is already flat, in row-major order."""
     if flat.size == 0:
         return []
-    starts = run_starts(flat)
-    firsts = flat[starts]
-    # All pixels of a run are equal, so checking the first of each run checks every pixel. NaN differs from
-    # itself, so each NaN is a run of its own and is found as well.
+    counts: list[int] = []
+    firsts = [flat[:1]]
+    last = 0
+    for changes in _changes(flat):
+        # All pixels of a run are equal, so checking the first of each run checks every pixel. NaN differs
+        # from itself, so each NaN is a run of its own and is found as well.
+        firsts.append(flat[changes])
+        counts += _small_ints(np.diff(changes, prepend=last))
+        last = int(changes[-1])
+    counts.append(flat.size - last)
     if flat.dtype != np.bool_:
-        _check_binary(firsts)
-    counts: list[int] = np.diff(starts, append=flat.size).tolist()
-    return [0, *counts] if firsts[0] else counts
+        _check_binary(np.concatenate(firsts))
+    return [0, *counts] if flat[0] else counts
 
 
 def run_starts(flat: NDArray[Any]) -> NDArray[np.intp]:
     """Where in a flat, non-empty array a run of equal values begins."""
-    changes = np.flatnonzero(flat[1:] != flat[:-1])
-    starts = np.empty(changes.size + 1, dtype=np.intp)
-    starts[0] = 0
-    np.add(changes, 1, out=starts[1:])
-    return starts
+    return np.concatenate([np.zeros(1, dtype=np.intp), *_changes(flat)])
+
+
+def _changes(flat: NDArray[Any]) -> Iterator[NDArray[np.intp]]:
+    """The positions that differ from the one before, ascending, in pieces that are not empty.
+
+    Block by block, so that what is written is still in the cache when it is read.
+    """
+    different = np.empty(min(_BLOCK, flat.size), dtype=np.bool_)
+    for start in range(0, flat.size - 1, _BLOCK):
+        after = flat[start + 1 : start + 1 + _BLOCK]
+        found = np.flatnonzero(
+            np.not_equal(after, flat[start : start + after.size], out=different[: after.size])
+        )
+        if found.size:
+            found += start + 1
+            yield found
+
+
+def _small_ints(values: NDArray[np.intp]) -> list[int] | bytes:
+    """The values as something that iterates as ints; bytes do so several times faster than a list is made."""
+    if values.size > 512 and values.max() < 256:
+        return values.astype(np.uint8).tobytes()
+    numbers: list[int] = values.tolist()
+    return numbers
 
 
 def _check_binary(values: NDArray[Any]) -> None:
-    bad = values[~((values == 0) | (values == 1))]
-    if bad.size:
+    good = (values == 0) | (values == 1)
+    if not good.all():
         raise ValueError(
-            f"A mask must hold only 0 and 1, but got {bad[0]}; "
+            f"A mask must hold only 0 and 1, but got {values[~good][0]}; "
             "threshold it first, for example with mask > 0.5."
         )
 

@@ -88,17 +88,6 @@ def keypoint_boxes(keypoints: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([low, np.maximum(high - low, 1)], axis=1)
 
 
-def looks_like_xyxy(xywh: NDArray[Any], widths: Any, heights: Any) -> bool:
-    """Whether boxes read as ``[x, y, w, h]`` are most likely corners ``[x1, y1, x2, y2]``.
-
-    So when many of them (a tenth, and at least two) leave the image and all of them are boxes inside it when
-    read as corners. ``widths`` and ``heights`` are those of the image, one number or one per box.
-    """
-    xywh = _boxes(xywh)
-    outside = int(_outside(xywh, widths, heights).sum())
-    return outside >= max(2, len(xywh) / 10) and bool(fits_as_xyxy(xywh, widths, heights).all())
-
-
 def fits_as_xyxy(boxes: NDArray[Any], widths: Any, heights: Any) -> NDArray[np.bool_]:
     """(N,) bool: whether each box lies in its image when its numbers are read as corners."""
     x1, y1, x2, y2 = _boxes(boxes).T

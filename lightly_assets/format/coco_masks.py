@@ -110,7 +110,8 @@ def _odd(ordered: NDArray[np.int64]) -> NDArray[np.int64]:
     if ordered.size == 0:
         return ordered
     starts = rle.run_starts(ordered)
-    return ordered[starts[np.diff(starts, append=ordered.size) % 2 == 1]]
+    odd: NDArray[np.int64] = ordered[starts[np.diff(starts, append=ordered.size) % 2 == 1]]
+    return odd
 
 
 def decompress(text: str | bytes) -> list[int]:
@@ -197,9 +198,7 @@ def _polygon_changes(polygon: Sequence[float], height: int, width: int) -> NDArr
     """
     points = np.asarray(polygon, dtype=np.float64)
     if points.ndim != 1 or points.size < 6 or points.size % 2 or not np.isfinite(points).all():
-        raise ValueError(
-            f"A polygon needs three or more pairs of finite numbers, but got {points.size} values."
-        )
+        raise ValueError(f"A polygon needs three or more pairs of finite numbers, not {points.size}.")
     # C casts towards zero.
     grid = np.trunc(_SCALE * points.reshape(-1, 2) + 0.5).astype(np.int64)
     x, y = _outline(grid, np.roll(grid, -1, axis=0))

@@ -1,9 +1,9 @@
 """Active learning scores and class distributions, as the platform computes them from predictions.
 
-The formulas are those of the open scorers of the package ``lightly`` (``lightly/active_learning/scorers``, up to
-1.4.6; the golden values were computed with 1.2.47) and of the specification's "Objectness scores and class
-probabilities". Everything works on arrays of all objects of all images: ``images`` (N,) says to which image
-each object belongs, numbered from 0; ``num_images`` includes those without objects.
+The formulas are those of the open scorers of the package ``lightly`` (``lightly/active_learning/scorers``,
+until 1.4.6; the golden values were computed with 1.2.47) and of the specification's "Objectness scores and
+class probabilities". Everything works on arrays of all objects of all images: ``images`` (N,) says to
+which image each object belongs, numbered from 0; ``num_images`` includes those without objects.
 """
 
 from typing import Any
@@ -58,7 +58,7 @@ def class_distribution(categories: Any, num_categories: int, probabilities: Any 
 
 
 def image_class_distribution(distribution: Any, images: Any, num_images: int) -> Floats:
-    """(num_images, C): the sum over each image's objects; for classification, where there is one, the vector."""
+    """(num_images, C): the sum over each image's objects, which for classification is the vector."""
     rows = np.asarray(distribution, dtype=np.float64)
     total = np.zeros((num_images, rows.shape[1]))
     for category in range(rows.shape[1]):
@@ -89,7 +89,7 @@ def entropy(probabilities: Any) -> Floats:
 
 
 def objectness_least_confidence(scores: Any, images: Any, num_images: int) -> Floats:
-    """(num_images,) ``1 - mean(score)`` over each image's objects, 0 without objects. Scores .6, .9 → 0.25."""
+    """(num_images,) ``1 - mean(score)`` over each image's objects, 0 without. Scores .6, .9 → 0.25."""
     return _one_minus_mean(np.asarray(scores, dtype=np.float64), images, num_images)
 
 
@@ -97,8 +97,8 @@ def object_frequency(categories: Any, images: Any, num_images: int, num_categori
     """(num_images,) how many objects and how many different categories an image has, from 0.9 to 1.
 
     Per image the sum over its categories of ``1 + 0.25 (count - 1)``, then scaled from the smallest to the
-    largest image of the data set. Where all images are equal, all get 1 - so does the open scorer's formula not
-    define it. Three images with categories {0, 0}, {1}, {} → 1, 0.98, 0.9.
+    largest image of the data set. Where all images are equal, all get 1.
+    Three images with categories {0, 0}, {1}, {} → 1, 0.98, 0.9.
     """
     places = _places(categories, num_categories)
     pairs, counts = np.unique(_images(images) * num_categories + places, return_counts=True)

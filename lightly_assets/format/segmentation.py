@@ -195,7 +195,7 @@ def label_map_segments(
     """
     label_map = as_numpy(labels)
     if label_map.ndim != 2 or label_map.dtype.kind not in "iu" or label_map.size == 0:
-        raise ValueError(f"A label map must be (H, W) integers, but got {label_map.dtype} {label_map.shape}.")
+        raise ValueError(f"Labels must be (H, W) integers, not {label_map.shape} {label_map.dtype}.")
     flat = label_map.ravel()
     categories, segmentations = label_runs(flat)
     if categories[0] < 0:

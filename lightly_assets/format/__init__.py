@@ -1,1 +1,1 @@
-"""The prediction format, pure: names, schema, tasks, singletons, masks, scores and rules. No I/O, no Dagster."""
+"""The prediction format, pure: names, schema, tasks, singletons, masks, scores, rules. No I/O, no Dagster."""

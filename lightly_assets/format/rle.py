@@ -1,0 +1,129 @@
+"""Run lengths of binary masks: row-major, zeros first. Source: the specification's ``encode``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.format.arrays import as_numpy
+
+Counts = Sequence[int] | NDArray[Any]
+
+
+def encode(mask: Any) -> list[int]:
+    """Encodes an (H, W) binary mask with run lengths, row by row.
+
+    The counts alternate between zeros and ones and start with zeros: an all-one 3×4 mask is ``[0, 12]``, an
+    all-zero one ``[12]``.
+
+    Args:
+        mask: NumPy array, torch tensor or nested lists; any bool, integer or float type whose values are 0
+            and 1, any memory order, device and gradient.
+
+    Raises:
+        ValueError: the shape is not (H, W), or a value is neither 0 nor 1. It says what it got.
+    """
+    array = as_numpy(mask)
+    if array.ndim != 2:
+        raise ValueError(f"A mask must have the shape (H, W), but got {array.shape}.")
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"A mask must hold booleans, integers or floats, but got {array.dtype}.")
+    return encode_flat(array.ravel())
+
+
+def encode_flat(flat: NDArray[Any]) -> list[int]:
+    """:func:`encode` of a mask that is already flat, in row-major order."""
+    if flat.size == 0:
+        return []
+    starts = run_starts(flat)
+    firsts = flat[starts]
+    # All pixels of a run are equal, so checking the first of each run checks every pixel. NaN differs from
+    # itself, so each NaN is a run of its own and is found as well.
+    if flat.dtype != np.bool_:
+        _check_binary(firsts)
+    counts: list[int] = np.diff(starts, append=flat.size).tolist()
+    return [0, *counts] if firsts[0] else counts
+
+
+def run_starts(flat: NDArray[Any]) -> NDArray[np.intp]:
+    """Where in a flat, non-empty array a run of equal values begins."""
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    starts = np.empty(changes.size + 1, dtype=np.intp)
+    starts[0] = 0
+    np.add(changes, 1, out=starts[1:])
+    return starts
+
+
+def _check_binary(values: NDArray[Any]) -> None:
+    bad = values[~((values == 0) | (values == 1))]
+    if bad.size:
+        raise ValueError(
+            f"A mask must hold only 0 and 1, but got {bad[0]}; "
+            "threshold it first, for example with mask > 0.5."
+        )
+
+
+def decode(counts: Any, height: int, width: int) -> NDArray[np.uint8]:
+    """Decodes run lengths to an (H, W) uint8 mask of 0 and 1. The inverse of :func:`encode`.
+
+    Raises:
+        ValueError: the counts are no non-negative integers, or do not add up to height × width.
+    """
+    runs = check_counts(counts, height, width)
+    values = np.zeros(runs.size, dtype=np.uint8)
+    values[1::2] = 1
+    return np.repeat(values, runs).reshape(height, width)
+
+
+def check_counts(counts: Any, height: int, width: int) -> NDArray[np.int64]:
+    """Run lengths as an int64 array.
+
+    Raises:
+        ValueError: as :func:`decode`.
+    """
+    array = as_numpy(counts)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise ValueError(f"Run lengths must be a flat list of integers, but got {_shown(array)}.")
+    runs = array.astype(np.int64)
+    if runs.size and runs.min() < 0:
+        raise ValueError(f"Run lengths must not be negative, but got {runs.min()}.")
+    if (total := int(runs.sum())) != height * width:
+        raise ValueError(
+            f"The run lengths add up to {total}, but a {height}×{width} mask has {height * width} pixels."
+        )
+    return runs
+
+
+def _shown(array: NDArray[Any]) -> str:
+    return f"an array of {array.dtype} with shape {array.shape}"
+
+
+def one_runs(counts: Counts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The start and the (exclusive) end of every run of ones, in the flat mask; empty runs left out."""
+    runs = np.asarray(counts, dtype=np.int64)
+    ends = np.cumsum(runs)
+    lengths = runs[1::2]
+    stops = ends[1::2]
+    filled = lengths > 0
+    return (stops - lengths)[filled], stops[filled]
+
+
+def area(counts: Counts) -> int:
+    """How many pixels are 1."""
+    return int(np.asarray(counts, dtype=np.int64)[1::2].sum())
+
+
+def bounding_box(counts: Counts, width: int) -> list[int] | None:
+    """The tight box ``[x, y, w, h]`` around the ones of a mask of this width; None where there are none."""
+    starts, stops = one_runs(counts)
+    if starts.size == 0:
+        return None
+    top, bottom = int(starts[0] // width), int((stops[-1] - 1) // width)
+    first_columns, last_columns = starts % width, (stops - 1) % width
+    # A run that goes on in the next row touches both edges.
+    if ((stops - 1) // width > starts // width).any():
+        left, right = 0, width - 1
+    else:
+        left, right = int(first_columns.min()), int(last_columns.max())
+    return [left, top, right - left + 1, bottom - top + 1]

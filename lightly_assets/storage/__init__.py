@@ -4,6 +4,7 @@
 know where the bytes lie. ``docs/storage.md`` is the page for users, ``docs/threats.md`` what is defended.
 """
 
+from lightly_assets.storage.doctor import Diagnosis, diagnose
 from lightly_assets.storage.open import open_store
 from lightly_assets.storage.options import StorageOptions
 from lightly_assets.storage.store import (
@@ -23,11 +24,13 @@ __all__ = [
     "Changed",
     "Conflict",
     "Denied",
+    "Diagnosis",
     "Entry",
     "NotFound",
     "StorageError",
     "StorageOptions",
     "Store",
     "Unavailable",
+    "diagnose",
     "open_store",
 ]

@@ -83,7 +83,6 @@ def _take_number(store: Registers, folder: str) -> str:
 def _wait_for_turn(store: Registers, folder: str, mine: str, deadline: float) -> bool:
     """True when it is this claim's turn, False when it has been removed."""
     shown = time.monotonic()
-    pause = 0.01
     while time.monotonic() < deadline:
         entries = {entry.key: entry.modified for entry in store.list(folder)}
         if mine not in entries:
@@ -96,8 +95,8 @@ def _wait_for_turn(store: Registers, folder: str, mine: str, deadline: float) ->
             if dead:
                 store.delete_many(dead)
             return True
-        time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter
-        pause = min(pause * 1.5, 0.2)
+        # The next in line looks often, the last one seldom.
+        time.sleep(random.uniform(0.5, 1) * min(0.01 * len(ahead), 0.3))  # noqa: S311 - jitter
     return True  # the caller looks at the deadline too, and removes the claim
 
 

@@ -22,6 +22,7 @@ from lightly_assets.storage.keys import check_folder, check_key
 from lightly_assets.storage.parallel import for_each
 from lightly_assets.storage.store import (
     OWN_FOLDER,
+    Change,
     Changed,
     Conflict,
     Denied,
@@ -126,20 +127,28 @@ class LocalStore:
             return for_each(lambda item: self._write(folders, *item), items, threads=_THREADS)
 
     def put_if(self, key: str, data: bytes, version: str | None) -> str:
-        def replace_if_seen(replace: Callable[[], None]) -> None:
-            with self._locked():
-                try:
-                    current = self.read_versioned(key)[1]
-                except NotFound:
-                    current = None
-                if current != version:
-                    raise Conflict(f"{self.url}/{key} was changed by somebody else meanwhile.")
-                replace()
+        def replace_if_seen(content: bytes | None) -> bytes:
+            if version != (None if content is None else _version(content)):
+                raise Conflict(f"{self.url}/{key} was changed by somebody else meanwhile.")
+            return data
 
-        with OpenFolders(self.root) as folders:
-            self._write(folders, key, data, durable=True, around_replace=replace_if_seen)
+        return self.update(key, replace_if_seen) or _version(data)
+
+    def update(self, key: str, change: Change) -> str | None:
+        check_key(key)
+        with self._locked():
+            try:
+                content = self.read(key)
+            except NotFound:
+                content = None
+            wanted = change(content)
+            if wanted is not None and wanted != content:
+                with OpenFolders(self.root) as folders:
+                    self._write(folders, key, wanted, durable=True)
+                content = wanted
+        with self._errors(key):
             flush_path(self.root / key, self.root)
-        return _version(data)
+        return None if content is None else _version(content)
 
     def upload(self, key: str, path: Path) -> None:
         with OpenFolders(self.root) as folders, path.open("rb") as source:
@@ -237,7 +246,6 @@ class LocalStore:
         data: bytes | Callable[[int], None],
         *,
         durable: bool = False,
-        around_replace: Callable[[Callable[[], None]], None] = lambda replace: replace(),
     ) -> None:
         parent, _, name = check_key(key).rpartition("/")
         with self._errors(key):
@@ -250,7 +258,7 @@ class LocalStore:
                         os.fsync(file)
                 finally:
                     os.close(file)
-                around_replace(lambda: os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder))
+                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary, dir_fd=folder)
@@ -270,7 +278,7 @@ class LocalStore:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """One writer at a time on this root; the kernel frees the lock when its owner dies."""
-        with OpenFolders(self.root) as folders:
+        with self._errors(OWN_FOLDER), OpenFolders(self.root) as folders:
             folders.open(OWN_FOLDER, create=True)
         lock = FileLock(self.root / OWN_FOLDER / "lock", timeout=_LOCK_SECONDS, poll_interval=0.005)
         try:

@@ -6,10 +6,10 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 from uuid import uuid4
@@ -26,16 +26,27 @@ from lightly_assets.storage.native_errors import translated
 from lightly_assets.storage.options import StorageOptions
 from lightly_assets.storage.parallel import for_each
 from lightly_assets.storage.pruning import Pruning
-from lightly_assets.storage.store import Changed, Conflict, Entry, NotFound, Skip, StorageError
+from lightly_assets.storage.store import (
+    Change,
+    Changed,
+    Conflict,
+    Entry,
+    NotFound,
+    Skip,
+    StorageError,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from obstore import GetResult, ObjectMeta, PutMode, PutResult, UpdateVersion
+    from obstore.store import ObjectStore as NativeStore
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _BATCH = 1000  # keys of one listing page and of one delete request, the most that S3 takes
-_PART = 8 * 2**20
+_PART = 16 * 2**20  # smaller files are one request, which the client repeats by itself
+_PATIENCE_SECONDS = 240.0
 _INVALID: Sequence[ObjectMeta] = []  # instead of a page with a key that the native client refuses
 # What the native client raises; credential providers and path checks use the built-in ones.
 _NATIVE_ERRORS = (BaseError, OSError, ValueError, RuntimeError)
@@ -98,9 +109,7 @@ class ObjectStore:
         if length <= 0:
             return b""
         check_key(key)
-        return self._call(
-            key, lambda: bytes(obstore.get_range(self._native, key, start=start, length=length))
-        )
+        return self._call(key, _read_range, self._native, key, start, length)
 
     def read_versioned(self, key: str) -> tuple[bytes, str]:
         def get() -> tuple[bytes, str]:
@@ -110,14 +119,15 @@ class ObjectStore:
         return self._call(key, get)
 
     def local_file(self, entry: Entry) -> AbstractContextManager[Path]:
+        self._check_unchanged(entry)
         name = f"{self._url}\n{entry.key}\n{entry.fingerprint}"
-        suffix = Path(check_key(entry.key)).suffix
+        suffix = Path(entry.key).suffix
         return self._cache.file(name, suffix, entry.size, lambda target: self._download(entry, target))
 
     # Writing
 
     def write(self, key: str, data: bytes) -> None:
-        self._call(key, obstore.put, self._native, check_key(key), data, chunk_size=_PART)
+        self._call(key, obstore.put, self._native, check_key(key), data, chunk_size=_PART, max_concurrency=4)
 
     def write_many(self, items: Iterable[tuple[str, bytes]]) -> int:
         return for_each(lambda item: self.write(*item), items, threads=self._options.concurrency)
@@ -127,19 +137,26 @@ class ObjectStore:
         if self.has_conditional_writes:
             return self._put_conditionally(key, data, version)
         with claimed(self, key) as claim:
-            try:
-                current = self.read_versioned(key)[1]
-            except NotFound:
-                current = None
-            if current != version:
-                raise Conflict(f"{self._url}{key} was changed by somebody else meanwhile.")
+            if self._read_or_none(key)[1] != version:
+                raise self._conflict(key)
             claim.check()
-            return self._version_of(key, self._call(key, self._put_once, key, data, None))
+            return self._version_of(key, self._retry(key, self._put_once, key, data, None))
+
+    def update(self, key: str, change: Change) -> str | None:
+        if self.has_conditional_writes:
+            return self._update_conditionally(key, change)
+        with claimed(self, key) as claim:
+            content, version = self._read_or_none(key)
+            wanted = change(content)
+            if wanted is None or wanted == content:
+                return version
+            claim.check()
+            return self._version_of(key, self._retry(key, self._put_once, key, wanted, None))
 
     def upload(self, key: str, path: Path) -> None:
         if not path.is_file():
             raise StorageError(f"{path} is not a file, so it cannot be uploaded.")
-        self._call(key, obstore.put, self._native, check_key(key), path, chunk_size=_PART)
+        self._call(key, obstore.put, self._native, check_key(key), path, chunk_size=_PART, max_concurrency=4)
 
     def delete_many(self, keys: Iterable[str]) -> int:
         stream = iter(keys)
@@ -177,7 +194,7 @@ class ObjectStore:
         """Try both conditions on an object of our own, which is removed again."""
         key = f"{LOCKS}/probe-{uuid4().hex}"
         try:
-            self._call(key, self._put_once, key, b"1", "create")
+            self._retry(key, self._put_once, key, b"1", None)
             return self._is_refused(key, "create") and self._is_refused(key, {"e_tag": f'"{uuid4().hex}"'})
         finally:
             self.delete_many([key])
@@ -199,7 +216,7 @@ class ObjectStore:
         """Whether the bucket is versioned, by the version that a write returns."""
         key = f"{LOCKS}/version-{uuid4().hex}"
         try:
-            return self._call(key, self._put_once, key, b"", None)["version"] not in (None, "null")
+            return self._retry(key, self._put_once, key, b"", None)["version"] not in (None, "null")
         finally:
             self.delete_many([key])
 
@@ -233,31 +250,30 @@ class ObjectStore:
             raise StorageError(f"{self._url}: a key holds control characters or empty segments; rename it.")
         yield from s3_listing.entries(self._bucket, self._prefix, folder, after, self._options)
 
+    def _check_unchanged(self, entry: Entry) -> None:
+        found = self.stat(entry.key)
+        if found is None or found.fingerprint != entry.fingerprint:
+            raise Changed(f"{self._url}{entry.key} was replaced since it was listed; try again later.")
+
     def _download(self, entry: Entry, target: Path) -> None:
-        check_key(entry.key)
         wanted = entry.fingerprint.removeprefix("etag:")
 
-        def fetch() -> str:
-            # Servers that ignore the condition say in the reply which version it is.
+        def fetch() -> None:
             found = obstore.get(self._native, entry.key, options={"if_match": f'"{wanted}"'})
+            # Servers that ignore the condition say in the reply which version it is.
             if _fingerprint(found.meta) == entry.fingerprint:
                 _save(found, target)
-            return _fingerprint(found.meta)
 
-        changed = f"{self._url}{entry.key} was replaced since it was listed; try again later."
-        try:
-            fingerprint = self._call(entry.key, fetch)
-        except (Conflict, NotFound):
-            raise Changed(changed) from None
-        after = self.stat(entry.key)
-        if fingerprint != entry.fingerprint or after is None or after.fingerprint != fingerprint:
-            raise Changed(changed)
+        with suppress(Conflict, NotFound):  # the check below says it better
+            self._call(entry.key, fetch)
+        self._check_unchanged(entry)
 
     def _delete(self, keys: Sequence[str]) -> int:
         for key in keys:
             check_key(key)
         if self._scheme == "s3":
-            self._call(keys[0], obstore.delete, self._native, keys)
+            # The client does not repeat the batch request by itself; deleting twice does no harm.
+            self._retry(keys[0], obstore.delete, self._single, keys)
         else:
             for_each(self._delete_present, keys, threads=self._options.concurrency)
         return len(keys)
@@ -273,37 +289,66 @@ class ObjectStore:
 
     def _is_refused(self, key: str, mode: PutMode) -> bool:
         try:
-            self._call(key, self._put_once, key, b"2", mode)
+            self._retry(key, self._put_once, key, b"2", mode)
         except (Conflict, NotFound):
             return True
         return False
 
     def _put_conditionally(self, key: str, data: bytes, version: str | None) -> str:
-        """The only requests that the client does not repeat: after a lost reply, "changed" may mean by us."""
         mode: PutMode = "create" if version is None else cast("UpdateVersion", json.loads(version))
-        ends = time.monotonic() + self._options.retry_seconds
-        unsure = False
-        for attempt in range(self._options.max_retries + 1):
-            try:
-                return self._version_of(key, self._call(key, self._put_once, key, data, mode))
-            except StorageError as error:
-                lost = isinstance(error, Conflict) or (version is not None and isinstance(error, NotFound))
-                if lost and unsure and (ours := self._version_if_equal(key, data)) is not None:
-                    return ours
-                if lost:
-                    raise Conflict(f"{self._url}{key} was changed by somebody else meanwhile.") from None
-                if not error.retriable or attempt == self._options.max_retries or time.monotonic() > ends:
-                    raise
-            unsure = True
-            time.sleep(random.uniform(0, min(15.0, 0.1 * 2**attempt)))  # noqa: S311 - jitter
-        raise AssertionError("the loop returns or raises")
+        tries = 0
 
-    def _version_if_equal(self, key: str, data: bytes) -> str | None:
+        def put() -> PutResult:
+            nonlocal tries
+            tries += 1
+            return self._put_once(key, data, mode)
+
         try:
-            stored, version = self.read_versioned(key)
+            return self._version_of(key, self._retry(key, put))
+        except (Conflict, NotFound) as error:
+            if isinstance(error, NotFound) and version is None:
+                raise
+        # After a lost reply, it may be ourselves who changed it.
+        stored, found = self._read_or_none(key)
+        if tries > 1 and stored == data and found is not None:
+            return found
+        raise self._conflict(key)
+
+    def _update_conditionally(self, key: str, change: Change) -> str | None:
+        ends = time.monotonic() + _PATIENCE_SECONDS
+        for attempt in count():
+            content, version = self._read_or_none(key)
+            wanted = change(content)
+            if wanted is None or wanted == content:
+                return version
+            try:
+                return self.put_if(key, wanted, version)
+            except Conflict:
+                if time.monotonic() > ends:
+                    raise Unavailable(f"{self._url}{key}: others change it without pause.") from None
+            time.sleep(_pause(attempt, longest=1.0))
+        raise AssertionError("count() has no end")
+
+    def _retry(self, key: str, action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """For the few requests that the client does not repeat by itself."""
+        ends = time.monotonic() + self._options.retry_seconds
+        for attempt in range(self._options.max_retries):
+            try:
+                return self._call(key, action, *args, **kwargs)
+            except Unavailable:
+                if time.monotonic() > ends:
+                    raise
+            time.sleep(_pause(attempt, longest=15.0))
+        return self._call(key, action, *args, **kwargs)
+
+    def _read_or_none(self, key: str) -> tuple[bytes, str] | tuple[None, None]:
+        try:
+            return self.read_versioned(key)
         except NotFound:
-            return None
-        return version if stored == data else None
+            return None, None
+
+    def _conflict(self, key: str) -> Conflict:
+        return Conflict(f"{self._url}{key} was changed by somebody else meanwhile.")
 
     def _version_of(self, key: str, written: PutResult) -> str:
         return _token(written) if written["e_tag"] else self.read_versioned(key)[1]
@@ -327,6 +372,25 @@ def _fingerprint(found: ObjectMeta) -> str:
 
 def _token(found: ObjectMeta | PutResult) -> str:
     return json.dumps({name: value for name in ("e_tag", "version") if (value := found[name])})
+
+
+def _pause(attempt: int, *, longest: float) -> float:
+    """Seconds: exponential, with full jitter."""
+    return random.uniform(0, min(longest, 0.1 * 2**attempt))  # noqa: S311
+
+
+def _read_range(native: NativeStore, key: str, start: int, length: int) -> bytes:
+    try:
+        return bytes(obstore.get_range(native, key, start=start, length=length))
+    except BaseError as error:
+        if "non-partial" not in str(error):  # rclone answers a range with status 200
+            raise
+    data = b""
+    for part in obstore.get(native, key).stream(min_chunk_size=2**16):
+        data += part
+        if len(data) >= start + length:
+            break
+    return data[start : start + length]
 
 
 def _save(found: GetResult, target: Path) -> None:

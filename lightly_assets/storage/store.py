@@ -15,6 +15,9 @@ OWN_FOLDER = ".lightly/lightly_assets"
 Skip: TypeAlias = Callable[[str], bool] | tuple[str, ...]
 """Folders that a listing leaves out: keys such as ``".lightly/"``, or a predicate of such a key."""
 
+Change: TypeAlias = Callable[[bytes | None], bytes | None]
+"""From the stored content, None where there is none, to what it should be."""
+
 
 class StorageError(Exception):
     """Something about a root went wrong; the message is one sentence for people and holds no secrets."""
@@ -111,6 +114,15 @@ class Store(Protocol):
         """Compare and swap: write only if the stored version is still ``version`` (None: nothing is stored).
 
         Returns the new version; raises Conflict. On disk the content is durable on return.
+        """
+
+    def update(self, key: str, change: Change) -> str | None:
+        """Replace the content of ``key`` by ``change(content)``, losing nobody's update; its version.
+
+        ``change`` gets None where nothing is stored. It may be called again with newer content when somebody
+        else was faster, so it must be harmless to apply twice. It returns None, or what it was given, to
+        leave everything as it is; what it raises is passed on. Raises Unavailable when others hold on for
+        minutes.
         """
 
     def upload(self, key: str, path: Path) -> None:

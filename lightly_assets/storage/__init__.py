@@ -1,1 +1,36 @@
-"""Roots on disk or in object storage: list, read and publish atomically."""
+"""Roots on disk or in object storage: list, read and publish atomically.
+
+``open_store`` gives a ``Store`` for a folder or a URL; everything else works with that protocol and does not
+know where the bytes lie. ``docs/storage.md`` is the page for users, ``docs/threats.md`` what is defended.
+"""
+
+from lightly_assets.storage.doctor import Diagnosis, diagnose
+from lightly_assets.storage.open import open_store
+from lightly_assets.storage.options import StorageOptions
+from lightly_assets.storage.store import (
+    OWN_FOLDER,
+    Changed,
+    Conflict,
+    Denied,
+    Entry,
+    NotFound,
+    StorageError,
+    Store,
+    Unavailable,
+)
+
+__all__ = [
+    "OWN_FOLDER",
+    "Changed",
+    "Conflict",
+    "Denied",
+    "Diagnosis",
+    "Entry",
+    "NotFound",
+    "StorageError",
+    "StorageOptions",
+    "Store",
+    "Unavailable",
+    "diagnose",
+    "open_store",
+]

@@ -1,0 +1,104 @@
+"""What all output layouts have in common."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.format.schema import TaskType
+from lightly_assets.models.preprocess import Preprocess, View
+from lightly_assets.models.results import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output as the model's file declares it. Dimensions that vary are None."""
+
+    name: str
+    shape: tuple[int | None, ...]
+
+    def __str__(self) -> str:
+        shape = ", ".join("?" if size is None else str(size) for size in self.shape)
+        return f"{self.name} ({shape})"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """What a layout needs to know to read a model's outputs."""
+
+    task_type: TaskType
+    classes: int
+    """How many classes the model has, as far as the settings say: with a category map more than are used."""
+    floor: float
+    max_candidates: int
+    max_masks: int
+    nms_iou: float | None
+    """Suppress before masks are made; None: do not."""
+    nms_per_class: bool
+
+
+class LayoutError(ValueError):
+    """The model's outputs are not what the layout expects: one sentence."""
+
+
+class Layout(Protocol):
+    """How a family of models writes down what it found."""
+
+    defaults: Preprocess
+    """Pre-processing that such models usually want."""
+
+    def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
+        """Raises LayoutError where the outputs cannot be this layout's."""
+        ...
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes the model has; None where the file does not say."""
+        ...
+
+    def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
+        """One result for each image of a batch."""
+        ...
+
+
+def described(outputs: Sequence[Output]) -> str:
+    """``output0 (1, 84, 8400), output1 (1, 32, 160, 160)``."""
+    return ", ".join(str(output) for output in outputs)
+
+
+def best(scores: NDArray[Any], floor: float, most: int) -> NDArray[np.intp]:
+    """The indices of (N,) scores from ``floor``, at most so many, by falling score, equal ones in order."""
+    found = np.flatnonzero(scores >= floor)
+    found = found[np.argsort(-scores[found], kind="stable")]
+    return found[:most]
+
+
+def normalised(scores: NDArray[Any]) -> NDArray[Any]:
+    """(N, C) class scores as probabilities: each row divided by its sum.
+
+    Models that score each class on its own (sigmoid) say how sure they are of each; what the format wants is
+    how the classes share the object.
+    """
+    sums = scores.sum(axis=1, keepdims=True, dtype=np.float64)
+    even = np.full_like(scores, 1 / scores.shape[1])
+    shares = np.divide(scores, sums, out=even.astype(np.float64), where=sums > 0)
+    return shares.astype(scores.dtype)
+
+
+def sigmoid(values: NDArray[Any]) -> NDArray[Any]:
+    """1 / (1 + exp(-x)), without overflow."""
+    return np.asarray(0.5 * (np.tanh(0.5 * values) + 1), dtype=values.dtype)
+
+
+def softmax(values: NDArray[Any], axis: int) -> NDArray[Any]:
+    """Along an axis, without overflow."""
+    shifted = np.exp(values - values.max(axis=axis, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=axis, keepdims=True))
+
+
+def corners(cxcywh: NDArray[Any]) -> NDArray[Any]:
+    """(N, 4) centre, width, height as corners."""
+    half = cxcywh[:, 2:] / 2
+    return np.concatenate([cxcywh[:, :2] - half, cxcywh[:, :2] + half], axis=1)

@@ -1,0 +1,107 @@
+"""Transformer detectors: a fixed number of queries, boxes relative to the input, no suppression needed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.format.schema import TaskType
+from lightly_assets.models.layouts.base import (
+    LayoutError,
+    Output,
+    ReadSettings,
+    best,
+    corners,
+    described,
+    normalised,
+    sigmoid,
+    softmax,
+)
+from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess, View
+from lightly_assets.models.results import Detections, Result
+
+
+class Detr:
+    """DETR: logits (B, Q, C + 1) with a softmax whose last class is "no object", boxes (B, Q, 4)."""
+
+    defaults = Preprocess(resize="stretch", size=(800, 1066), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    name = "detr"
+    _no_object = 1
+
+    def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
+        self.settings = settings
+        if settings.task_type is not TaskType.OBJECT_DETECTION:
+            raise LayoutError(f"The layout {self.name} cannot do {settings.task_type}.")
+        self._logits, self._boxes = self._places(outputs)
+        columns = outputs[self._logits].shape[2]
+        self.classes = None if columns is None else columns - self._no_object
+
+    def _places(self, outputs: Sequence[Output]) -> tuple[int, int]:
+        threes = [index for index, output in enumerate(outputs) if len(output.shape) == 3]
+        boxes = [index for index in threes if outputs[index].shape[2] in (4, None)]
+        named = [index for index in boxes if any(word in outputs[index].name for word in ("box", "det"))]
+        if len(threes) < 2 or not boxes:
+            raise LayoutError(
+                f"The layout {self.name} needs class logits (B, Q, C) and boxes (B, Q, 4); there is "
+                f"{described(outputs)}."
+            )
+        box = named[0] if named else boxes[0]
+        rest = [index for index in threes if index != box]
+        # Models for masks have further outputs of rank 3 and 4; the logits are the first or named so.
+        logits = [index for index in rest if any(word in outputs[index].name for word in ("logit", "label"))]
+        return (logits or rest)[0], box
+
+    def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
+        logits, boxes = outputs[self._logits], outputs[self._boxes]
+        if len(logits) != len(views):
+            raise LayoutError(f"the output has the shape {logits.shape} for {len(views)} images")
+        return [
+            self._result(*one, view)
+            for *one, view in zip(logits.astype(np.float32), boxes.astype(np.float32), views, strict=True)
+        ]
+
+    def _result(self, logits: NDArray[Any], boxes: NDArray[Any], view: View) -> Result:
+        scores = softmax(logits, axis=1)[:, :-1]
+        top = scores.max(axis=1)
+        kept = best(top, self.settings.floor, self.settings.max_candidates)
+        return _detections(boxes[kept], top[kept], scores[kept].argmax(axis=1), scores[kept], view)
+
+
+class RtDetr(Detr):
+    """RT-DETR, RF-DETR, D-FINE: each class has a sigmoid of its own, and a query may stand for several.
+
+    Two outputs as above hold logits; one output (B, Q, 4 + C) holds scores, as ultralytics exports it.
+    """
+
+    defaults = Preprocess(resize="stretch", size=(640, 640))
+    name = "rtdetr"
+    _no_object = 0
+
+    def _places(self, outputs: Sequence[Output]) -> tuple[int, int]:
+        threes = [index for index, output in enumerate(outputs) if len(output.shape) == 3]
+        self._joint = len(threes) == 1
+        if not self._joint:
+            return super()._places(outputs)
+        self._no_object = 4
+        return threes[0], threes[0]
+
+    def _result(self, logits: NDArray[Any], boxes: NDArray[Any], view: View) -> Result:
+        if self._joint:
+            boxes, scores = logits[:, :4], logits[:, 4:]
+            top = scores.max(axis=1)
+            kept = best(top, self.settings.floor, self.settings.max_candidates)
+            return _detections(boxes[kept], top[kept], scores[kept].argmax(axis=1), scores[kept], view)
+        scores = sigmoid(logits)
+        flat = scores.ravel()
+        kept = best(flat, self.settings.floor, min(len(logits), self.settings.max_candidates))
+        queries, classes = np.divmod(kept, scores.shape[1])
+        return _detections(boxes[queries], flat[kept], classes, scores[queries], view)
+
+
+def _detections(
+    cxcywh: NDArray[Any], scores: NDArray[Any], classes: NDArray[Any], per_class: NDArray[Any], view: View
+) -> Detections:
+    size = np.array([view.input_width, view.input_height] * 2, dtype=cxcywh.dtype)
+    boxes = view.to_image(corners(cxcywh) * size)
+    return Detections(boxes, np.clip(scores, 0, 1), classes, normalised(per_class))

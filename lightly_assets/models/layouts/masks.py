@@ -1,0 +1,91 @@
+"""Instance masks as run lengths, made only where their boxes are."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.models.preprocess import View
+from lightly_assets.models.resize import interpolation
+from lightly_assets.models.results import RunLengths
+
+
+def run_lengths_of_crop(
+    crop: NDArray[np.bool_], left: int, top: int, width: int, height: int
+) -> NDArray[np.int64]:
+    """Row-major run lengths of a (height, width) mask that is 1 only inside of a crop of it."""
+    if not crop.any():
+        return np.array([width * height], dtype=np.int64)
+    padded = np.zeros((crop.shape[0], crop.shape[1] + 2), dtype=np.bool_)
+    padded[:, 1:-1] = crop
+    flat = padded.ravel()
+    # Every row begins and ends with 0, so changes come in pairs: a run's start and its end.
+    rows, columns = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]) + 1, padded.shape[1])
+    places = (rows + top) * width + (columns - 1 + left)
+    if crop.shape[1] == width:
+        places = _joined(places)
+    counts = np.diff(places, prepend=0, append=width * height)
+    return counts[:-1] if counts[-1] == 0 else counts
+
+
+def _joined(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Runs that end where the next one starts, as one."""
+    starts, stops = places[0::2], places[1::2]
+    apart = starts[1:] != stops[:-1]
+    return np.stack(
+        [starts[np.append(True, apart)], stops[np.append(apart, True)]],
+        axis=1,
+    ).ravel()
+
+
+def prototype_masks(
+    coefficients: NDArray[Any], prototypes: NDArray[Any], boxes: NDArray[Any], view: View
+) -> RunLengths:
+    """Masks of the whole image from (N, M) coefficients and (M, h, w) prototypes over the model's input.
+
+    A pixel belongs to an object where the prototypes, weighted and read between their pixels' centres, are
+    above 0, and inside of the object's box (corners in the image's pixels).
+    """
+    masks = [
+        _prototype_mask(one, prototypes, box, view) for one, box in zip(coefficients, boxes, strict=True)
+    ]
+    return RunLengths(masks, view.height, view.width)
+
+
+def _prototype_mask(
+    coefficients: NDArray[Any], prototypes: NDArray[Any], box: NDArray[Any], view: View
+) -> NDArray[np.int64]:
+    left, right = _pixels(box[0], box[2], view.width)
+    top, bottom = _pixels(box[1], box[3], view.height)
+    if right <= left or bottom <= top:
+        return np.array([view.width * view.height], dtype=np.int64)
+    _, rows, columns = prototypes.shape
+    weights_y, span_y = _narrow(interpolation(rows, view.rows(rows, top, bottom)))
+    weights_x, span_x = _narrow(interpolation(columns, view.columns(columns, left, right)))
+    plane = np.tensordot(coefficients.astype(np.float32), prototypes[:, span_y, span_x], axes=1)
+    crop = weights_y @ plane @ weights_x.T > 0
+    return run_lengths_of_crop(crop, left, top, view.width, view.height)
+
+
+def _pixels(low: float, high: float, size: int) -> tuple[int, int]:
+    """The pixels whose index lies in [low, high)."""
+    return max(0, math.ceil(low)), min(size, math.ceil(high))
+
+
+def _narrow(weights: NDArray[np.float32]) -> tuple[NDArray[np.float32], slice]:
+    """Weights without the columns that are all 0 before and after, and which columns remain."""
+    used = np.flatnonzero(weights.any(axis=0))
+    span = slice(int(used[0]), int(used[-1]) + 1)
+    return np.ascontiguousarray(weights[:, span]), span
+
+
+def resized_masks(masks: NDArray[Any], view: View, threshold: float) -> RunLengths:
+    """Masks of the whole image from (N, h, w) scores over the model's input."""
+    rows, columns = masks.shape[1:]
+    if (rows, columns) == (view.height, view.width) and view.scale_x == 1 and view.scale_y == 1:
+        return RunLengths.of(masks >= threshold)
+    weights_y = interpolation(rows, view.rows(rows))
+    weights_x = interpolation(columns, view.columns(columns))
+    whole = [weights_y @ mask.astype(np.float32) @ weights_x.T >= threshold for mask in masks]
+    return RunLengths.of(np.stack(whole)) if whole else RunLengths((), view.height, view.width)

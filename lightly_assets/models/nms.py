@@ -1,0 +1,36 @@
+"""Non-maximum suppression: of boxes that overlap, the one with the highest score stays."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def suppress(
+    boxes: NDArray[Any], scores: NDArray[Any], classes: NDArray[Any] | None, iou: float
+) -> NDArray[np.intp]:
+    """The indices of (N, 4) corner boxes that stay, by falling score; of equal scores the first one first.
+
+    Args:
+        classes: (N,) integers; only boxes of the same class suppress each other. None: all do.
+        iou: a box that overlaps a better one by more than this goes.
+    """
+    order = np.argsort(-scores, kind="stable")
+    corners = boxes[order].astype(np.float64)
+    if classes is not None and corners.size:
+        # Classes are moved so far apart that their boxes cannot meet.
+        span = corners.max() - corners.min() + 1
+        corners += (classes[order] * span)[:, None]
+    areas = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
+    alive = np.ones(len(order), dtype=np.bool_)
+    for index in range(len(order) - 1):
+        if not alive[index]:
+            continue
+        rest = slice(index + 1, None)
+        x1, y1, x2, y2 = corners[index]
+        shared_w = np.minimum(corners[rest, 2], x2) - np.maximum(corners[rest, 0], x1)
+        shared_h = np.minimum(corners[rest, 3], y2) - np.maximum(corners[rest, 1], y1)
+        shared = np.maximum(shared_w, 0) * np.maximum(shared_h, 0)
+        # Without a division: two boxes without area do not suppress each other.
+        alive[rest] &= shared <= iou * (areas[index] + areas[rest] - shared)
+    return order[alive]

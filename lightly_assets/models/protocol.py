@@ -1,0 +1,72 @@
+"""What a model is to the rest of the package: images in, one result per image out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.models.results import Result
+
+Image = NDArray[np.uint8]
+Images = NDArray[np.uint8] | list[Image]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an image comes from."""
+
+    input: str
+    """The key of the video or image in the input datasource."""
+    index: int | None
+    """The frame of the video, from 0; None for an image."""
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+
+    def __str__(self) -> str:
+        return self.input if self.index is None else f"{self.input}, frame {self.index}"
+
+
+class Model(Protocol):
+    """A model that is loaded and ready."""
+
+    version: str
+    """Hash of everything that decides what it says: file, settings, code. Not of what encoding decides."""
+    batch_size: int
+    """The most images per call."""
+
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
+        """One result per image.
+
+        Args:
+            images: (N, H, W, 3) uint8 RGB, or N arrays (H_i, W_i, 3) where sizes differ.
+            sources: where each image comes from, N of them.
+
+        Raises:
+            ModelError: what is wrong, with the input and the frame.
+        """
+        ...
+
+
+class ModelError(Exception):
+    """The model, its settings or what it said is wrong: one sentence for people. Trying again does not help."""
+
+    def __init__(self, message: str, source: Source | None = None) -> None:
+        super().__init__(message)
+        self.source = source
+        """The image that it is about, where it is about one."""
+
+
+def sources_text(sources: Sequence[Source]) -> str:
+    """``a.mp4, frames 8 to 15``: which images a batch holds."""
+    if not sources:
+        return "no image"
+    first, last = sources[0], sources[-1]
+    if len(sources) == 1:
+        return str(first)
+    if first.input == last.input and first.index is not None:
+        return f"{first.input}, frames {first.index} to {last.index}"
+    return f"{first} to {last}"

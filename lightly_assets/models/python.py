@@ -1,0 +1,169 @@
+"""A function or a class of the user's as the model."""
+
+import importlib
+import importlib.machinery
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightly_assets.models.config import PythonModel
+from lightly_assets.models.files import file_hash, version_of
+from lightly_assets.models.protocol import Images, ModelError, Source
+
+CODE_VERSION = 1
+
+# The hash that the source of a module had when it was imported from beside lightly.yaml.
+_imported: dict[str, str] = {}
+
+
+class PythonRuntime:
+    """Calls ``name(images)`` with (N, H, W, 3) uint8 RGB; an object with ``predict`` gets the sources as well.
+
+    What it returns is passed on as it is.
+    """
+
+    def __init__(self, config: PythonModel, base_dir: Path) -> None:
+        self.name = config.call
+        module_name, _, name = config.call.partition(":")
+        module = _module(module_name, base_dir, config.call)
+        target = _attribute(module, name, config.call)
+        if inspect.isclass(target):
+            target = self._instance(target, config)
+        elif config.args:
+            raise ModelError(f"call: {config.call} is no class, so args cannot be used.")
+        self._call, self._wants_sources = _callable(target, config.call)
+        self.batch_size = _own(target, "batch_size", int) or config.batch_size
+        self.version = version_of(_content(module, target, config), config.predict_settings(), CODE_VERSION)
+
+    def _instance(self, target: type, config: PythonModel) -> Any:
+        try:
+            return target(**config.args)
+        except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+            raise ModelError(f"{config.call} cannot be made: {described_error(error)}.") from error
+
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:
+        """What the user's code returns for images of one size."""
+        batch = images if isinstance(images, np.ndarray) else np.stack(images)
+        returned = self._call(batch, sources) if self._wants_sources else self._call(batch)
+        if returned is None:
+            raise ModelError(f"{self.name} returned None; it must return a list with one result per image.")
+        if isinstance(returned, dict | str | bytes) or not hasattr(returned, "__iter__"):
+            raise ModelError(
+                f"{self.name} returned {type(returned).__name__}; it must return a list with one result per image."
+            )
+        return list(returned)
+
+
+def _module(name: str, base_dir: Path, call: str) -> Any:
+    folder = str(base_dir.resolve())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    _forget_others(name, folder)
+    importlib.invalidate_caches()
+    # A cache of the compiled source is told by its second and its size; an edit may change neither.
+    wrote, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            raise ModelError(
+                f"call: {call} names the module {error.name}, which cannot be found; it must lie beside "
+                f"lightly.yaml ({folder}) or be installed."
+            ) from None
+        raise ModelError(f"call: importing {name} fails: {described_error(error)}.") from error
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise ModelError(f"call: importing {name} fails: {described_error(error)}.") from error
+    finally:
+        sys.dont_write_bytecode = wrote
+    _remember(name)
+    return module
+
+
+def _forget_others(name: str, folder: str) -> None:
+    """Drops modules of another project with the same name, and those whose source has changed since."""
+    top = name.partition(".")[0]
+    spec = importlib.machinery.PathFinder.find_spec(top, [folder])
+    loaded = sys.modules.get(top)
+    if spec is None or loaded is None:
+        return
+    same_place = getattr(loaded, "__file__", None) == spec.origin
+    if same_place and all(_unchanged(one) for one in list(sys.modules) if _within(one, top)):
+        return
+    for one in [one for one in sys.modules if _within(one, top)]:
+        del sys.modules[one]
+        _imported.pop(one, None)
+
+
+def _within(name: str, top: str) -> bool:
+    return name == top or name.startswith(f"{top}.")
+
+
+def _unchanged(name: str) -> bool:
+    source = getattr(sys.modules[name], "__file__", None)
+    if name not in _imported or source is None:
+        return True
+    return Path(source).is_file() and file_hash(Path(source)) == _imported[name]
+
+
+def _remember(name: str) -> None:
+    top = name.partition(".")[0]
+    for one in [one for one in sys.modules if _within(one, top)]:
+        source = getattr(sys.modules[one], "__file__", None)
+        if one not in _imported and source is not None and Path(source).is_file():
+            _imported[one] = file_hash(Path(source))
+
+
+def _attribute(module: Any, name: str, call: str) -> Any:
+    target = module
+    for part in name.split("."):
+        if not hasattr(target, part):
+            names = [one for one in vars(module) if not one.startswith("_") and callable(vars(module)[one])]
+            raise ModelError(
+                f"call: {call} names {name}, which {module.__name__} does not have; it has "
+                f"{', '.join(sorted(names)[:10]) or 'nothing that can be called'}."
+            )
+        target = getattr(target, part)
+    return target
+
+
+def _callable(target: Any, call: str) -> tuple[Callable[..., Any], bool]:
+    """What to call, and whether it wants the sources."""
+    if hasattr(target, "predict") and not inspect.isfunction(target):
+        return target.predict, len(inspect.signature(target.predict).parameters) > 1
+    if not callable(target):
+        raise ModelError(f"call: {call} is {type(target).__name__}; it must be a function or a class.")
+    return target, False
+
+
+def _own(target: Any, name: str, kind: type) -> Any:
+    value = getattr(target, name, None)
+    return value if isinstance(value, kind) else None
+
+
+def _content(module: Any, target: Any, config: PythonModel) -> str:
+    """What stands for the model's code: the version that the user gives, else the module's source."""
+    if config.version is not None:
+        return config.version
+    version = _own(target, "version", str)
+    if version is not None:
+        return str(version)
+    source = getattr(module, "__file__", None)
+    return file_hash(Path(source)) if source and Path(source).is_file() else config.call
+
+
+def described_error(error: BaseException) -> str:
+    """``ValueError: boom (models.py, line 12)``: what was raised, and where in the user's code."""
+    trace = error.__traceback__
+    place = ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f" ({Path(code.co_filename).name}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    text = str(error).strip().rstrip(".")
+    return f"{type(error).__name__}{f': {text}' if text else ''}{place}"

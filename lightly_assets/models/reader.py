@@ -1,0 +1,179 @@
+"""From images to a model's raw outputs to results: what all runtimes with a declared layout share."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.format.schema import TaskType
+from lightly_assets.models.config import LayoutModel
+from lightly_assets.models.layouts import LAYOUTS
+from lightly_assets.models.layouts.base import LayoutError, Output, ReadSettings
+from lightly_assets.models.preprocess import DEFAULTS, Preprocess, Preprocessor
+from lightly_assets.models.protocol import Image, ModelError
+from lightly_assets.models.results import BadResult, Result
+
+Run = Callable[[NDArray[Any]], Sequence[NDArray[Any]]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """The input of images as the model's file declares it; dimensions that vary are None."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        return str(Output(f"{self.name} {self.dtype}", self.shape))
+
+
+class Reader:
+    """A layout and pre-processing that fit each other and the model's inputs and outputs.
+
+    Raises:
+        ModelError: when made, where they do not fit.
+    """
+
+    def __init__(
+        self,
+        config: LayoutModel,
+        task_type: TaskType,
+        categories: int,
+        image_input: Input | None,
+        outputs: Sequence[Output],
+        name: str,
+    ) -> None:
+        self.name = name
+        self._config, self._categories = config, categories
+        settings = ReadSettings(
+            task_type=task_type,
+            classes=config.classes or categories,
+            floor=config.stored_floor,
+            max_candidates=config.max_candidates,
+            max_masks=config.max_masks,
+            nms_iou=config.nms_when_predicting(task_type),
+            nms_per_class=config.nms == "per-category",
+        )
+        kind = LAYOUTS[config.layout]
+        try:
+            self._layout = kind(settings, outputs)
+        except LayoutError as error:
+            raise ModelError(f"The model {name} does not fit: {error}") from None
+        self._check_classes(self._layout.classes)
+        preprocess = config.preprocess.over(kind.defaults).over(DEFAULTS)
+        if image_input is not None:
+            preprocess = _fitted(preprocess, config.preprocess, image_input, name)
+        self.preprocess = preprocess
+        self._preprocessor = Preprocessor(preprocess)
+        self._single = image_input is not None and len(image_input.shape) == 3
+        self._fixed = image_input.shape[0] if image_input is not None and not self._single else None
+        self.batch_size = self._batch_size(config)
+
+    def _batch_size(self, config: LayoutModel) -> int:
+        if self._single or config.layout == "torchvision":
+            return 1
+        if self._fixed is None:
+            return config.batch_size
+        if self._fixed > 1:
+            log.info(
+                "%s takes batches of exactly %d images; a smaller last batch is filled up with black ones.",
+                self.name,
+                self._fixed,
+            )
+        return self._fixed
+
+    def _check_classes(self, classes: int | None) -> None:
+        """Without a map, class i is the i-th category, so there must be as many."""
+        if classes is None or self._config.category_map is not None or classes == self._categories:
+            return
+        raise ModelError(
+            f"The model {self.name} has {classes} classes, but the task has {self._categories} categories; list "
+            "as many categories, or say with category_map which class is which category id (others are left out)."
+        )
+
+    def predict(self, images: Sequence[Image], run: Run) -> list[Result]:
+        """One result per image."""
+        results: list[Result] = []
+        # Without resizing, a batch must be of one size.
+        size = (lambda image: image.shape) if self.preprocess.resize == "none" else (lambda _: None)
+        for _, same in groupby(images, key=size):
+            group = list(same)
+            for start in range(0, len(group), self.batch_size):
+                try:
+                    results += self._batch(group[start : start + self.batch_size], run)
+                except BadResult as error:
+                    raise BadResult(str(error), len(results) + (error.index or 0)) from None
+        return results
+
+    def _batch(self, images: Sequence[Image], run: Run) -> list[Result]:
+        batch, views = self._preprocessor(images)
+        if self._fixed is not None and len(batch) < self._fixed:
+            batch = np.concatenate(
+                [batch, np.zeros((self._fixed - len(batch), *batch.shape[1:]), batch.dtype)]
+            )
+        outputs = [np.asarray(one) for one in run(batch[0] if self._single else batch)]
+        if self._fixed is not None and self._fixed > len(images):
+            outputs = [one[: len(images)] if one.shape[:1] == (self._fixed,) else one for one in outputs]
+        for one in outputs:
+            if one.dtype.kind == "f" and not np.isfinite(one).all():
+                bad = ~np.isfinite(one.reshape(len(one), -1)).all(axis=1)
+                index = int(np.flatnonzero(bad)[0]) if len(one) == len(images) else 0
+                raise BadResult(f"The output of the model {self.name} has NaN or infinite numbers.", index)
+        try:
+            return self._layout.results(outputs, views)
+        except LayoutError as error:
+            raise ModelError(f"The output of {self.name} does not fit the layout: {error}.") from None
+
+
+def _fitted(settings: Preprocess, given: Preprocess, image_input: Input, name: str) -> Preprocess:
+    """Pre-processing that gives what the model's input takes; what the user said must agree with it."""
+    shape = image_input.shape[-3:]
+    axes = _axes(shape, given, image_input, name)
+    rows, columns = (shape[1], shape[2]) if axes == "nchw" else (shape[0], shape[1])
+    found: dict[str, Any] = {"axes": axes}
+    if given.dtype is not None and given.dtype != image_input.dtype:
+        raise ModelError(f"preprocess.dtype is {given.dtype}, but the model {name} takes {image_input}.")
+    found["dtype"] = image_input.dtype
+    if image_input.dtype == "uint8" and (given.mean or given.std or given.scale):
+        raise ModelError(
+            f"The model {name} takes {image_input}: pixels as they are, so scale, mean and std cannot be used."
+        )
+    if settings.resize == "none":
+        if rows is not None or columns is not None:
+            if given.resize == "none":
+                raise ModelError(
+                    f"preprocess.resize is none, but the model {name} takes {image_input}, which is of one size; "
+                    "use letterbox, stretch or crop."
+                )
+            found["resize"] = "stretch"
+    elif settings.size is None and (rows is None or columns is None):
+        raise ModelError(
+            f"The model {name} takes {image_input}, any size; say preprocess.size: [height, width]."
+        )
+    if rows is not None and columns is not None:
+        if given.size is not None and given.size != (rows, columns):
+            raise ModelError(
+                f"preprocess.size is {list(given.size)}, but the model {name} takes {image_input}: "
+                f"height {rows}, width {columns}."
+            )
+        found["size"] = (rows, columns)
+    return settings.model_copy(update=found)
+
+
+def _axes(shape: tuple[int | None, ...], given: Preprocess, image_input: Input, name: str) -> str:
+    fits = {"nchw": shape[0] in (3, None), "nhwc": shape[2] in (3, None)}
+    if given.axes is not None:
+        if not fits[given.axes]:
+            raise ModelError(f"preprocess.axes is {given.axes}, but the model {name} takes {image_input}.")
+        return given.axes
+    for axes in ("nchw", "nhwc"):
+        if fits[axes]:
+            return axes
+    raise ModelError(f"The model {name} takes {image_input}; it must take images of three channels.")

@@ -3,16 +3,16 @@
 Every array keeps its numbers: they are stored as float64, and ``float32`` says which of them came as float32,
 so that what is written from stored results equals what is written at once, to the byte.
 
-Columns of all task types: ``input``, ``frame`` (null for an image), ``width``, ``height``, ``float32`` (a bit per
-array) and ``singletons`` (JSON text, where the model gave ready singletons; all other columns are null then).
+Columns of all task types: ``input``, ``frame`` (null for an image), ``width``, ``height``, ``float32`` (a bit
+per array) and ``singletons`` (JSON text, where the model gave ready singletons; the others are null then).
 """
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import pyarrow as pa
+import pyarrow
 from numpy.typing import NDArray
 
 from lightly_assets.format.schema import TaskType
@@ -28,6 +28,9 @@ from lightly_assets.models.results import (
     SemanticScores,
     SemanticSegments,
 )
+
+# The stubs know fewer signatures than pyarrow has.
+pa: Any = pyarrow
 
 _NUMBERS = pa.list_(pa.float64())
 _COUNTS = pa.list_(pa.list_(pa.uint32()))
@@ -48,7 +51,7 @@ _OBJECTS = [
     *(pa.field(name, _NUMBERS) for name in _CORNERS),
     pa.field("probabilities", _VECTORS),
 ]
-_OWN: dict[TaskType, list[pa.Field]] = {
+_OWN: dict[TaskType, list[Any]] = {
     TaskType.CLASSIFICATION: [
         pa.field("category_id", pa.int64()),
         pa.field("score", pa.float64()),
@@ -72,13 +75,14 @@ _BOXES, _SCORES, _PROBABILITIES, _KEYPOINTS = 1, 2, 4, 8
 Rows = Sequence[tuple[Source, Result]]
 
 
-def columns_schema(task_type: TaskType | str) -> pa.Schema:
+def columns_schema(task_type: TaskType | str) -> pyarrow.Schema:
     """The columns of a task type, for :class:`pyarrow.parquet.ParquetWriter`."""
     task = TaskType(task_type)
-    return pa.schema([*_COMMON, *_OWN[task]], metadata={"task_type": str(task)})
+    schema: pyarrow.Schema = pa.schema([*_COMMON, *_OWN[task]], metadata={"task_type": str(task)})
+    return schema
 
 
-def to_batch(rows: Rows, task_type: TaskType | str) -> pa.RecordBatch:
+def to_batch(rows: Rows, task_type: TaskType | str) -> pyarrow.RecordBatch:
     """Results and where they are from, as columns."""
     task = TaskType(task_type)
     packed = [(source, pack(result)) for source, result in rows]
@@ -101,10 +105,11 @@ def to_batch(rows: Rows, task_type: TaskType | str) -> pa.RecordBatch:
         value if isinstance(value, pa.Array) else pa.array(value, type=schema.field(name).type)
         for name, value in ((name, columns[name]) for name in schema.names)
     ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    batch: pyarrow.RecordBatch = pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return batch
 
 
-def from_batch(batch: pa.RecordBatch, task_type: TaskType | str) -> Iterator[tuple[Source, Result]]:
+def from_batch(batch: pyarrow.RecordBatch, task_type: TaskType | str) -> Iterator[tuple[Source, Result]]:
     """What :func:`to_batch` was given; masks and semantic scores in their stored form."""
     task = TaskType(task_type)
     columns = {name: batch.column(name) for name in columns_schema(task).names}
@@ -165,7 +170,7 @@ def _is_float32(values: Any) -> bool:
     return getattr(values, "dtype", None) == np.float32
 
 
-def _lists(values: Sequence[Any], item: pa.DataType) -> pa.Array:
+def _lists(values: Sequence[Any], item: Any) -> Any:
     """One list per row from flat arrays; None is a null."""
     missing = np.array([value is None for value in values], dtype=np.bool_)
     lengths = [0 if value is None else len(value) for value in values]
@@ -175,7 +180,7 @@ def _lists(values: Sequence[Any], item: pa.DataType) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, flat, type=pa.list_(item), mask=pa.array(missing))
 
 
-def _nested(values: Sequence[Any], item: pa.DataType) -> pa.Array:
+def _nested(values: Sequence[Any], item: Any) -> Any:
     """One list of lists per row, from sequences of flat arrays; None is a null."""
     missing = np.array([value is None for value in values], dtype=np.bool_)
     lengths = [0 if value is None else len(value) for value in values]
@@ -221,7 +226,7 @@ def _write_instances(results: list[Any]) -> dict[str, Any]:
 
 
 def _write_semantic(results: list[Any]) -> dict[str, Any]:
-    def column(name: str, item: pa.DataType) -> pa.Array:
+    def column(name: str, item: Any) -> Any:
         return _lists([None if one is None else getattr(one, name) for one in results], item)
 
     return {
@@ -284,10 +289,10 @@ def _read_classification(columns: dict[str, Any]) -> Any:
     probabilities = _Lists(columns["probabilities"])
 
     def read(row: int, bits: int, _source: Source) -> Result:
-        score = scores[row]
+        score: Any = scores[row]
         return Classification(
             ids[row],
-            np.float32(score) if bits & _SCORES else score,
+            cast(float, np.float32(score)) if bits & _SCORES else score,
             probabilities.row(row, bool(bits & _PROBABILITIES)),
         )
 

@@ -18,6 +18,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 BatchSize = Annotated[int, Field(ge=1)]
 Reduce = Literal["median", "mean"]
 Nms = Literal["per-category", "all-categories"]
+Missing = Literal["fail", "empty"]
 
 # Candidates below this score, or beyond so many in an image, are not stored.
 FLOOR = 0.05
@@ -224,6 +225,8 @@ class CocoModel(_Model):
     """For a results list: the annotations file with the images (and categories)."""
     default_score: Share = 1.0
     """The score of a label that has none."""
+    missing: Missing = "fail"
+    """What happens to an image or video that the file does not list."""
 
     def predict_settings(self) -> dict[str, Any]:
         settings = super().predict_settings()
@@ -241,6 +244,8 @@ class LightlyModel(_Model):
     kind: Literal["lightly"]
     path: str
     """Relative to ``lightly.yaml``: the task's folder, such as ``old/.lightly/predictions/people``."""
+    missing: Missing = "fail"
+    """What happens to an image or frame that has no file."""
 
     def predict_settings(self) -> dict[str, Any]:
         settings = super().predict_settings()

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from lightly_assets.format.arrays import as_numpy
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.protocol import Source
+from lightly_assets.models.resize import resize_plane
 from lightly_assets.models.results import (
-    BadResult,
     Classification,
     Detections,
     Keypoints,
     Ready,
     Result,
+    ResultError,
     RunLengths,
     SemanticScores,
     SemanticSegments,
 )
-from lightly_assets.models.resize import resize_plane
 
 _ACCEPTED: dict[TaskType, tuple[type, ...]] = {
     TaskType.CLASSIFICATION: (Classification,),
@@ -51,7 +51,7 @@ def as_result(obj: Any, source: Source, task_type: TaskType) -> Result:
         task_type: the task's type.
 
     Raises:
-        BadResult: it is none of these, or not what the task needs, or a mask has another size.
+        ResultError: it is none of these, or not what the task needs, or a mask has another size.
     """
     result = _converted(obj, source, task_type)
     if isinstance(result, Ready):
@@ -59,7 +59,7 @@ def as_result(obj: Any, source: Source, task_type: TaskType) -> Result:
     if isinstance(result, Detections) and task_type is TaskType.KEYPOINT_DETECTION:
         result = _keypoints_of(result)
     if not isinstance(result, _ACCEPTED[task_type]):
-        raise BadResult(
+        raise ResultError(
             f"The model returned {type(result).__name__}; a task of type {task_type} needs "
             f"{_EXPECTED[task_type]} or a list of singletons."
         )
@@ -71,7 +71,7 @@ def _converted(obj: Any, source: Source, task_type: TaskType) -> Result:
     if isinstance(obj, Classification | Detections | Keypoints | SemanticScores | SemanticSegments | Ready):
         return obj
     if obj is None:
-        raise BadResult("The model returned None; for an image without predictions return an empty list.")
+        raise ResultError("The model returned None; for an image without predictions return an empty list.")
     if isinstance(obj, list | tuple):
         return _singletons(list(obj))
     if isinstance(obj, Mapping):
@@ -79,7 +79,7 @@ def _converted(obj: Any, source: Source, task_type: TaskType) -> Result:
     for names, convert in _FOREIGN:
         if all(hasattr(obj, name) for name in names):
             return convert(obj, source, task_type)
-    raise BadResult(
+    raise ResultError(
         f"The model returned {_described(obj)}; a task of type {task_type} needs {_EXPECTED[task_type]} "
         "or a list of singletons, one for each image."
     )
@@ -94,7 +94,7 @@ def _described(obj: Any) -> str:
 def _singletons(items: list[Any]) -> Ready:
     for index, item in enumerate(items):
         if not isinstance(item, dict):
-            raise BadResult(
+            raise ResultError(
                 f"The model returned a list with {_described(item)} at [{index}]; a list for an image must "
                 "hold singletons (dicts)."
             )
@@ -103,7 +103,7 @@ def _singletons(items: list[Any]) -> Ready:
 
 def _keypoints_of(detections: Detections) -> Keypoints:
     if detections.keypoints is None:
-        raise BadResult("The model returned Detections without keypoints; keypoint-detection needs them.")
+        raise ResultError("The model returned Detections without keypoints; keypoint-detection needs them.")
     return Keypoints(
         detections.keypoints,
         detections.scores,
@@ -116,15 +116,15 @@ def _keypoints_of(detections: Detections) -> Keypoints:
 def _check_size(result: Result, source: Source, task_type: TaskType) -> None:
     frame = (source.height, source.width)
     if isinstance(result, SemanticScores | SemanticSegments) and result.size != frame:
-        raise BadResult(f"{_sizes('the scores or labels', result.size, frame)}")
+        raise ResultError(f"{_sizes('the scores or labels', result.size, frame)}")
     if not isinstance(result, Detections) or task_type is not TaskType.INSTANCE_SEGMENTATION:
         return
     masks = result.masks
     if masks is None:
-        raise BadResult("The model returned Detections without masks; instance-segmentation needs them.")
+        raise ResultError("The model returned Detections without masks; instance-segmentation needs them.")
     size = (masks.height, masks.width) if isinstance(masks, RunLengths) else masks.shape[1:]
     if len(result) and size != frame:
-        raise BadResult(_sizes("the masks", size, frame))
+        raise ResultError(_sizes("the masks", size, frame))
 
 
 def _sizes(what: str, size: tuple[int, ...], frame: tuple[int, int]) -> str:
@@ -137,9 +137,9 @@ def _sizes(what: str, size: tuple[int, ...], frame: tuple[int, int]) -> str:
 def _from_torchvision(given: Mapping[str, Any]) -> Detections:
     missing = [key for key in ("boxes", "labels", "scores") if key not in given]
     if missing:
-        raise BadResult(
-            f"The model returned a dict without {missing[0]}; a dict for an image must be torchvision's, with "
-            "boxes, labels and scores. Ready singletons go into a list, also when there is only one."
+        raise ResultError(
+            f"The model returned a dict without {missing[0]}; a dict for an image must be torchvision's, "
+            "with boxes, labels and scores. Ready singletons go into a list, also when there is only one."
         )
     masks, keypoints = given.get("masks"), given.get("keypoints")
     return Detections(
@@ -189,7 +189,7 @@ def _from_supervision_keypoints(obj: Any, _source: Source, _task_type: TaskType)
         scores = getattr(obj, "confidence", None)
     points = np.ones(xy.shape[:2], dtype=xy.dtype) if scores is None else as_numpy(scores)
     if points.shape != xy.shape[:2]:
-        raise BadResult(f"The confidences of keypoints have the shape {points.shape}, not {xy.shape[:2]}.")
+        raise ResultError(f"The confidences of keypoints have the shape {points.shape}, not {xy.shape[:2]}.")
     objects = getattr(obj, "detection_confidence", None)
     # supervision may know no score of the object: that of its keypoints, on average, stands for it.
     overall = points.mean(axis=1) if objects is None else objects
@@ -200,7 +200,7 @@ def _from_supervision_classifications(obj: Any, _source: Source, _task_type: Tas
     ids = as_numpy(obj.class_id)
     if obj.confidence is None:
         if len(ids) != 1:
-            raise BadResult(
+            raise ResultError(
                 f"Classifications have {len(ids)} classes and no confidence; give the confidence."
             )
         return Classification(int(ids[0]), 1.0)
@@ -216,21 +216,21 @@ def _confidence(obj: Any, count: int) -> Any:
 def _classes(obj: Any, count: int) -> NDArray[np.int64]:
     if obj.class_id is None:
         if count:
-            raise BadResult("The detections have no class_id; set it to the category ids of the schema.")
+            raise ResultError("The detections have no class_id; set it to the category ids of the schema.")
         return np.zeros(0, dtype=np.int64)
     return as_numpy(obj.class_id).astype(np.int64)
 
 
 def _from_ultralytics(obj: Any, source: Source, task_type: TaskType) -> Result:
     if getattr(obj, "obb", None) is not None:
-        raise BadResult("The model returned oriented boxes, which the prediction format does not have.")
+        raise ResultError("The model returned oriented boxes, which the prediction format does not have.")
     if obj.probs is not None:
         return Classification(probabilities=obj.probs.data)
     if obj.boxes is None:
-        raise BadResult(f"The ultralytics result has no boxes and no probs; {task_type} needs one of them.")
+        raise ResultError(f"The ultralytics result has no boxes and no probs; {task_type} needs one of them.")
     height, width = obj.orig_shape
     if (height, width) != (source.height, source.width):
-        raise BadResult(
+        raise ResultError(
             _sizes("the ultralytics result's coordinates", (height, width), (source.height, source.width))
         )
     masks = keypoints = None

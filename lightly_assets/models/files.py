@@ -52,8 +52,8 @@ def refuse_pickle(path: Path, wanted: str) -> None:
         pickled = any(name.endswith(".pkl") for name in zip_names(path))
     if pickled:
         raise ModelError(
-            f"The model file {path.name} is a pickle (a checkpoint of Python objects), which can run any code "
-            f"when it is read, so it is refused; export the model to {wanted}."
+            f"The model file {path.name} is a pickle (a checkpoint of Python objects), which can run "
+            f"any code when it is read, so it is refused; export the model to {wanted}."
         )
 
 

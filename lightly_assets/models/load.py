@@ -20,7 +20,7 @@ from lightly_assets.models.config import (
 from lightly_assets.models.conversions import as_result
 from lightly_assets.models.protocol import Images, Model, ModelError, Source, sources_text
 from lightly_assets.models.python import PythonRuntime, described_error
-from lightly_assets.models.results import BadResult, Result
+from lightly_assets.models.results import Result, ResultError
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class CheckedModel:
             returned = self.runtime.predict(images, sources)
         except ModelError as error:
             raise ModelError(f"{sources_text(sources)}: {error}", sources[0]) from error
-        except BadResult as error:
+        except ResultError as error:
             raise self._bad(error, sources[error.index or 0]) from None
         except Exception as error:
             if not _out_of_memory(error):
@@ -141,19 +141,19 @@ class CheckedModel:
     def _checked(self, returned: Sequence[Any], sources: Sequence[Source]) -> list[Result]:
         if len(returned) != len(sources):
             raise ModelError(
-                f"{sources_text(sources)}: the model returned {len(returned)} results for {len(sources)} images; "
-                "it must return one for each.",
+                f"{sources_text(sources)}: the model returned {len(returned)} results for {len(sources)} "
+                "images; it must return one for each.",
                 sources[0],
             )
         results: list[Result] = []
         for one, source in zip(returned, sources, strict=True):
             try:
                 results.append(as_result(one, source, self.task_type))
-            except BadResult as error:
+            except ResultError as error:
                 raise self._bad(error, source) from None
         return results
 
-    def _bad(self, error: BadResult, source: Source) -> ModelError:
+    def _bad(self, error: ResultError, source: Source) -> ModelError:
         return ModelError(f"{source}: {error}", source)
 
 

@@ -125,8 +125,8 @@ def _inputs(session: Any, path: Path) -> tuple[Input, _Feed]:
     if len(images) != 1 or any(name != _MASK_INPUT for name in others):
         found = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
         raise ModelError(
-            f"The model {path.name} takes {found}; it must take one input of images (float32, float16 or uint8; "
-            f"rank 4, or 3 for a single image), and at most a {_MASK_INPUT}."
+            f"The model {path.name} takes {found}; it must take one input of images (float32, float16 or "
+            f"uint8; rank 4, or 3 for a single image), and at most a {_MASK_INPUT}."
         )
     one = images[0]
     return Input(one.name, _shape(one.shape), _DTYPES[one.type]), _Feed(

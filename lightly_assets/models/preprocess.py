@@ -26,7 +26,7 @@ class Preprocess(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     resize: Resize | None = None
-    """letterbox keeps the shape and pads; stretch does not keep it; crop cuts the middle; none changes nothing."""
+    """letterbox keeps the shape and pads, stretch does not, crop cuts the middle, none does nothing."""
     size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
     """Height and width of the model's input; a single number is both."""
     pad: Annotated[int, Field(ge=0, le=255)] | None = None
@@ -96,17 +96,18 @@ class View:
         pairs = points.shape[-1] // 2
         scale = np.tile([self.scale_x, self.scale_y], pairs).astype(points.dtype)
         offset = np.tile([self.offset_x, self.offset_y], pairs).astype(points.dtype)
-        return (points - offset) / scale
+        moved: NDArray[Any] = (points - offset) / scale
+        return moved
 
     def columns(self, size: int, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
         """Where the centres of the image's columns lie on a plane of ``size`` columns over the input."""
         places = np.arange(start, self.width if stop is None else stop) + 0.5
-        return (places * self.scale_x + self.offset_x) * (size / self.input_width)
+        return np.asarray((places * self.scale_x + self.offset_x) * (size / self.input_width))
 
     def rows(self, size: int, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
         """As :meth:`columns`, of the rows."""
         places = np.arange(start, self.height if stop is None else stop) + 0.5
-        return (places * self.scale_y + self.offset_y) * (size / self.input_height)
+        return np.asarray((places * self.scale_y + self.offset_y) * (size / self.input_height))
 
 
 class Preprocessor:

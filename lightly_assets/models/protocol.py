@@ -52,7 +52,7 @@ class Model(Protocol):
 
 
 class ModelError(Exception):
-    """The model, its settings or what it said is wrong: one sentence for people. Trying again does not help."""
+    """The model, its settings or what it said is wrong: one sentence for people. Never worth a retry."""
 
     def __init__(self, message: str, source: Source | None = None) -> None:
         super().__init__(message)

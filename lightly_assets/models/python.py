@@ -21,7 +21,7 @@ _imported: dict[str, str] = {}
 
 
 class PythonRuntime:
-    """Calls ``name(images)`` with (N, H, W, 3) uint8 RGB; an object with ``predict`` gets the sources as well.
+    """Calls ``name(images)`` with (N, H, W, 3) uint8 RGB; an object's ``predict`` may take sources as well.
 
     What it returns is passed on as it is.
     """
@@ -42,7 +42,7 @@ class PythonRuntime:
     def _instance(self, target: type, config: PythonModel) -> Any:
         try:
             return target(**config.args)
-        except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+        except Exception as error:
             raise ModelError(f"{config.call} cannot be made: {described_error(error)}.") from error
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:
@@ -53,7 +53,8 @@ class PythonRuntime:
             raise ModelError(f"{self.name} returned None; it must return a list with one result per image.")
         if isinstance(returned, dict | str | bytes) or not hasattr(returned, "__iter__"):
             raise ModelError(
-                f"{self.name} returned {type(returned).__name__}; it must return a list with one result per image."
+                f"{self.name} returned {type(returned).__name__}; it must return a list with one result per "
+                "image."
             )
         return list(returned)
 

@@ -15,7 +15,7 @@ from lightly_assets.models.layouts import LAYOUTS
 from lightly_assets.models.layouts.base import LayoutError, Output, ReadSettings
 from lightly_assets.models.preprocess import DEFAULTS, Preprocess, Preprocessor
 from lightly_assets.models.protocol import Image, ModelError
-from lightly_assets.models.results import BadResult, Result
+from lightly_assets.models.results import Result, ResultError
 
 Run = Callable[[NDArray[Any]], Sequence[NDArray[Any]]]
 
@@ -67,11 +67,8 @@ class Reader:
         except LayoutError as error:
             raise ModelError(f"The model {name} does not fit: {error}") from None
         self._check_classes(self._layout.classes)
-        preprocess = config.preprocess.over(kind.defaults).over(DEFAULTS)
-        if image_input is not None:
-            preprocess = _fitted(preprocess, config.preprocess, image_input, name)
-        self.preprocess = preprocess
-        self._preprocessor = Preprocessor(preprocess)
+        self.preprocess = fitted_preprocess(config, image_input, name)
+        self._preprocessor = Preprocessor(self.preprocess)
         self._single = image_input is not None and len(image_input.shape) == 3
         self._fixed = image_input.shape[0] if image_input is not None and not self._single else None
         self.batch_size = self._batch_size(config)
@@ -94,8 +91,9 @@ class Reader:
         if classes is None or self._config.category_map is not None or classes == self._categories:
             return
         raise ModelError(
-            f"The model {self.name} has {classes} classes, but the task has {self._categories} categories; list "
-            "as many categories, or say with category_map which class is which category id (others are left out)."
+            f"The model {self.name} has {classes} classes, but the task has {self._categories} categories; "
+            "list as many categories, or say with category_map which class is which category id (others are "
+            "left out)."
         )
 
     def predict(self, images: Sequence[Image], run: Run) -> list[Result]:
@@ -108,8 +106,8 @@ class Reader:
             for start in range(0, len(group), self.batch_size):
                 try:
                     results += self._batch(group[start : start + self.batch_size], run)
-                except BadResult as error:
-                    raise BadResult(str(error), len(results) + (error.index or 0)) from None
+                except ResultError as error:
+                    raise ResultError(str(error), len(results) + (error.index or 0)) from None
         return results
 
     def _batch(self, images: Sequence[Image], run: Run) -> list[Result]:
@@ -125,11 +123,21 @@ class Reader:
             if one.dtype.kind == "f" and not np.isfinite(one).all():
                 bad = ~np.isfinite(one.reshape(len(one), -1)).all(axis=1)
                 index = int(np.flatnonzero(bad)[0]) if len(one) == len(images) else 0
-                raise BadResult(f"The output of the model {self.name} has NaN or infinite numbers.", index)
+                raise ResultError(f"The output of the model {self.name} has NaN or infinite numbers.", index)
         try:
             return self._layout.results(outputs, views)
         except LayoutError as error:
             raise ModelError(f"The output of {self.name} does not fit the layout: {error}.") from None
+
+
+def fitted_preprocess(config: LayoutModel, image_input: Input | None, name: str) -> Preprocess:
+    """Pre-processing with nothing left open: the user's, the layout's, and what the model's input demands.
+
+    Raises:
+        ModelError: they contradict each other.
+    """
+    settings = config.preprocess.over(LAYOUTS[config.layout].defaults).over(DEFAULTS)
+    return settings if image_input is None else _fitted(settings, config.preprocess, image_input, name)
 
 
 def _fitted(settings: Preprocess, given: Preprocess, image_input: Input, name: str) -> Preprocess:
@@ -143,14 +151,14 @@ def _fitted(settings: Preprocess, given: Preprocess, image_input: Input, name: s
     found["dtype"] = image_input.dtype
     if image_input.dtype == "uint8" and (given.mean or given.std or given.scale):
         raise ModelError(
-            f"The model {name} takes {image_input}: pixels as they are, so scale, mean and std cannot be used."
+            f"The model {name} takes {image_input}: pixels as they are, so scale, mean and std have no use."
         )
     if settings.resize == "none":
         if rows is not None or columns is not None:
             if given.resize == "none":
                 raise ModelError(
-                    f"preprocess.resize is none, but the model {name} takes {image_input}, which is of one size; "
-                    "use letterbox, stretch or crop."
+                    f"preprocess.resize is none, but the model {name} takes {image_input}, which is of one "
+                    "size; use letterbox, stretch or crop."
                 )
             found["resize"] = "stretch"
     elif settings.size is None and (rows is None or columns is None):

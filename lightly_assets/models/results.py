@@ -1,4 +1,4 @@
-"""What a model says about one image. Every field is checked when a result is made, and errors say what is wrong.
+"""What a model says about one image. Every field is checked when a result is made; errors say what is wrong.
 
 Arrays may come as NumPy, torch (any device) or lists; they are kept as NumPy. Floats stay float32 where they
 are float32, so that 0.8 is written as 0.8, and are float64 otherwise.
@@ -21,7 +21,7 @@ IntArray = NDArray[np.int64]
 _ROUNDING = 1e-6
 
 
-class BadResult(ValueError):
+class ResultError(ValueError):
     """A result that cannot be used: one sentence with the field, its value and what is allowed."""
 
     def __init__(self, message: str, index: int | None = None) -> None:
@@ -63,7 +63,7 @@ class RunLengths:
         try:
             return cls([rle.encode(mask) for mask in masks], *masks.shape[1:])
         except ValueError as error:
-            raise BadResult(f"masks: {error}") from None
+            raise ResultError(f"masks: {error}") from None
 
 
 Masks = NDArray[Any] | RunLengths
@@ -82,19 +82,19 @@ class Classification:
 
     def __post_init__(self) -> None:
         if self.probabilities is None and (self.category_id is None or self.score is None):
-            raise BadResult("A classification needs probabilities, or a category_id and a score.")
+            raise ResultError("A classification needs probabilities, or a category_id and a score.")
         if self.category_id is not None:
             _set(self, "category_id", _integer(self.category_id))
         if self.score is not None:
             score = _floats(self.score, "score").reshape(-1)
             if score.size != 1:
-                raise BadResult(f"score has the shape {np.shape(self.score)}; it must be one number.")
+                raise ResultError(f"score has the shape {np.shape(self.score)}; it must be one number.")
             _check_shares(score, "score")
             _set(self, "score", score[0] if score.dtype == np.float32 else float(score[0]))
         if self.probabilities is not None:
             array = _floats(self.probabilities, "probabilities")
             if array.ndim != 1 or array.size == 0:
-                raise BadResult(f"probabilities have the shape {array.shape}; it must be (C,).")
+                raise ResultError(f"probabilities have the shape {array.shape}; it must be (C,).")
             _check_shares(array, "probabilities")
             _set(self, "probabilities", array)
 
@@ -149,7 +149,7 @@ class Keypoints:
         scores = _scores(self.scores)
         count = len(scores)
         if self.keypoints is None:
-            raise BadResult("keypoints are None; they must be (N, K, 3): x, y, score.")
+            raise ResultError("keypoints are None; they must be (N, K, 3): x, y, score.")
         _set(self, "scores", scores)
         _set(self, "keypoints", _keypoints(self.keypoints, count))
         _set(self, "boxes", None if self.boxes is None else _boxes(self.boxes, count))
@@ -175,17 +175,18 @@ class SemanticScores:
 
     def __post_init__(self) -> None:
         if (self.scores is None) == (self.label_map is None):
-            raise BadResult("SemanticScores need either scores (C, H, W) or a label_map (H, W).")
+            raise ResultError("SemanticScores need either scores (C, H, W) or a label_map (H, W).")
         if self.scores is not None:
             scores = _floats(self.scores, "scores")
             if scores.ndim != 3 or 0 in scores.shape:
-                raise BadResult(f"scores have the shape {scores.shape}; it must be (C, H, W).")
+                raise ResultError(f"scores have the shape {scores.shape}; it must be (C, H, W).")
             _set(self, "scores", scores)
             return
         labels = as_numpy(self.label_map)
         if labels.ndim != 2 or labels.size == 0 or labels.dtype.kind not in "iub":
-            raise BadResult(
-                f"label_map has the shape {labels.shape} and holds {labels.dtype}; it must be (H, W) integers."
+            raise ResultError(
+                f"label_map has the shape {labels.shape} and holds {labels.dtype}; it must be (H, W) "
+                "integers."
             )
         _set(self, "label_map", labels.astype(np.uint8) if labels.dtype == np.bool_ else labels)
         given = self.category_scores or {}
@@ -223,7 +224,7 @@ class SemanticSegments:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ready:
-    """Predictions that are in the format already: singletons, written as they are once they are found valid."""
+    """Predictions that are in the format already: singletons, written as they are once found valid."""
 
     singletons: list[dict[str, Any]]
 
@@ -238,7 +239,7 @@ def _set(result: object, field: str, value: Any) -> None:
 def _integer(value: Any) -> int:
     array = as_numpy(value)
     if array.size != 1 or array.dtype.kind not in "iu":
-        raise BadResult(f"category_id is {value!r}; it must be an integer.")
+        raise ResultError(f"category_id is {value!r}; it must be an integer.")
     return int(array.reshape(-1)[0])
 
 
@@ -247,13 +248,13 @@ def _floats(values: Any, field: str) -> FloatArray:
     try:
         array = as_numpy(values)
     except ValueError as error:
-        raise BadResult(f"{field} are no array of numbers: {error}.") from None
+        raise ResultError(f"{field} are no array of numbers: {error}.") from None
     if array.dtype == np.float32 or array.dtype == np.float64:
         return array
     if array.dtype == np.float16:
         return array.astype(np.float32)
     if array.size and array.dtype.kind not in "iubf":
-        raise BadResult(f"{field} hold {array.dtype}; they must be numbers.")
+        raise ResultError(f"{field} hold {array.dtype}; they must be numbers.")
     return array.astype(np.float64)
 
 
@@ -265,15 +266,15 @@ def _check_shares(array: FloatArray, field: str) -> None:
         return
     place = tuple(np.argwhere(~((array >= -_ROUNDING) & (array <= 1 + _ROUNDING)))[0])
     where = "".join(f"[{index}]" for index in place)
-    raise BadResult(f"{field}{where} is {array[place]}; it must be a number in [0, 1].")
+    raise ResultError(f"{field}{where} is {array[place]}; it must be a number in [0, 1].")
 
 
 def _scores(values: Any) -> FloatArray:
     if values is None:
-        raise BadResult("scores are None; they must be (N,) numbers in [0, 1].")
+        raise ResultError("scores are None; they must be (N,) numbers in [0, 1].")
     array = _floats(values, "scores")
     if array.ndim != 1:
-        raise BadResult(f"scores have the shape {array.shape}; it must be (N,).")
+        raise ResultError(f"scores have the shape {array.shape}; it must be (N,).")
     _check_shares(array, "scores")
     return array
 
@@ -283,15 +284,15 @@ def _boxes(values: Any, count: int) -> FloatArray:
     if count == 0 and array.size == 0:
         return array.reshape(0, 4)
     if array.shape != (count, 4):
-        raise BadResult(f"boxes have the shape {array.shape}; with {count} scores it must be ({count}, 4).")
+        raise ResultError(f"boxes have the shape {array.shape}; with {count} scores it must be ({count}, 4).")
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():
         index = int(np.flatnonzero(~finite)[0])
-        raise BadResult(f"boxes[{index}] is {plain_numbers(array[index])}; its numbers must be finite.")
+        raise ResultError(f"boxes[{index}] is {plain_numbers(array[index])}; its numbers must be finite.")
     turned = (array[:, 2] < array[:, 0]) | (array[:, 3] < array[:, 1])
     if turned.any():
         index = int(np.flatnonzero(turned)[0])
-        raise BadResult(
+        raise ResultError(
             f"boxes[{index}] is {plain_numbers(array[index])}; boxes are corners x1, y1, x2, y2 with x1 ≤ x2 "
             "and y1 ≤ y2 (not x, y, width, height)."
         )
@@ -301,11 +302,11 @@ def _boxes(values: Any, count: int) -> FloatArray:
 def _category_ids(values: Any, count: int) -> IntArray:
     array = as_numpy(values)
     if array.shape != (count,) and (count or array.size):
-        raise BadResult(
+        raise ResultError(
             f"category_ids have the shape {array.shape}; with {count} scores it must be ({count},)."
         )
     if array.size and array.dtype.kind not in "iu":
-        raise BadResult(f"category_ids hold {array.dtype}; they must be integers.")
+        raise ResultError(f"category_ids hold {array.dtype}; they must be integers.")
     return array.reshape(-1).astype(np.int64)
 
 
@@ -316,7 +317,7 @@ def _probabilities(values: Any, count: int) -> FloatArray | None:
     if array.ndim != 2 or len(array) != count:
         if count == 0 and array.size == 0:
             return array.reshape(0, array.shape[-1] if array.ndim == 2 else 0)
-        raise BadResult(
+        raise ResultError(
             f"probabilities have the shape {array.shape}; with {count} scores it must be ({count}, C)."
         )
     _check_shares(array, "probabilities")
@@ -328,13 +329,13 @@ def _masks(values: Any, count: int) -> Masks | None:
         return None
     if isinstance(values, RunLengths):
         if len(values) != count:
-            raise BadResult(f"there are {len(values)} masks and {count} scores; there must be as many.")
+            raise ResultError(f"there are {len(values)} masks and {count} scores; there must be as many.")
         return values
     array = as_numpy(values)
     if array.ndim != 3 or len(array) != count:
         if count == 0 and array.size == 0:
             return RunLengths((), 0, 0)
-        raise BadResult(
+        raise ResultError(
             f"masks have the shape {array.shape}; with {count} scores it must be ({count}, H, W)."
         )
     return array
@@ -345,13 +346,13 @@ def _keypoints(values: Any, count: int) -> FloatArray | tuple[FloatArray, ...] |
         return None
     if isinstance(values, list | tuple) and len({len(one) for one in values}) > 1:
         if len(values) != count:
-            raise BadResult(f"there are keypoints of {len(values)} objects and {count} scores.")
+            raise ResultError(f"there are keypoints of {len(values)} objects and {count} scores.")
         return tuple(_triples(_floats(one, "keypoints")[None], index)[0] for index, one in enumerate(values))
     array = _floats(values, "keypoints")
     if count == 0 and array.size == 0:
         return array.reshape(0, 0, 3)
     if array.ndim != 3 or len(array) != count:
-        raise BadResult(
+        raise ResultError(
             f"keypoints have the shape {array.shape}; with {count} scores it must be ({count}, K, 3): "
             "x, y, score."
         )
@@ -360,26 +361,26 @@ def _keypoints(values: Any, count: int) -> FloatArray | tuple[FloatArray, ...] |
 
 def _triples(array: FloatArray, first: int) -> FloatArray:
     if array.ndim != 3 or array.shape[1] == 0 or array.shape[2] != 3:
-        raise BadResult(
+        raise ResultError(
             f"keypoints[{first}] have the shape {array.shape[1:]}; it must be (K, 3): x, y, score."
         )
     good = np.isfinite(array).all(axis=2) & (array[..., 2] >= -_ROUNDING) & (array[..., 2] <= 1 + _ROUNDING)
     if not good.all():
         index, point = (int(place) for place in np.argwhere(~good)[0])
-        raise BadResult(
+        raise ResultError(
             f"keypoints[{first + index}][{point}] is {plain_numbers(array[index, point])}; it must be "
             "x, y, score with finite numbers and a score in [0, 1]."
         )
     return array
 
 
-def indices_of(kept: NDArray[np.bool_] | Sequence[int]) -> NDArray[np.intp]:
+def indices_of(kept: NDArray[np.bool_] | NDArray[np.intp] | Sequence[int]) -> NDArray[np.intp]:
     """Indices from a mask, or as they are."""
     array = np.asarray(kept)
     return np.flatnonzero(array) if array.dtype == np.bool_ else array.astype(np.intp)
 
 
-def take(result: "Detections | Keypoints", kept: NDArray[np.bool_] | Sequence[int]) -> Any:
+def take(result: "Detections | Keypoints", kept: NDArray[np.bool_] | NDArray[np.intp] | Sequence[int]) -> Any:
     """The objects at these places, without checking them again."""
     indices = indices_of(kept)
     new = object.__new__(type(result))

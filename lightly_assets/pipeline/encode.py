@@ -31,12 +31,12 @@ from lightly_assets.models.columns import pack
 from lightly_assets.models.config import EncodeSettings
 from lightly_assets.models.nms import suppress
 from lightly_assets.models.results import (
-    BadResult,
     Classification,
     Detections,
     Keypoints,
     Ready,
     Result,
+    ResultError,
     RunLengths,
     SemanticSegments,
     take,
@@ -46,6 +46,7 @@ from lightly_assets.models.results import (
 CODE_VERSION = 1
 
 Singletons = list[dict[str, Any]]
+_AS_GIVEN = EncodeSettings()
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class TaskSettings:
     """Everything that decides how a task's results are written."""
 
     schema: Schema
-    encode: EncodeSettings = EncodeSettings()
+    encode: EncodeSettings = _AS_GIVEN
     boxes: BoxPolicy = "clip"
     """Whether boxes that leave the image are cut, or are errors."""
     tolerance: float = PROBABILITY_TOLERANCE
@@ -80,13 +81,13 @@ class TaskSettings:
         """Class → category id; None where classes are ids already.
 
         Raises:
-            BadResult: the map names an id that the schema does not have.
+            ResultError: the map names an id that the schema does not have.
         """
         given = self.encode.category_map
         if given is not None:
             unknown = [one for one in given.values() if one not in self.schema.index_of]
             if unknown:
-                raise BadResult(
+                raise ResultError(
                     f"category_map leads to {unknown[0]}; the schema has {_some(self.schema.ids)}."
                 )
             return given
@@ -160,7 +161,7 @@ def _detections(result: Detections, settings: TaskSettings, width: int, height: 
     _check_frame(chosen.boxes, width, height)
     fitted = fit_boxes(xyxy_to_xywh(chosen.boxes), width, height, settings.boxes)
     chosen, ids = (chosen, ids) if fitted.kept.all() else (take(chosen, fitted.kept), ids[fitted.kept])
-    common = {"categories": settings.schema.ids, "tolerance": settings.tolerance}
+    common: dict[str, Any] = {"categories": settings.schema.ids, "tolerance": settings.tolerance}
     probabilities = _object_probabilities(chosen, settings)
     if not isinstance(chosen.masks, RunLengths) or settings.schema.task_type != "instance-segmentation":
         singletons = detection_singletons(fitted.xywh, chosen.scores, ids, probabilities, **common)
@@ -171,7 +172,7 @@ def _detections(result: Detections, settings: TaskSettings, width: int, height: 
         chosen, ids, boxes = take(chosen, filled), ids[filled], boxes[filled]
         probabilities = None if probabilities is None else probabilities[filled]
     masks = chosen.masks.counts
-    size = {"height": height, "width": width}
+    size: dict[str, Any] = {"height": height, "width": width}
     singletons = instance_singletons(masks, chosen.scores, ids, boxes, probabilities, **size, **common)
     return Encoded(singletons, fitted.clipped, fitted.dropped + int((~filled).sum()))
 
@@ -188,7 +189,7 @@ def _keypoints(result: Keypoints, settings: TaskSettings, width: int, height: in
             chosen, ids = take(chosen, fitted.kept), ids[fitted.kept]
     points, moved = _fitted_points(chosen.keypoints, width, height)
     if moved and settings.boxes == "strict":
-        raise BadResult(
+        raise ResultError(
             f"{moved} keypoints lie outside of the {width}×{height} image; 'boxes: clip' moves them."
         )
     singletons = keypoint_singletons(
@@ -212,7 +213,7 @@ def _fitted_points(keypoints: Any, width: int, height: int) -> tuple[Any, int]:
 
 def _semantic(result: SemanticSegments, settings: TaskSettings, width: int, height: int) -> Encoded:
     if result.size != (height, width):
-        raise BadResult(
+        raise ResultError(
             f"the masks are {result.size[1]}×{result.size[0]} pixels, but the image is {width}×{height}."
         )
     scores = result.medians if settings.encode.reduce == "median" else result.means
@@ -270,7 +271,7 @@ def _ready(result: Ready, settings: TaskSettings, width: int, height: int) -> En
         clipped += fitted is not one
         for rule, pointer, message in rules.problems(fitted):
             if RULES[rule].severity == "error":
-                raise BadResult(f"prediction {index}{pointer}: {message}")
+                raise ResultError(f"prediction {index}{pointer}: {message}")
         written.append(fitted)
     return Encoded(_suppressed(written, given), clipped, dropped)
 
@@ -300,7 +301,7 @@ def _fitted_bbox(
         return singleton
     _check_frame(np.array([[x, y, x + w, y + h]], dtype=np.float64), width, height)
     if settings.boxes == "strict":
-        raise BadResult(
+        raise ResultError(
             f"prediction {index}: bbox is {bbox}, but x, y ≥ 0, w, h ≥ 1 and it must lie in the image of "
             f"{width}×{height} pixels; 'boxes: clip' would cut such boxes."
         )
@@ -360,9 +361,9 @@ def _mapped(
     kept = ids >= 0
     if settings.encode.category_map is None and not kept.all():
         bad = int(classes[~kept][0])
-        raise BadResult(
-            f"the model said class {bad}, but the task has {len(settings.ids)} categories; say with category_map "
-            "which class is which category id (others are left out)."
+        raise ResultError(
+            f"the model said class {bad}, but the task has {len(settings.ids)} categories; say with "
+            "category_map which class is which category id (others are left out)."
         )
     return ids, kept
 
@@ -388,7 +389,8 @@ def _mapped_probabilities(probabilities: NDArray[Any], settings: TaskSettings) -
         shares[:, place] += probabilities[:, one]
     sums = shares.sum(axis=1, keepdims=True)
     shares = np.divide(shares, sums, out=np.full_like(shares, 1 / shares.shape[1]), where=sums > 0)
-    return shares.astype(probabilities.dtype)
+    mapped: NDArray[Any] = shares.astype(probabilities.dtype)
+    return mapped
 
 
 def _check_frame(boxes: NDArray[Any], width: int, height: int) -> None:
@@ -403,9 +405,10 @@ def _check_frame(boxes: NDArray[Any], width: int, height: int) -> None:
     )
     if far.any():
         index = int(np.flatnonzero(far)[0])
-        raise BadResult(
-            f"prediction {index}: the box {[round(float(one), 2) for one in boxes[index]]} (x1, y1, x2, y2) is far "
-            f"outside of the {width}×{height} image; coordinates must be pixels of the image that the model got."
+        box = [round(float(one), 2) for one in boxes[index]]
+        raise ResultError(
+            f"prediction {index}: the box {box} (x1, y1, x2, y2) is far outside of the {width}×{height} "
+            "image; coordinates must be pixels of the image that the model got."
         )
 
 

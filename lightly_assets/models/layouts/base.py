@@ -84,7 +84,8 @@ def normalised(scores: NDArray[Any]) -> NDArray[Any]:
     sums = scores.sum(axis=1, keepdims=True, dtype=np.float64)
     even = np.full_like(scores, 1 / scores.shape[1])
     shares = np.divide(scores, sums, out=even.astype(np.float64), where=sums > 0)
-    return shares.astype(scores.dtype)
+    result: NDArray[Any] = shares.astype(scores.dtype)
+    return result
 
 
 def sigmoid(values: NDArray[Any]) -> NDArray[Any]:

@@ -56,10 +56,8 @@ class Detr:
         logits, boxes = outputs[self._logits], outputs[self._boxes]
         if len(logits) != len(views):
             raise LayoutError(f"the output has the shape {logits.shape} for {len(views)} images")
-        return [
-            self._result(*one, view)
-            for *one, view in zip(logits.astype(np.float32), boxes.astype(np.float32), views, strict=True)
-        ]
+        pairs = zip(logits.astype(np.float32), boxes.astype(np.float32), views, strict=True)
+        return [self._result(one, box, view) for one, box, view in pairs]
 
     def _result(self, logits: NDArray[Any], boxes: NDArray[Any], view: View) -> Result:
         scores = softmax(logits, axis=1)[:, :-1]

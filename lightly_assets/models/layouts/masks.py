@@ -25,7 +25,7 @@ def run_lengths_of_crop(
     places = (rows + top) * width + (columns - 1 + left)
     if crop.shape[1] == width:
         places = _joined(places)
-    counts = np.diff(places, prepend=0, append=width * height)
+    counts: NDArray[np.int64] = np.diff(places, prepend=0, append=width * height)
     return counts[:-1] if counts[-1] == 0 else counts
 
 

@@ -1,4 +1,4 @@
-"""Scores as they are: classification (B, C) and semantic segmentation (B, C, h, w), and label maps (B, h, w)."""
+"""Scores as they are, of images (B, C) and of pixels (B, C, h, w), and label maps (B, h, w)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ _DENSE = 256
 
 
 class Logits:
-    """Before the softmax. A single channel of a model with two classes is the second one's, before a sigmoid."""
+    """Before the softmax. A single channel stands for the second of two classes, before a sigmoid."""
 
     defaults = Preprocess(resize="stretch", mean=IMAGENET_MEAN, std=IMAGENET_STD)
     name = "logits"
@@ -85,11 +85,13 @@ def resized_scores(scores: NDArray[Any], view: View) -> NDArray[np.float32]:
     tall = np.matmul(weights_y, scores.astype(np.float32, copy=False))
     places = view.columns(columns)
     if columns <= _DENSE:
-        return np.matmul(tall, interpolation(columns, places).T)
+        whole: NDArray[np.float32] = np.matmul(tall, interpolation(columns, places).T)
+        return whole
     at = np.clip(places - 0.5, 0, columns - 1)
     low = np.floor(at).astype(np.intp)
     share = (at - low).astype(np.float32)
-    left, right = tall[..., low], tall[..., np.minimum(low + 1, columns - 1)]
+    left: NDArray[np.float32] = tall[..., low]
+    right: NDArray[np.float32] = tall[..., np.minimum(low + 1, columns - 1)]
     right -= left
     right *= share
     right += left

@@ -54,8 +54,8 @@ class Yolo:
             rest = extra - self.settings.classes
             if rest <= 0 or rest % 3:
                 raise LayoutError(
-                    f"{described(outputs)} leaves {extra} numbers for {self.settings.classes} class scores and "
-                    "keypoints of x, y, score; say how many 'classes' the model has."
+                    f"{described(outputs)} leaves {extra} numbers for {self.settings.classes} class scores "
+                    "and keypoints of x, y, score; say how many 'classes' the model has."
                 )
             return self.settings.classes
         if extra <= 0:

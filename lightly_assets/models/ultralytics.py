@@ -1,0 +1,88 @@
+"""Model files run by the ultralytics package, with its own pre- and post-processing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightly_assets.format.schema import TaskType
+from lightly_assets.models.config import UltralyticsModel
+from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
+from lightly_assets.models.protocol import Images, ModelError, Source
+
+CODE_VERSION = 1
+
+_TASKS = {
+    TaskType.CLASSIFICATION: "classify",
+    TaskType.OBJECT_DETECTION: "detect",
+    TaskType.KEYPOINT_DETECTION: "pose",
+    TaskType.INSTANCE_SEGMENTATION: "segment",
+}
+
+
+class UltralyticsRuntime:
+    """``YOLO(path)``; its results are converted by :func:`~lightly_assets.models.conversions.as_result`."""
+
+    def __init__(
+        self, config: UltralyticsModel, task_type: TaskType, categories: int, base_dir: Path
+    ) -> None:
+        if task_type not in _TASKS:
+            raise ModelError(f"ultralytics models cannot do {task_type}; its tasks are {', '.join(_TASKS)}.")
+        self.path = model_file(config.path, base_dir)
+        if not config.trusted:
+            refuse_pickle(self.path, "ONNX or TorchScript, or say 'trusted: true' if you know who made it")
+        self._config, self._model = config, _load(self.path, _TASKS[task_type])
+        self._check(task_type, categories)
+        self.batch_size = config.batch_size
+        self.version = version_of(
+            file_hash(self.path), config.predict_settings() | {"task_type": task_type}, CODE_VERSION
+        )
+
+    def _check(self, task_type: TaskType, categories: int) -> None:
+        if self._model.task != _TASKS[task_type]:
+            raise ModelError(
+                f"The model {self.path.name} is for '{self._model.task}', but the task is {task_type}."
+            )
+        classes = len(self._model.names)
+        if self._config.category_map is None and classes != categories:
+            raise ModelError(
+                f"The model {self.path.name} has {classes} classes, but the task has {categories} categories; "
+                "list as many categories, or say with category_map which class is which category id."
+            )
+
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:  # noqa: ARG002
+        """ultralytics ``Results``, one per image."""
+        config = self._config
+        # ultralytics takes arrays as OpenCV reads them, blue first.
+        batch = [np.ascontiguousarray(image[..., ::-1]) for image in images]
+        settings: dict[str, Any] = {"imgsz": config.imgsz} if config.imgsz else {}
+        if config.device:
+            settings["device"] = config.device
+        results: Sequence[Any] = self._model.predict(
+            batch,
+            conf=max(config.stored_floor, 1e-3),
+            iou=0.7 if config.nms_iou is None else config.nms_iou,
+            agnostic_nms=config.nms == "all-categories",
+            max_det=min(config.max_candidates, 300 if self._model.task != "segment" else config.max_masks),
+            retina_masks=True,
+            verbose=False,
+            stream=False,
+            save=False,
+            **settings,
+        )
+        return results
+
+
+def _load(path: Path, task: str) -> Any:
+    try:
+        from ultralytics import YOLO
+    except ImportError:
+        raise ModelError(
+            "A model of kind ultralytics needs its package; install it with: pip install ultralytics."
+        ) from None
+    try:
+        return YOLO(str(path)) if path.suffix == ".pt" else YOLO(str(path), task=task)
+    except Exception as error:  # noqa: BLE001 - the package raises whatever its parts raise
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"The model file {path.name} cannot be loaded: {first}.") from None

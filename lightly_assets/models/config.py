@@ -134,7 +134,16 @@ class LayoutModel(_Runtime):
     """A model whose output layout and pre-processing are declared."""
 
     layout: Literal[
-        "yolo", "yolov5", "yolo_nms", "detr", "rtdetr", "torchvision", "logits", "probabilities", "label_map"
+        "yolo",
+        "yolov5",
+        "yolo_nms",
+        "detr",
+        "rtdetr",
+        "rtdetr_topk",
+        "torchvision",
+        "logits",
+        "probabilities",
+        "label_map",
     ]
     preprocess: Preprocess = Preprocess()
     classes: Annotated[int, Field(ge=1)] | None = None

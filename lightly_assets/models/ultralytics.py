@@ -48,7 +48,7 @@ class UltralyticsRuntime:
         if self._config.category_map is None and classes != categories:
             raise ModelError(
                 f"The model {self.path.name} has {classes} classes, but the task has {categories} categories; "
-                "list as many categories, or say with category_map which class is which category id."
+                "list as many, or say with category_map which class is which category id."
             )
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:  # noqa: ARG002

@@ -97,9 +97,36 @@ class RtDetr(Detr):
         return _detections(boxes[queries], flat[kept], classes, scores[queries], view)
 
 
+class RtDetrTopk(Detr):
+    """One output (B, Q, 6): centre, width, height relative to the input; score; class. The best are chosen."""
+
+    defaults = RtDetr.defaults
+    name = "rtdetr_topk"
+
+    def _places(self, outputs: Sequence[Output]) -> tuple[int, int]:
+        places = [
+            index for index, one in enumerate(outputs) if len(one.shape) == 3 and one.shape[2] in (6, None)
+        ]
+        if not places:
+            raise LayoutError(f"The layout {self.name} needs rows (B, Q, 6); there is {described(outputs)}.")
+        # The file does not say how many classes there are.
+        self._no_object = 6 - self.settings.classes
+        return places[0], places[0]
+
+    def _result(self, logits: NDArray[Any], boxes: NDArray[Any], view: View) -> Result:
+        kept = best(logits[:, 4], self.settings.floor, self.settings.max_candidates)
+        classes = logits[kept, 5].astype(np.int64)
+        return _detections(boxes[kept, :4], logits[kept, 4], classes, None, view)
+
+
 def _detections(
-    cxcywh: NDArray[Any], scores: NDArray[Any], classes: NDArray[Any], per_class: NDArray[Any], view: View
+    cxcywh: NDArray[Any],
+    scores: NDArray[Any],
+    classes: NDArray[Any],
+    per_class: NDArray[Any] | None,
+    view: View,
 ) -> Detections:
     size = np.array([view.input_width, view.input_height] * 2, dtype=cxcywh.dtype)
     boxes = view.to_image(corners(cxcywh) * size)
-    return Detections(boxes, np.clip(scores, 0, 1), classes, normalised(per_class))
+    probabilities = None if per_class is None else normalised(per_class)
+    return Detections(boxes, np.clip(scores, 0, 1), classes, probabilities)

@@ -101,6 +101,16 @@ class Yolo:
         prototypes: NDArray[Any] | None,
         view: View,
     ) -> Result:
+        # Heads that regress corners may cross them, which is no box.
+        straight = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+        if not straight.all():
+            boxes, scores, classes, extra = (
+                boxes[straight],
+                scores[straight],
+                classes[straight],
+                extra[straight],
+            )
+            probabilities = None if probabilities is None else probabilities[straight]
         scores = np.clip(scores, 0, 1)
         if self.settings.task_type is TaskType.KEYPOINT_DETECTION:
             points = extra.reshape(len(extra), -1, 3).copy()

@@ -3,13 +3,14 @@
 Objects of other packages are known by their attributes, so none of those packages is imported.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.format.arrays import as_numpy
+from lightly_assets.format.arrays import as_numpy, plain_numbers
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.protocol import Source
 from lightly_assets.models.resize import resize_plane
@@ -98,7 +99,28 @@ def _singletons(items: list[Any]) -> Ready:
                 f"The model returned a list with {_described(item)} at [{index}]; a list for an image must "
                 "hold singletons (dicts)."
             )
-    return Ready(items)
+    return Ready([_plain_singleton(item, index) for index, item in enumerate(items)])
+
+
+def _plain_singleton(item: dict[str, Any], index: int) -> dict[str, Any]:
+    """The same singleton, with numbers of NumPy and torch as Python's own."""
+    plain = {key: _plain(value) for key, value in item.items()}
+    for key, value in plain.items():
+        numbers = value if isinstance(value, list) else [value]
+        # Run lengths are integers by the thousand: those need no second look.
+        if float in set(map(type, numbers)) and not all(map(math.isfinite, numbers)):
+            raise ResultError(f"prediction {index}: {key} is {value}; it must be a finite number.")
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if type(value) in (int, float, str, bool):
+        return value
+    if isinstance(value, list | tuple):
+        return list(value) if set(map(type, value)) <= {int, float} else [_plain(one) for one in value]
+    if isinstance(value, np.generic | np.ndarray) or hasattr(value, "detach"):
+        return plain_numbers(as_numpy(value))
+    return value
 
 
 def _keypoints_of(detections: Detections) -> Keypoints:

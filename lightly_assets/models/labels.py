@@ -13,7 +13,7 @@ from lightly_assets.format import rle
 from lightly_assets.format.coco_masks import from_coco
 from lightly_assets.format.names import input_kind, parse_frame_name, split_suffix
 from lightly_assets.format.schema import TaskType
-from lightly_assets.format.singletons import parse_prediction_file
+from lightly_assets.format.strict_json import parse_json
 from lightly_assets.models.config import CocoModel, LightlyModel
 from lightly_assets.models.files import file_hash, model_file, version_of
 from lightly_assets.models.protocol import Images, ModelError, Source
@@ -238,9 +238,10 @@ class LightlyLabels:
                 )
             return []
         name = path.relative_to(self.folder).as_posix()
-        data = path.read_bytes()
-        parse_prediction_file(self.task_type, data, name)
-        found: Singletons = json.loads(data)["predictions"]
+        data = parse_json(path.read_bytes(), name)
+        found = data.get("predictions") if isinstance(data, dict) else None
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise ResultError(f"{name} has no list of predictions.")
         return found
 
 

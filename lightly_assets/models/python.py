@@ -61,8 +61,8 @@ class PythonRuntime:
 
 def _module(name: str, base_dir: Path, call: str) -> Any:
     folder = str(base_dir.resolve())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    if sys.path[:1] != [folder]:
+        sys.path[:] = [folder, *(one for one in sys.path if one != folder)]
     _forget_others(name, folder)
     importlib.invalidate_caches()
     # A cache of the compiled source is told by its second and its size; an edit may change neither.

@@ -41,7 +41,9 @@ def test_the_layout_finds_what_the_package_found(path: Path) -> None:
         height, width = image["size"]
         raw = [recorded[f"{number}_raw_{place}"] for place in range(image["outputs"])]
         outputs = [one.astype(np.float32) if one.dtype == np.float16 else one for one in raw]
-        result = reader.predict([np.zeros((height, width, 3), dtype=np.uint8)], lambda _, found=outputs: found)
+        result = reader.predict(
+            [np.zeros((height, width, 3), dtype=np.uint8)], lambda _, found=outputs: found
+        )
         written = encode(result[0], settings, width, height)
         found = _found(recorded, number, height, width)
         total += assert_same(written.singletons, found, width, height)

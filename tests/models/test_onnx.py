@@ -1,0 +1,188 @@
+"""The ONNX runtime on models whose answers are known exactly."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lightly_assets.format.schema import Category
+from lightly_assets.models.config import parse_model
+from lightly_assets.models.load import load_model
+from lightly_assets.models.protocol import ModelError, Source
+from tests.models.onnx_files import constant_model, identity_model, write
+
+# Two classes; boxes as centre, width, height in a 64×64 input.
+ROWS = np.zeros((1, 6, 5), dtype=np.float32)
+ROWS[0, :, 0] = [32, 32, 20, 10, 0.9, 0.1]
+ROWS[0, :, 1] = [33, 32, 20, 10, 0.6, 0.2]
+ROWS[0, :, 2] = [10, 24, 8, 8, 0.1, 0.5]
+ROWS[0, :, 3] = [50, 40, 6, 6, 0.01, 0.02]
+
+
+def load(path: Path, task_type: str = "object-detection", count: int = 2, **settings: Any) -> Any:
+    config = parse_model({"kind": "onnx", "path": path.name, "layout": "yolo", **settings})
+    categories = [Category(id=number, name=f"c{number}") for number in range(count)]
+    return load_model(config, task_type=task_type, categories=categories, base_dir=path.parent)
+
+
+def predict(model: Any, height: int, width: int, count: int = 1) -> Any:
+    images = np.zeros((count, height, width, 3), dtype=np.uint8)
+    return model.predict(images, [Source("a.mp4", index, width, height) for index in range(count)])
+
+
+def test_boxes_come_back_from_the_letterbox(tmp_path: Path) -> None:
+    model = load(constant_model(tmp_path / "m.onnx", ROWS, [64, 64]))
+    # 128×64 becomes 64×32, with 16 rows of padding above and below.
+    found = predict(model, 64, 128)[0]
+    np.testing.assert_allclose(found.boxes[0], [(32 - 10) * 2, (32 - 5 - 16) * 2, 84, (32 + 5 - 16) * 2])
+    np.testing.assert_allclose(found.scores, [0.9, 0.6, 0.5])
+    np.testing.assert_array_equal(found.category_ids, [0, 0, 1])
+    np.testing.assert_allclose(found.probabilities[0], [0.9, 0.1], atol=1e-6)
+
+
+def test_candidates_are_kept_down_to_the_floor_and_before_suppression(tmp_path: Path) -> None:
+    path = constant_model(tmp_path / "m.onnx", ROWS, [64, 64])
+    assert len(predict(load(path), 64, 64)[0]) == 3
+    assert len(predict(load(path, score_threshold=0.01), 64, 64)[0]) == 4
+    assert len(predict(load(path, max_candidates=2), 64, 64)[0]) == 2
+
+
+def test_what_encoding_decides_is_not_part_of_the_version(tmp_path: Path) -> None:
+    path = constant_model(tmp_path / "m.onnx", ROWS, [64, 64])
+    version = load(path).version
+    same = [{"score_threshold": 0.5}, {"nms_iou": 0.4}, {"category_map": {0: 1}}, {"max_detections": 5}]
+    same += [{"threads": 1}, {"batch_size": 2}, {"probabilities": False}]
+    assert {load(path, **settings).version for settings in same} == {version}
+    other = [{"score_threshold": 0.01}, {"max_candidates": 10}, {"preprocess": {"pad": 0}}]
+    assert len({load(path, **settings).version for settings in other} | {version}) == 4
+    constant_model(path, ROWS * np.float32(0.5), [64, 64])
+    assert load(path).version != version
+
+
+def test_any_batch_size_and_a_fixed_one(tmp_path: Path) -> None:
+    free = load(constant_model(tmp_path / "free.onnx", ROWS, [64, 64]), batch_size=4)
+    assert free.batch_size == 4
+    assert len(predict(free, 64, 64, 6)) == 6
+    fixed = load(constant_model(tmp_path / "fixed.onnx", ROWS, [64, 64], batch=4))
+    assert fixed.batch_size == 4
+    found = predict(fixed, 64, 64, 3)
+    assert [len(one) for one in found] == [3, 3, 3]
+
+
+def test_images_of_several_sizes(tmp_path: Path) -> None:
+    model = load(constant_model(tmp_path / "m.onnx", ROWS, [64, 64]))
+    images = [np.zeros(size, dtype=np.uint8) for size in [(64, 128, 3), (64, 64, 3), (64, 64, 3)]]
+    sources = [Source(f"{n}.png", None, image.shape[1], image.shape[0]) for n, image in enumerate(images)]
+    found = model.predict(images, sources)
+    np.testing.assert_allclose(found[0].boxes[0], [44, 22, 84, 42])
+    np.testing.assert_allclose(found[2].boxes[0], [22, 27, 42, 37])
+
+
+def test_pixels_arrive_as_declared(tmp_path: Path) -> None:
+    path = identity_model(tmp_path / "m.onnx", ["n", 3, "h", "w"])
+    image = np.random.default_rng(0).integers(0, 256, (1, 5, 7, 3), dtype=np.uint8)
+
+    def scores(**preprocess: Any) -> Any:
+        model = load(path, "semantic-segmentation", 3, layout="probabilities", preprocess=preprocess)
+        return model.predict(image, [Source("a.png", None, 7, 5)])[0].scores
+
+    plain = scores(resize="none", mean=[0, 0, 0], std=[1, 1, 1])
+    np.testing.assert_allclose(plain, image[0].transpose(2, 0, 1) / 255, atol=1e-7)
+    bgr = scores(resize="none", mean=[0, 0, 0], std=[1, 1, 1], channels="bgr")
+    np.testing.assert_allclose(bgr, image[0, ..., ::-1].transpose(2, 0, 1) / 255, atol=1e-7)
+    mean, std = np.array([0.1, 0.2, 0.3]), np.array([2.0, 3.0, 4.0])
+    image[:] = np.maximum(image, 80)
+    normal = scores(resize="none", mean=mean.tolist(), std=std.tolist())
+    expected = ((image[0] / 255 - mean) / std).transpose(2, 0, 1)
+    np.testing.assert_allclose(normal, expected, atol=1e-6)
+
+
+def test_a_smooth_picture_survives_every_way_of_resizing(tmp_path: Path) -> None:
+    """What the model says of its input must lie on the pixels of the image that it is about."""
+    path = identity_model(tmp_path / "m.onnx", ["n", 3, 48, 64])
+    y, x = np.mgrid[0:90, 0:160]
+    image = np.stack([x * 1.5, y * 2.5, (x + y)], axis=-1).astype(np.uint8)
+    for resize in ("letterbox", "stretch"):
+        settings = {"resize": resize, "mean": [0, 0, 0], "std": [1, 1, 1]}
+        model = load(path, "semantic-segmentation", 3, layout="probabilities", preprocess=settings)
+        found = model.predict(image[None], [Source("a.png", None, 160, 90)])[0].scores
+        error = np.abs(found[:, 5:-5, 5:-5] * 255 - image.transpose(2, 0, 1)[:, 5:-5, 5:-5])
+        assert error.max() < 3, (resize, error.max())
+
+
+def test_a_single_channel_is_the_second_class(tmp_path: Path) -> None:
+    path = constant_model(tmp_path / "m.onnx", np.full((1, 1, 4, 4), 2.0), [4, 4])
+    found = predict(load(path, "semantic-segmentation", 2, layout="logits"), 8, 8)[0]
+    np.testing.assert_allclose(found.scores[1], 1 / (1 + np.exp(-2)), rtol=1e-6)
+    np.testing.assert_allclose(found.scores.sum(axis=0), 1, rtol=1e-6)
+
+
+def test_a_label_map_is_read_pixel_by_pixel(tmp_path: Path) -> None:
+    labels = np.array([[[0, 1], [2, 2]]], dtype=np.float32)
+    path = constant_model(tmp_path / "m.onnx", labels, [4, 4])
+    found = predict(load(path, "semantic-segmentation", 3, layout="label_map"), 4, 8)[0]
+    expected = np.kron(np.array([[0, 1], [2, 2]]), np.ones((2, 4), dtype=int))
+    np.testing.assert_array_equal(found.label_map, expected)
+
+
+def test_nan_names_the_frame(tmp_path: Path) -> None:
+    rows = ROWS.copy()
+    rows[0, 0, 0] = np.nan
+    model = load(constant_model(tmp_path / "m.onnx", rows, [64, 64]))
+    with pytest.raises(ModelError, match=r"a.mp4, frame 0: The output of the model m.onnx has NaN"):
+        predict(model, 64, 64, 2)
+
+
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({"count": 3}, "has 2 classes, but the task has 3 categories.*category_map"),
+    ({"preprocess": {"size": 32}}, r"size is \[32, 32\].*takes images float32.*height 64, width 64"),
+    ({"preprocess": {"dtype": "uint8"}}, "dtype is uint8, but .* float32"),
+    ({"preprocess": {"resize": "none"}}, "of one size; use letterbox"),
+    ({"preprocess": {"axes": "nhwc"}}, "axes is nhwc"),
+    ({"task_type": "classification"}, "yolo cannot do classification"),
+    ({"task_type": "instance-segmentation"}, "needs the mask prototypes, an output of rank 4"),
+    ({"task_type": "keypoint-detection"}, "say how many 'classes'"),
+    ({"layout": "logits", "task_type": "classification"}, "needs an output of rank 2; there is output"),
+    ({"layout": "detr"}, "needs class logits"),
+    ({"providers": ["NoSuchProvider"]}, "NoSuchProvider is not at hand; there are .*CPU"),
+]
+
+
+@pytest.mark.parametrize(("settings", "message"), CASES, ids=lambda value: str(value)[:40])
+def test_what_does_not_fit_is_said_when_it_is_loaded(
+    settings: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = constant_model(tmp_path / "m.onnx", ROWS, [64, 64])
+    with pytest.raises(ModelError, match=message):
+        load(path, **settings)
+
+
+def test_files_that_are_no_models(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"nothing.onnx does not exist"):
+        load(tmp_path / "nothing.onnx")
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"not a model")
+    with pytest.raises(ModelError, match=r"broken.onnx is no ONNX model that can be run"):
+        load(broken)
+    two = write(
+        tmp_path / "two.onnx", [], {"a": (np.int64, [1]), "b": (np.int64, [1])}, {"a": (np.int64, [1])}
+    )
+    with pytest.raises(ModelError, match="must take one input of images"):
+        load(two)
+
+
+class Bomb:
+    def __reduce__(self) -> Any:
+        return (Path.touch, (Path("unpickled"),))
+
+
+def test_a_pickle_is_refused_and_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "model.onnx"
+    for protocol in (2, 4, 5):
+        path.write_bytes(pickle.dumps(Bomb(), protocol=protocol))
+        with pytest.raises(ModelError, match=r"model.onnx is a pickle .* refused; export the model to ONNX"):
+            load(path)
+    assert not Path("unpickled").exists()

@@ -78,7 +78,7 @@ def test_good_folders(tmp_path: Path, task_type: str) -> None:
     assert report.to_json() == {"ok": True, "files": 3, "findings": []}
 
 
-# One field changed in the second prediction of a file: task type, what to change, the rule, the pointer in it.
+# One field changed in the second prediction of a file: task type, change, rule, pointer.
 DETECTION, CLASSIFICATION, KEYPOINTS = "object-detection", "classification", "keypoint-detection"
 INSTANCE, SEMANTIC = "instance-segmentation", "semantic-segmentation"
 FIELDS: list[tuple[str, dict[str, Any], str, str]] = [
@@ -578,7 +578,8 @@ def boxes_folder(root: Path, boxes: list[list[float]]) -> None:
 
 def random_boxes(count: int) -> list[list[float]]:
     random = np.random.default_rng(0)
-    corners = np.sort(random.random((count, 2, 2)) * (600, 400), axis=1) + [[0, 0], [2, 2]]
+    corners = np.sort(random.random((count, 2, 2)) * (600, 400), axis=1)
+    corners += np.array([[0, 0], [2, 2]])
     return [[*low, *(high - low)] for low, high in corners.round(2)]
 
 
@@ -678,7 +679,7 @@ def test_a_million_bad_boxes_are_one_line(tmp_path: Path) -> None:
     report = check(tmp_path)
     (line, summary) = report.to_text().splitlines()
     assert line.startswith(
-        "error   bbox-size ×150,000: bbox is [1, 1, 0.5, 0.5]; w and h must be at least 1. [task/many/000.json#"
+        "error   bbox-size ×150,000: bbox is [1, 1, 0.5, 0.5]; w and h must be at least 1. ["
     )
     assert line.endswith("and 297 more]")
     assert summary == "303 prediction files: 150,000 errors, 0 warnings."

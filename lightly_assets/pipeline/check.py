@@ -40,7 +40,8 @@ from lightly_assets.storage import NotFound, Store, open_store
 
 PREDICTIONS = ".lightly/predictions/"
 
-_CHUNK = 512
+# Few enough that their parsed content stays in the cache until it is checked.
+_CHUNK = 128
 # Starting processes costs about as much as checking so many files.
 _ALONE = 20_000
 _PROBLEMS = {
@@ -176,8 +177,8 @@ class _Run:
             self.findings.extend(found)
             return schema
         listed = next(iter(self.reader.walk(f"{PREDICTIONS}{task}/")), None)
-        if listed is not None and listed.problem == "link-outside":
-            self.findings.add(_unfollowed(listed.key, "link-outside"))
+        if listed is not None and listed[1] == "link-outside":
+            self.findings.add(_unfollowed(listed[0], "link-outside"))
         elif not data.missing:
             self.findings.add(finding(data.rule, file, "", data.message))
         elif listed is None:
@@ -216,10 +217,10 @@ class _Run:
         prefix = f"{PREDICTIONS}{task}/"
         coverage = self.input.coverage(task) if self.input is not None else None
         series = FrameSeries(task)
-        for listed in self.reader.walk(prefix):
-            path = listed.key[len(prefix) :]
-            if listed.problem is not None:
-                self.findings.add(_unfollowed(listed.key, listed.problem))
+        for key, problem in self.reader.walk(prefix):
+            path = key[len(prefix) :]
+            if problem is not None:
+                self.findings.add(_unfollowed(key, problem))
             elif not path.endswith(".json"):
                 message = "This is no prediction file; the Worker's reaction to it is unknown."
                 self.findings.add(finding("file-foreign", f"{task}/{path}", "", message))
@@ -259,21 +260,25 @@ def _corner_findings(task: str, statistics: BoxStatistics) -> list[Finding]:
 
 def check_chunk(chunk: _Chunk) -> _Checked:
     """Reads and checks some files of a task."""
+    with _no_collection():
+        return _check_files(chunk)
+
+
+def _check_files(chunk: _Chunk) -> _Checked:
     checked = _Checked()
     prefix = f"{PREDICTIONS}{chunk.task}/"
-    with _no_collection():
-        contents = chunk.reader.read_many([f"{prefix}{item.stem}.json" for item in chunk.items])
-        files: list[ParsedFile] = []
-        for item, data in zip(chunk.items, contents, strict=True):
-            if isinstance(data, Unreadable):
-                checked.findings.add(finding(data.rule, f"{chunk.task}/{item.stem}.json", "", data.message))
-            else:
-                files.append(ParsedFile(data, _parsed(data), item.stem, _expected(chunk, item)))
-        for index in find_suspects(files, chunk.schema, checked.statistics):
-            data, _, stem, expected = files[index]
-            file = f"{chunk.task}/{stem}.json"
-            found = check_prediction_file(data, file, chunk.schema, expected, checked.statistics)
-            checked.findings.extend(found)
+    contents = chunk.reader.read_many([f"{prefix}{item.stem}.json" for item in chunk.items])
+    files: list[ParsedFile] = []
+    for item, data in zip(chunk.items, contents, strict=True):
+        if isinstance(data, Unreadable):
+            checked.findings.add(finding(data.rule, f"{chunk.task}/{item.stem}.json", "", data.message))
+        else:
+            files.append(ParsedFile(data, _parsed(data), item.stem, _expected(chunk, item)))
+    for index in find_suspects(files, chunk.schema, checked.statistics):
+        data, _, stem, expected = files[index]
+        file = f"{chunk.task}/{stem}.json"
+        found = check_prediction_file(data, file, chunk.schema, expected, checked.statistics)
+        checked.findings.extend(found)
     return checked
 
 

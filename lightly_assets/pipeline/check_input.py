@@ -67,23 +67,23 @@ def read_input(reader: Reader, measure: Measure) -> tuple[InputIndex, list[Findi
     index = InputIndex()
     findings: list[Finding] = []
     keys: list[str] = []
-    for listed in reader.walk(""):
-        kind = input_kind(listed.key)
+    for key, problem in reader.walk(""):
+        kind = input_kind(key)
         if kind is None:
             continue
-        if listed.problem is not None:
-            findings.append(finding("input-unreadable", "", "", f"The input '{listed.key}' is not followed."))
+        if problem is not None:
+            findings.append(finding("input-unreadable", "", "", f"The input '{key}' is not followed."))
             continue
         try:
-            validate_key(listed.key)
+            validate_key(key)
         except ValueError as error:
             findings.append(finding("input-key", "", "", str(error)))
             continue
-        keys.append(listed.key)
+        keys.append(key)
         if kind == "image":
-            index.images[split_suffix(listed.key)[0]] = listed.key
+            index.images[split_suffix(key)[0]] = key
         else:
-            findings += _add_video(index, listed.key, measure)
+            findings += _add_video(index, key, measure)
     findings += [finding("input-collision", "", "", one.message) for one in find_collisions(keys)]
     return index, findings
 

@@ -16,13 +16,6 @@ _READ = 1 << 16
 _THREADS = 16
 
 
-class Listed(NamedTuple):
-    """A file as a listing saw it; ``problem`` is the rule that forbids to read it."""
-
-    key: str
-    problem: str | None = None
-
-
 class Unreadable(NamedTuple):
     """Why a file has no content: the rule and a sentence. ``missing`` where there is none of that name."""
 
@@ -30,6 +23,9 @@ class Unreadable(NamedTuple):
     message: str
     missing: bool = False
 
+
+Listed = tuple[str, str | None]
+"""A file as a listing saw it: its key, and the rule that forbids to read it, if any."""
 
 # A folder to scan: its path, its prefix, and the real paths of the folders it lies in.
 _Pending = tuple[str, str, frozenset[str]]
@@ -62,7 +58,7 @@ class FolderReader:
             folder = f"{folder}/{name}"
             real = os.path.realpath(folder)
             if not _is_inside(real, root):
-                yield Listed(prefix.rstrip("/"), "link-outside")
+                yield prefix.rstrip("/"), "link-outside"
                 return
             above |= {real}
         # A stack instead of recursion: folders can nest deeper than Python's.
@@ -80,17 +76,20 @@ class FolderReader:
         except FileNotFoundError:
             return
         except OSError:
-            yield Listed(prefix.rstrip("/"), "file-unreadable")
+            yield prefix.rstrip("/"), "file-unreadable"
             return
         for entry in entries:
             key = f"{prefix}{entry.name}"
+            if entry.is_file(follow_symlinks=False):
+                yield key, None
+                continue
             target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
             if target in above or not _is_inside(target, root):
-                yield Listed(key, "link-outside")
+                yield key, "link-outside"
             elif entry.is_dir():
                 pending.append((entry.path, f"{key}/", above | {target}))
             else:
-                yield Listed(key, None if entry.is_file() else "file-unreadable")
+                yield key, None if entry.is_file() else "file-unreadable"
 
     def read_many(self, keys: Sequence[str]) -> list[bytes | Unreadable]:
         prefix = self.root.rstrip("/") + "/"
@@ -155,7 +154,7 @@ class StoreReader:
 
     def walk(self, prefix: str) -> Iterator[Listed]:
         for entry in self.store.list(prefix.rstrip("/")):
-            yield Listed(entry.key, "file-too-large" if entry.size > MAX_FILE_SIZE else None)
+            yield entry.key, "file-too-large" if entry.size > MAX_FILE_SIZE else None
 
     def read_many(self, keys: Sequence[str]) -> list[bytes | Unreadable]:
         if len(keys) == 1:

@@ -182,19 +182,24 @@ def _scores(column: _Column) -> Mask:
 
 def _probabilities(column: _Column) -> Mask:
     rows = _rows(column.values, len(column.schema.ids))
-    in_range = ((rows >= 0) & (rows <= 1)).all(axis=1)
-    sums_up = np.abs(rows.sum(axis=1) - 1) <= _STRICT_SUM_TOLERANCE
-    index_of = column.schema.index_of
-    places = np.array([index_of.get(category_id, 0) for category_id in column.group.columns["category_id"]])
-    most_probable = rows[np.arange(len(rows)), places] >= rows.max(axis=1)
-    bad: Mask = ~(in_range & sums_up & most_probable)
-    return bad
+    ids = column.group.columns["category_id"]
+    # Ids that are not in the schema are found on their own; here they only must have a place.
+    places = np.searchsorted(column.schema.ids, np.fromiter(ids, dtype=np.int64, count=len(ids)))
+    chosen = rows[np.arange(len(rows)), np.minimum(places, rows.shape[1] - 1)]
+    bad = np.abs(rows.dot(np.ones(rows.shape[1])) - 1) > _STRICT_SUM_TOLERANCE
+    # Looking at all numbers at once is several times faster than at each row.
+    if not (rows.min() >= 0 and (rows <= np.minimum(chosen, 1)[:, None]).all()):
+        bad |= ~((rows >= 0) & (rows <= 1)).all(axis=1) | (chosen < rows.max(axis=1))
+    return np.asarray(bad)
 
 
 def _bboxes(column: _Column) -> Mask:
     boxes = column.group.boxes = _rows(column.values, 4)
-    good = np.isfinite(boxes).all(axis=1) & (boxes >= (0, 0, 1, 1)).all(axis=1)
-    return ~np.asarray(good) | outside_image(boxes, column.sizes[:, 0], column.sizes[:, 1])
+    bad = outside_image(boxes, column.sizes[:, 0], column.sizes[:, 1])
+    x, y, w, h = boxes.T
+    if not (min(x.min(), y.min()) >= 0 and min(w.min(), h.min()) >= 1 and boxes.max() < np.inf):
+        bad |= ~(np.isfinite(boxes) & (boxes >= (0, 0, 1, 1))).all(axis=1)
+    return bad
 
 
 def _keypoints(column: _Column) -> Mask:
@@ -249,7 +254,8 @@ def _numbers(values: list[Any]) -> NDArray[np.float64]:
 
 
 def _rows(values: list[Any], length: int) -> NDArray[np.float64]:
-    if (_lengths(values) != length).any():
+    # What is no list of numbers has elements of other types, or no length.
+    if set(map(len, values)) != {length}:
         raise _Suspicious
     return _numbers(list(chain.from_iterable(values))).reshape(-1, length)
 

@@ -40,8 +40,10 @@ from lightly_assets.storage import NotFound, Store, open_store
 
 PREDICTIONS = ".lightly/predictions/"
 
-# Few enough that their parsed content stays in the cache until it is checked.
-_CHUNK = 128
+# Files that another process gets at a time, and files that are parsed before they are checked: so few that
+# what was parsed is still in the cache.
+_CHUNK = 1024
+_BATCH = 128
 # Starting processes costs about as much as checking so many files.
 _ALONE = 20_000
 _PROBLEMS = {
@@ -260,16 +262,18 @@ def _corner_findings(task: str, statistics: BoxStatistics) -> list[Finding]:
 
 def check_chunk(chunk: _Chunk) -> _Checked:
     """Reads and checks some files of a task."""
-    with _no_collection():
-        return _check_files(chunk)
-
-
-def _check_files(chunk: _Chunk) -> _Checked:
     checked = _Checked()
+    with _no_collection():
+        for start in range(0, len(chunk.items), _BATCH):
+            _check_batch(chunk, chunk.items[start : start + _BATCH], checked)
+    return checked
+
+
+def _check_batch(chunk: _Chunk, items: list[Item], checked: _Checked) -> None:
     prefix = f"{PREDICTIONS}{chunk.task}/"
-    contents = chunk.reader.read_many([f"{prefix}{item.stem}.json" for item in chunk.items])
+    contents = chunk.reader.read_many([f"{prefix}{item.stem}.json" for item in items])
     files: list[ParsedFile] = []
-    for item, data in zip(chunk.items, contents, strict=True):
+    for item, data in zip(items, contents, strict=True):
         if isinstance(data, Unreadable):
             checked.findings.add(finding(data.rule, f"{chunk.task}/{item.stem}.json", "", data.message))
         else:
@@ -279,7 +283,6 @@ def _check_files(chunk: _Chunk) -> _Checked:
         file = f"{chunk.task}/{stem}.json"
         found = check_prediction_file(data, file, chunk.schema, expected, checked.statistics)
         checked.findings.extend(found)
-    return checked
 
 
 def _parsed(data: bytes) -> object:

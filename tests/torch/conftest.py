@@ -1,4 +1,4 @@
-"""These tests need torch, which is not among the development requirements; without it there is nothing to collect."""
+"""These tests need torch, which is no development requirement; without it nothing is collected."""
 
 from importlib.util import find_spec
 

@@ -194,10 +194,13 @@ class _Run:
     def _checked(self, schema: Schema, task: str) -> Iterator[_Checked]:
         """Checks all chunks, in this process as long as they are few; results come in order."""
         pending: deque[Future[_Checked]] = deque()
+        # A connection to a store cannot be sent to another process; its reads are parallel anyway.
+        alone = self.processes == 1 or isinstance(self.reader, StoreReader)
+        alone = alone or isinstance(self.input_reader, StoreReader)
         with ExitStack() as stack:
             pool: ProcessPoolExecutor | None = None
             for number, chunk in enumerate(self._chunks(schema, task)):
-                if self.processes == 1 or number * _CHUNK < _ALONE:
+                if alone or number * _CHUNK < _ALONE:
                     yield check_chunk(chunk)
                     continue
                 if pool is None:

@@ -6,13 +6,15 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from lightly_assets.format.rules import MAX_FILE_SIZE
 from lightly_assets.storage import NotFound, StorageError, Store
 
-_READ = 1 << 16
+# Most prediction files are smaller.
+_READ = 1 << 14
 _THREADS = 16
 
 
@@ -92,8 +94,20 @@ class FolderReader:
                 yield key, None if entry.is_file() else "file-unreadable"
 
     def read_many(self, keys: Sequence[str]) -> list[bytes | Unreadable]:
-        prefix = self.root.rstrip("/") + "/"
-        return [_read(prefix + key) for key in keys]
+        # Neighbours share their folder, which is looked up only once.
+        contents: list[bytes | Unreadable] = []
+        for folder, group in groupby(keys, key=_folder_of):
+            names = [key[len(folder) :] for key in group]
+            try:
+                descriptor = os.open(f"{self.root}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError as error:
+                contents += [_unreadable(error)] * len(names)
+                continue
+            try:
+                contents += [_read(name, descriptor) for name in names]
+            finally:
+                os.close(descriptor)
+        return contents
 
     def read_start(self, key: str, length: int | None) -> bytes | Unreadable:
         if length is None:
@@ -105,10 +119,15 @@ class FolderReader:
             return _unreadable(error)
 
 
-def _read(path: str) -> bytes | Unreadable:
-    """The content of a file, in as few system calls as possible for a small one."""
+def _folder_of(key: str) -> str:
+    """With its slash at the end; "" for the root."""
+    return key[: key.rfind("/") + 1]
+
+
+def _read(name: str, folder: int) -> bytes | Unreadable:
+    """The content of a file in an open folder, in as few system calls as possible for a small one."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
     except OSError as error:
         return _unreadable(error)
     try:

@@ -17,6 +17,7 @@ from lightly_assets.format.names import frame_name, prediction_path
 from lightly_assets.pipeline.check import check
 from lightly_assets.pipeline.check_input import VideoSize
 from lightly_assets.pipeline.check_report import Report
+from lightly_assets.storage import open_store
 
 WIDTH, HEIGHT = 6, 4
 MASK = [2, 2, 4, 2, 14]
@@ -667,6 +668,16 @@ def test_the_examples_of_the_page(tmp_path: Path) -> None:
     assert report.ok
     assert {one.rule for one in report.findings} == {"probabilities-argmax"}
     assert report.files == 5
+
+
+def test_stores_are_read_like_folders(pair: tuple[Path, Path]) -> None:
+    write(pair[0], {"task/a.json": HEAD + b"[{}]}", "task/orphan.json": HEAD + b"[]}"})
+    stores = [open_store(root) for root in pair]
+    report = check(*stores, processes=2)
+    assert report.to_json() == check(*pair).to_json()
+    assert len(report.findings) == 3
+    empty = check(open_store(pair[1]))
+    assert [one.rule for one in empty.findings] == ["tasks-missing"]
 
 
 def test_a_million_bad_boxes_are_one_line(tmp_path: Path) -> None:

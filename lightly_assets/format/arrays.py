@@ -20,11 +20,11 @@ def as_numpy(values: Any) -> NDArray[Any]:
     """
     if not hasattr(values, "detach"):
         return np.asarray(values)
-    detached = values.detach().cpu()
     # NumPy has no bfloat16 and no float8; float32 holds all of their values.
-    if detached.is_floating_point() and str(detached.dtype) not in _NUMPY_FLOATS:
-        detached = detached.float()
-    array: NDArray[Any] = detached.resolve_conj().resolve_neg().numpy()
+    if values.is_floating_point() and str(values.dtype) not in _NUMPY_FLOATS:
+        values = values.float()
+    # Forced, so that gradients are detached and other devices copied.
+    array: NDArray[Any] = values.numpy(force=True)
     return array
 
 

@@ -211,7 +211,7 @@ def _polygon_changes(polygon: Sequence[float], height: int, width: int) -> NDArr
 
 
 def _outline(begin: NDArray[np.int64], end: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All grid points along the edges from ``begin`` to ``end``, in order, both ends of each edge included."""
+    """All grid points along the edges from ``begin`` to ``end``, in order, with both ends of each edge."""
     delta = np.abs(end - begin)
     wide = delta[:, 0] >= delta[:, 1]
     backwards = np.where(wide, begin[:, 0] > end[:, 0], begin[:, 1] > end[:, 1])

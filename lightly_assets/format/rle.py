@@ -45,7 +45,10 @@ def encode_flat(flat: NDArray[Any]) -> list[int]:
         # All pixels of a run are equal, so checking the first of each run checks every pixel. NaN differs
         # from itself, so each NaN is a run of its own and is found as well.
         firsts.append(flat[changes])
-        counts += _small_ints(np.diff(changes, prepend=last))
+        lengths = np.empty_like(changes)
+        lengths[0] = changes[0] - last
+        np.subtract(changes[1:], changes[:-1], out=lengths[1:])
+        counts += _small_ints(lengths)
         last = int(changes[-1])
     counts.append(flat.size - last)
     if flat.dtype != np.bool_:

@@ -155,7 +155,7 @@ def check_prediction_file(
     expected: Expected = UNKNOWN,
     statistics: BoxStatistics | None = None,
 ) -> list[Finding]:
-    """All findings in one prediction file; equal problems of its predictions are counted, the first one shown.
+    """All findings in one prediction file; equal problems are counted and the first one is shown.
 
     Args:
         source: the file's bytes, or what strict JSON parsing made of them.

@@ -103,7 +103,7 @@ def object_frequency(categories: Any, images: Any, num_images: int, num_categori
     places = _places(categories, num_categories)
     pairs, counts = np.unique(_images(images) * num_categories + places, return_counts=True)
     weights = 1 + 0.25 * (counts - 1)
-    raw = np.bincount(pairs // num_categories, weights=weights, minlength=num_images)
+    raw = np.bincount(pairs // num_categories, weights=weights, minlength=num_images).astype(np.float64)
     low, high = raw.min(initial=np.inf), raw.max(initial=-np.inf)
     if high <= low:
         return np.ones(num_images)

@@ -191,7 +191,7 @@ def label_map_segments(
     ``ignore`` is a label that stands for "nothing", such as 255; it gets no segment.
 
     Raises:
-        ValueError: the labels are no (H, W) integers from 0, or the scores have another shape or leave [0, 1].
+        ValueError: the labels are no (H, W) integers from 0, or the scores do not fit them or leave [0, 1].
     """
     label_map = as_numpy(labels)
     if label_map.ndim != 2 or label_map.dtype.kind not in "iu" or label_map.size == 0:

@@ -1,7 +1,7 @@
 """The rules for one prediction: every field on its own, then what one field says about another."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeGuard
@@ -15,7 +15,7 @@ from lightly_assets.format.singletons import PROBABILITY_TOLERANCE, SINGLETONS
 
 SUM_TOLERANCE = PROBABILITY_TOLERANCE + 1e-6
 
-_KEYS = {
+KEYS = {
     task_type: {name: field.is_required() for name, field in model.model_fields.items()}
     for task_type, model in SINGLETONS.items()
 }
@@ -43,7 +43,7 @@ class SingletonRules:
         self.schema = schema
         self.width, self.height = expected.width, expected.height
         self.statistics = statistics
-        self.keys = _KEYS[schema.task_type]
+        self.keys = KEYS[schema.task_type]
         self.pixels = expected.width * expected.height if expected.width and expected.height else None
         self.first_mask: int | None = None
 
@@ -215,13 +215,7 @@ class SingletonRules:
                 )
         runs, bbox = prediction.get("segmentation"), prediction.get("bbox")
         if self.width and _is_mask(runs, self.pixels) and _is_numbers(bbox, 4):
-            tight = rle.bounding_box(runs, self.width)
-            if tight is not None and not _encloses(bbox, tight):
-                yield (
-                    "segmentation-bbox",
-                    "/bbox",
-                    f"bbox is {shown(bbox)}, but the mask spans {tight}; run lengths count along the rows.",
-                )
+            yield from _box_and_mask(bbox, runs, self.width)
 
 
 _FIELD_RULES: dict[str, Callable[[SingletonRules, Any], Iterator[Problem]]] = {
@@ -252,16 +246,28 @@ def _is_mask(runs: Any, pixels: int | None) -> TypeGuard[list[int]]:
     )
 
 
-def _encloses(bbox: list[float], tight: list[int]) -> bool:
-    """Whether a box holds the mask, give or take a pixel, since detectors and mask heads round differently."""
+def _box_and_mask(bbox: list[float], runs: list[int], width: int) -> Iterator[Problem]:
+    if not is_enclosing_box(bbox, runs, width):
+        tight = rle.bounding_box(runs, width)
+        message = f"bbox is {shown(bbox)}, but the mask spans {tight}; run lengths count along the rows."
+        yield "segmentation-bbox", "/bbox", message
+
+
+def is_enclosing_box(bbox: Sequence[float], runs: Sequence[int], width: int) -> bool:
+    """Whether a box holds the mask, give or take what detectors and mask heads round differently.
+
+    ``width`` is the image's. An empty mask fits every box.
+    """
+    tight = rle.bounding_box(runs, width)
+    if tight is None:
+        return True
     x, y, w, h = bbox
-    left, top, width, height = tight
     slack = 1 + 0.05 * max(w, h)
-    return bool(
-        x - slack <= left
-        and y - slack <= top
-        and x + w + slack >= left + width
-        and y + h + slack >= top + height
+    return (
+        x - slack <= tight[0]
+        and y - slack <= tight[1]
+        and x + w + slack >= tight[0] + tight[2]
+        and y + h + slack >= tight[1] + tight[3]
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from lightly_assets.format import rle
 from lightly_assets.format.arrays import as_numpy, plain_numbers
@@ -27,7 +27,8 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Position = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Side = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
-Bbox = tuple[Position, Position, Side, Side]
+# Only the pair of brackets is lenient: JSON has lists, and no tuples.
+Bbox = Annotated[tuple[Position, Position, Side, Side], Strict(strict=False)]
 
 Columns = list[list[Any]]
 
@@ -35,7 +36,7 @@ Columns = list[list[Any]]
 class Singleton(BaseModel):
     """What all five have in common. Unknown keys are refused, as the platform refuses them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     category_id: CategoryId
 
@@ -106,7 +107,7 @@ S = TypeVar("S", bound=Singleton)
 class PredictionFile(BaseModel, Generic[S]):
     """The predictions of one image or one frame. ``file_name`` is the image's key."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     file_name: Annotated[str, Field(min_length=1)]
     predictions: list[S]
@@ -129,7 +130,7 @@ def parse_prediction_file(task_type: TaskType, source: bytes | dict[str, Any], n
     """
     data = parse_json(source, name) if isinstance(source, bytes) else source
     try:
-        return PREDICTION_FILES[task_type].model_validate(data, strict=True)
+        return PREDICTION_FILES[task_type].model_validate(data)
     except ValidationError as error:
         raise ValueError(f"{name}: {first_problem(error)}") from None
 

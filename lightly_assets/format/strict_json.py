@@ -44,8 +44,8 @@ def _parse(data: bytes) -> Any:
         raise _ProblemError(
             "json-encoding", f"is not UTF-8 (byte {error.start}); save it as UTF-8."
         ) from None
-    if (depth := nesting(data)) > MAX_DEPTH:
-        raise _ProblemError("json-depth", f"nests {depth} levels deep; at most {MAX_DEPTH} are allowed.")
+    if is_too_deep(data):
+        raise _ProblemError("json-depth", f"nests more than {MAX_DEPTH} levels deep; predictions need four.")
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
@@ -73,18 +73,16 @@ def _no_constant(name: str) -> NoReturn:
     )
 
 
-def nesting(data: bytes) -> int:
-    """How deep arrays and objects nest, at most; brackets in strings count as well."""
+def is_too_deep(data: bytes) -> bool:
+    """Whether arrays and objects nest deeper than ``MAX_DEPTH``; brackets in strings count as well."""
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
-        return 1
-    depth = deepest = 0
+        return False
+    depth = 0
     for byte in data.translate(None, delete=_NOT_BRACKETS):
-        if byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        else:
-            depth -= 1
-    return deepest
+        depth += 1 if byte in b"[{" else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
 
 
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")

@@ -52,8 +52,8 @@ def merge_tasks(existing: Sequence[str], add: Iterable[str], remove: Iterable[st
     gone = set(remove)
     merged = [name for name in existing if name not in gone]
     for name in add:
-        validate_task_name(name)
         if name not in merged:
+            validate_task_name(name)
             merged.append(name)
     return merged
 

@@ -1,0 +1,107 @@
+"""Many files at once must say the same as one file at a time."""
+
+import copy
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightly_assets.format.box_statistics import BoxStatistics
+from lightly_assets.format.bulk import ParsedFile, find_suspects
+from lightly_assets.format.rules import check_prediction_file
+from lightly_assets.format.schema import Schema
+from lightly_assets.format.singleton_rules import Expected
+
+MASK = [2, 2, 4, 2, 14]
+SINGLETONS: dict[str, dict[str, Any]] = {
+    "classification": {"category_id": 1, "score": 0.7, "probabilities": [0.3, 0.7]},
+    "object-detection": {"category_id": 0, "bbox": [1, 1, 2.5, 3], "score": 1, "probabilities": [0.6, 0.4]},
+    "keypoint-detection": {
+        "category_id": 0,
+        "keypoints": [1, 1, 0.5, 5.5, 2, 0],
+        "score": 0.5,
+        "bbox": [1, 1, 2, 2],
+    },
+    "instance-segmentation": {"category_id": 1, "segmentation": MASK, "score": 0.25, "bbox": [2, 0, 2, 2]},
+    "semantic-segmentation": {"category_id": 0, "segmentation": MASK, "score": 0},
+}
+CATEGORIES = [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}]
+# What may be put in the place of any value of a file.
+JUNK: list[Any] = [
+    None, True, -1, 0, 1, 2, 7, 0.5, 1.5, -0.5, 10**30, 1e300, "", "a", [], [0], [1, 1], [1, 1, 2, 2], [24],
+    [0, 24], [5, 5, 5, 9], [0.5, 0.5], [1.0, 0.0], [1, 0, 23],
+    [-1, 25], [[1, 1]], {}, {"category_id": 0}, MASK,
+]  # fmt: skip
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of all values inside a JSON document, itself included."""
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
+
+
+def changed(document: Any, path: tuple[Any, ...], junk: Any, delete: bool) -> Any:
+    if not path:
+        return junk
+    result = copy.deepcopy(document)
+    parent = result
+    for key in path[:-1]:
+        parent = parent[key]
+    if delete:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = junk
+    return result
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(sorted(SINGLETONS)), st.booleans(), st.data())
+def test_whatever_has_a_finding_is_a_suspect(task_type: str, sized: bool, data: st.DataObject) -> None:
+    schema = Schema.parse({"task_type": task_type, "categories": CATEGORIES})
+    expected = Expected("a.png", 6, 4) if sized else Expected()
+    good = {"file_name": "a.png", "predictions": [SINGLETONS[task_type]] * 2}
+    documents = [good]
+    for _ in range(data.draw(st.integers(1, 4))):
+        document = documents[-1] if data.draw(st.booleans()) else good
+        path = data.draw(st.sampled_from(places(document)))
+        documents.append(changed(document, path, data.draw(st.sampled_from(JUNK)), data.draw(st.booleans())))
+    contents = [json.dumps(document).encode() for document in documents]
+    files = [ParsedFile(content, orjson.loads(content), "a", expected) for content in contents]
+    suspects = find_suspects(files, schema)
+    for index, content in enumerate(contents):
+        findings = check_prediction_file(content, "task/a.json", schema, expected)
+        assert not findings or index in suspects, findings
+    assert 0 not in suspects or len(suspects) > 1
+
+
+@pytest.mark.parametrize("task_type", SINGLETONS)
+@pytest.mark.parametrize("expected", [Expected(), Expected("s/a.png", 6, 4)])
+def test_good_files_are_no_suspects(task_type: str, expected: Expected) -> None:
+    schema = Schema.parse({"task_type": task_type, "categories": CATEGORIES})
+    content = json.dumps(
+        {"file_name": "s/a.png", "predictions": [SINGLETONS[task_type]] * 3}, indent=1
+    ).encode()
+    files = [ParsedFile(content, json.loads(content), "s/a", expected)] * 5
+    statistics = BoxStatistics()
+    assert find_suspects(files, schema, statistics) == []
+    assert statistics.boxes == (15 if "bbox" in SINGLETONS[task_type] else 0)
+
+
+def test_boxes_are_counted_once() -> None:
+    schema = Schema.parse({"task_type": "object-detection", "categories": CATEGORIES})
+    good = SINGLETONS["object-detection"]
+    documents = [[good, good], [good, {**good, "score": 3}]]
+    files = []
+    for predictions in documents:
+        content = json.dumps({"file_name": "a.png", "predictions": predictions}).encode()
+        files.append(ParsedFile(content, json.loads(content), "a", Expected("a.png", 6, 4)))
+    statistics = BoxStatistics()
+    (index,) = find_suspects(files, schema, statistics)
+    assert (index, statistics.boxes) == (1, 2)
+    check_prediction_file(files[1].data, "t/a.json", schema, files[1].expected, statistics)
+    assert (statistics.boxes, statistics.measured, statistics.outside) == (4, 4, 0)

@@ -1,0 +1,254 @@
+"""COCO files to prediction files, read back by the checker, by labelformat and by pycocotools."""
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from labelformat.formats import LightlyObjectDetectionInput
+from PIL import Image
+from pycocotools import mask as pycoco
+from pycocotools.coco import COCO
+
+from lightly_assets.format.rle import decode
+from lightly_assets.format.schema import TaskType
+from lightly_assets.pipeline.check import check
+from lightly_assets.pipeline.coco_import import CocoError, import_coco
+
+CATEGORIES = [{"id": 1, "name": "person", "supercategory": "animal"}, {"id": 90, "name": "toothbrush"}]
+IMAGES = [
+    {"id": 7, "file_name": "sub/a b.png", "width": 64, "height": 48},
+    {"id": 8, "file_name": "c.d.jpg", "width": 32, "height": 24},
+    {"id": "x", "file_name": "empty.png", "width": 8, "height": 8},
+]
+
+
+def coco(annotations: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    numbered = [{"id": index + 1, "iscrowd": 0, **one} for index, one in enumerate(annotations)]
+    return {"images": IMAGES, "categories": CATEGORIES, "annotations": numbered, **changes}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for image in IMAGES:
+        path = tmp_path / "input" / str(image["file_name"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (image["width"], image["height"])).save(path)  # type: ignore[arg-type]
+    return tmp_path
+
+
+def save(root: Path, document: Any, name: str = "coco.json") -> Path:
+    path = root / name
+    path.write_text(json.dumps(document))
+    return path
+
+
+def read(root: Path, path: str) -> Any:
+    return json.loads((root / "lightly/.lightly/predictions" / path).read_text())
+
+
+BOXES = [
+    {"image_id": 7, "category_id": 1, "bbox": [1, 2, 30, 40.5]},
+    {"image_id": 7, "category_id": 90, "bbox": [5.25, 2, 3, 4], "score": 0.75},
+    {"image_id": 8, "category_id": 1, "bbox": [0, 0, 32, 24]},
+]
+
+
+def test_labels(root: Path) -> None:
+    imported = import_coco(save(root, coco(BOXES)), root / "lightly", "labels", input=root / "input")
+    assert (imported.task_type, imported.files, imported.predictions) == (TaskType.OBJECT_DETECTION, 3, 3)
+    assert (imported.clipped, imported.dropped, imported.skipped) == (0, 0, 0)
+    assert read(root, "tasks.json") == ["labels"]
+    assert read(root, "labels/schema.json") == {"task_type": "object-detection", "categories": CATEGORIES}
+    assert read(root, "labels/sub/a b.json") == {
+        "file_name": "sub/a b.png",
+        "predictions": [
+            {"category_id": 1, "bbox": [1, 2, 30, 40.5], "score": 1.0},
+            {"category_id": 90, "bbox": [5.25, 2, 3, 4], "score": 0.75},
+        ],
+    }
+    assert read(root, "labels/empty.json") == {"file_name": "empty.png", "predictions": []}
+    report = check(root / "lightly", root / "input")
+    assert [one.rule for one in report.findings] == ["category-gap"]
+
+
+def test_labelformat_reads_what_was_written(root: Path) -> None:
+    import_coco(save(root, coco(BOXES)), root / "lightly", "labels")
+    folder = root / "lightly/.lightly/predictions/labels"
+    reader = LightlyObjectDetectionInput(input_folder=folder, images_rel_path="../../../../input")
+    boxes = {
+        label.image.filename: [
+            (one.category.id, one.box.xmin, one.box.ymin, one.box.xmax, one.box.ymax, one.confidence)
+            for one in label.objects
+        ]
+        for label in reader.get_labels()
+    }
+    assert boxes == {
+        "sub/a b.png": [(1, 1, 2, 31, 42.5, 1.0), (90, 5.25, 2, 8.25, 6, 0.75)],
+        "c.d.jpg": [(1, 0, 0, 32, 24, 1.0)],
+        "empty.png": [],
+    }
+
+
+def test_results_need_their_images(root: Path) -> None:
+    results = save(root, [{**BOXES[0], "score": 0.3}], "results.json")
+    with pytest.raises(CocoError, match="--images"):
+        import_coco(results, root / "lightly", "results")
+    import_coco(results, root / "lightly", "results", images=save(root, coco([])))
+    assert read(root, "results/sub/a b.json")["predictions"][0]["score"] == 0.3
+
+
+def test_keypoints(root: Path) -> None:
+    points = [0, 0, 0, 10, 20, 1, 30.5, 40, 2]
+    annotation = {
+        "image_id": 7,
+        "category_id": 1,
+        "keypoints": points,
+        "num_keypoints": 2,
+        "bbox": [10, 20, 21, 21],
+    }
+    imported = import_coco(save(root, coco([annotation])), root / "lightly", "pose")
+    assert imported.task_type == TaskType.KEYPOINT_DETECTION
+    (singleton,) = read(root, "pose/sub/a b.json")["predictions"]
+    assert singleton == {
+        "category_id": 1,
+        "keypoints": [0, 0, 0, 10, 20, 0.5, 30.5, 40, 1],
+        "score": 1,
+        "bbox": [10, 20, 21, 21],
+    }
+    assert list(singleton) == ["category_id", "keypoints", "score", "bbox"]
+    assert check(root / "lightly", root / "input").ok
+
+
+def test_keypoint_results_keep_their_scores(root: Path) -> None:
+    result = {"image_id": 7, "category_id": 1, "keypoints": [1, 2, 0.25, 3, 4, 1], "score": 0.5}
+    import_coco(save(root, [result], "r.json"), root / "lightly", "pose", images=save(root, coco([])))
+    assert read(root, "pose/sub/a b.json")["predictions"][0]["keypoints"] == [1, 2, 0.25, 3, 4, 1]
+
+
+def masks() -> tuple[list[dict[str, Any]], list[Any]]:
+    random = np.random.default_rng(3)
+    y, x = np.mgrid[:48, :64]
+    blob = ((y - 20) ** 2 + (x - 30) ** 2 < 150).astype(np.uint8)
+    compressed = pycoco.encode(np.asfortranarray(blob))
+    compressed["counts"] = compressed["counts"].decode()
+    noise = random.integers(0, 2, (48, 64)).astype(np.uint8)
+    flat = noise.T.ravel()
+    edges = np.flatnonzero(np.diff(flat, prepend=0))
+    counts = np.diff(edges, prepend=0, append=flat.size).tolist()
+    polygon = [[3.5, 4, 40, 6.25, 33, 30], [50, 40, 60, 40, 60, 47, 50, 47]]
+    segmentations: list[Any] = [compressed, {"size": [48, 64], "counts": counts}, polygon]
+    annotations = [
+        {"image_id": 7, "category_id": 1, "segmentation": one, "bbox": [0, 0, 1, 1]} for one in segmentations
+    ]
+    return annotations, segmentations
+
+
+@pytest.mark.parametrize("task_type", [None, "semantic-segmentation"])
+def test_masks(root: Path, task_type: str | None) -> None:
+    annotations, _ = masks()
+    path = save(root, coco(annotations))
+    import_coco(path, root / "lightly", "masks", task_type=task_type)
+    with contextlib.redirect_stdout(io.StringIO()):
+        reader = COCO(str(path))
+    singletons = read(root, "masks/sub/a b.json")["predictions"]
+    assert len(singletons) == 3
+    for singleton, annotation in zip(singletons, reader.loadAnns([1, 2, 3]), strict=True):
+        assert (decode(singleton["segmentation"], 48, 64) == reader.annToMask(annotation)).all()
+        assert ("bbox" in singleton) == (task_type is None)
+    assert check(root / "lightly", root / "input").ok
+
+
+def test_an_existing_list_of_tasks_is_extended(root: Path) -> None:
+    folder = root / "lightly/.lightly/predictions"
+    folder.mkdir(parents=True)
+    (folder / "tasks.json").write_text('["their own task", "b"]')
+    import_coco(save(root, coco(BOXES)), root / "lightly", "labels")
+    import_coco(save(root, coco(BOXES)), root / "lightly", "labels")
+    assert read(root, "tasks.json") == ["their own task", "b", "labels"]
+
+
+def test_a_corrupt_list_of_tasks_is_never_overwritten(root: Path) -> None:
+    folder = root / "lightly/.lightly/predictions"
+    folder.mkdir(parents=True)
+    (folder / "tasks.json").write_text('["a",')
+    with pytest.raises(CocoError, match=r"tasks\.json is not valid JSON"):
+        import_coco(save(root, coco(BOXES)), root / "lightly", "labels")
+    assert [path.name for path in folder.rglob("*.json")] == ["tasks.json"]
+    assert (folder / "tasks.json").read_text() == '["a",'
+
+
+def test_another_schema_stops_the_import(root: Path) -> None:
+    import_coco(save(root, coco(BOXES)), root / "lightly", "labels")
+    changed = [{**CATEGORIES[0], "name": "human"}, CATEGORIES[1]]
+    with pytest.raises(CocoError, match="category 1 was 'person', is now 'human'"):
+        import_coco(save(root, coco(BOXES, categories=changed)), root / "lightly", "labels")
+
+
+def test_what_does_not_fit_is_reported(root: Path) -> None:
+    annotations: list[dict[str, Any]] = [
+        {"image_id": 99, "category_id": 1, "bbox": [1, 1, 2, 2]},
+        {"category_id": 1, "bbox": [1, 1, 2, 2]},
+        {"image_id": 8, "category_id": 1, "bbox": [30, 20, 10, 10]},
+        {"image_id": 8, "category_id": 1, "bbox": [31.5, 20, 10, 10]},
+    ]
+    imported = import_coco(save(root, coco(annotations)), root / "lightly", "labels")
+    assert (imported.skipped, imported.clipped, imported.dropped) == (2, 1, 1)
+    assert imported.problems == [
+        "annotations[0]: there is no image with the id 99.",
+        "annotations[1] has no image_id.",
+    ]
+    assert read(root, "labels/c.d.json")["predictions"][0]["bbox"] == [30, 20, 2, 4]
+    with pytest.raises(CocoError, match="boxes: clip"):
+        import_coco(save(root, coco(annotations)), root / "lightly", "labels", boxes="strict")
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ({}, "no list 'annotations'"),
+        ({"annotations": []}, "no list 'categories'"),
+        (coco([], images=[{"id": 1}]), r"images\[0\] needs"),
+        (coco([], images=[IMAGES[0], IMAGES[0]]), "used twice"),
+        (coco([], images=[IMAGES[0], {**IMAGES[0], "id": 9}]), "listed twice"),
+        (coco([], images=[IMAGES[0], {**IMAGES[0], "id": 9, "file_name": "sub/a b.jpg"}]), "share one"),
+        (coco([], images=[{**IMAGES[0], "file_name": "../a.png"}]), r"'\.' or '\.\.'"),
+        (coco([], images=[{**IMAGES[0], "file_name": "a.txt"}]), "no suffix of an image"),
+        (coco([], categories=[]), "categories make no schema"),
+        (coco([{"image_id": 7, "category_id": 1}]), "has no 'bbox'"),
+        (
+            coco([{"image_id": 7, "category_id": 5, "bbox": [1, 1, 2, 2]}]),
+            "category_id is 5; the schema has 1, 90",
+        ),
+        (
+            coco([{"image_id": 7, "category_id": 1, "bbox": [1, 1, None, 2]}]),
+            r"annotations\[0\] of 'sub/a b.png'",
+        ),
+        (coco([{"image_id": 7, "category_id": 1, "bbox": [1, 1, 2, 2], "score": 2}]), "score is 2"),
+        (
+            coco([{"image_id": 7, "category_id": 1, "segmentation": {"size": [3, 3], "counts": [9]}}]),
+            "the image is 48×64",
+        ),
+    ],
+)
+def test_what_is_no_coco(root: Path, document: Any, problem: str) -> None:
+    with pytest.raises(CocoError, match=problem):
+        import_coco(save(root, document), root / "lightly", "labels")
+    assert not (root / "lightly/.lightly/predictions/tasks.json").exists()
+
+
+def test_images_must_be_in_the_input(root: Path) -> None:
+    (root / "input/c.d.jpg").unlink()
+    with pytest.raises(CocoError, match=r"1 images are not in the input, such as 'c\.d\.jpg'"):
+        import_coco(save(root, coco(BOXES)), root / "lightly", "labels", input=root / "input")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff"])
+def test_files_that_are_no_json(root: Path, content: bytes) -> None:
+    path = root / "coco.json"
+    path.write_bytes(content)
+    with pytest.raises(CocoError, match="is not valid JSON"):
+        import_coco(path, root / "lightly", "labels")

@@ -47,8 +47,8 @@ class UltralyticsRuntime:
         classes = len(self._model.names)
         if self._config.category_map is None and classes != categories:
             raise ModelError(
-                f"The model {self.path.name} has {classes} classes, but the task has {categories} categories; "
-                "list as many, or say with category_map which class is which category id."
+                f"The model {self.path.name} has {classes} classes, but the task has {categories} "
+                "categories; list as many, or say with category_map which class is which category id."
             )
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:  # noqa: ARG002

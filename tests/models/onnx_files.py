@@ -1,4 +1,4 @@
-"""Small ONNX files, written byte by byte: no package is needed to make a model whose answer is known exactly."""
+"""Small ONNX files, written byte by byte: models whose answers are known exactly, without any package."""
 
 from pathlib import Path
 from typing import Any

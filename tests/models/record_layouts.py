@@ -2,8 +2,8 @@
 
     python -m tests.models.record_layouts
 
-Needs the environment of ``make test-torch``. Masks and prototypes are rounded to half precision, so that the files
-stay small; the packages read the rounded numbers as well.
+Needs the environment of ``make test-torch``. Masks and prototypes are rounded to half precision, so that the
+files stay small; the packages read the rounded numbers as well.
 """
 
 import json
@@ -49,7 +49,7 @@ def record(oracle: Oracle, folder: Path) -> None:
         "task_type": oracle.task_type,
         "categories": oracle.categories,
         "settings": settings | {"path": "model.onnx"},
-        "input": [list(one.shape) for one in runtime.session.get_inputs()][0],
+        "input": list(runtime.session.get_inputs()[0].shape),
         "outputs": [[one.name, list(one.shape)] for one in runtime.session.get_outputs()],
         "images": images,
     }

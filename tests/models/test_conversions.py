@@ -1,4 +1,4 @@
-"""What other packages return, known by its attributes. The packages themselves are tried in ``tests/torch``."""
+"""What other packages return, known by its attributes. ``tests/torch`` tries the packages themselves."""
 
 from types import SimpleNamespace
 from typing import Any

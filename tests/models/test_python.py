@@ -91,7 +91,10 @@ def test_the_version_follows_the_source_and_can_be_said(tmp_path: Path) -> None:
 
 
 def test_an_edited_module_and_another_project_of_the_same_name_are_read_anew(tmp_path: Path) -> None:
-    code = "def predict(images):\n    return [[{'category_id': 0, 'bbox': [0, 0, 1, 5], 'score': 0.%d}] for _ in images]\n"
+    code = """
+def predict(images):
+    return [[{"category_id": 0, "bbox": [0, 0, 1, 5], "score": 0.%d}] for _ in images]
+"""
     scores = []
     for folder, digit in [("a", 1), ("a", 2), ("b", 3), ("a", 2)]:
         (tmp_path / folder).mkdir(exist_ok=True)
@@ -109,7 +112,8 @@ BAD: list[tuple[str, str]] = [
     ("def predict(images):\n    return 7", "returned int; it must return a list"),
     ("def predict(images):\n    return [[], None]", "v.mp4, frame 4: The model returned None"),
     (
-        "def predict(images):\n    return [[], [{'category_id': 0, 'bbox': [0, 0, 5, 5], 'score': float('nan')}]]",
+        "def predict(images):\n"
+        "    return [[], [{'category_id': 0, 'bbox': [0, 0, 5, 5], 'score': float('nan')}]]",
         r"frame 4: prediction 0: score is nan; it must be a finite number",
     ),
     (

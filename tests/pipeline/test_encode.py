@@ -1,4 +1,4 @@
-"""From results to singletons: thresholds, suppression, the category map, clipping. Numbers are checked by hand."""
+"""From results to singletons: thresholds, suppression, the category map, clipping; checked by hand."""
 
 import json
 from typing import Any
@@ -224,7 +224,7 @@ def test_ready_boxes_are_clipped_and_settings_hold() -> None:
     assert len(written(given, settings(max_detections=1)).singletons) == 1
     assert len(written(given, settings(score_threshold=0.5)).singletons) == 1
     assert written(given, settings(ids=(4,), category_map={0: 4})).singletons[0]["category_id"] == 4
-    with pytest.raises(ValueError, match="prediction 0: bbox .* 60×40"):
+    with pytest.raises(ValueError, match=r"prediction 0: bbox .* 60×40"):
         encode(given, settings(boxes="strict"), WIDTH, HEIGHT)
 
 

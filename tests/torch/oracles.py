@@ -1,8 +1,8 @@
 """Models with random weights, exported to ONNX, and what their own packages make of their outputs.
 
-Runs in an environment with PyTorch, torchvision, transformers, ultralytics and ONNX (``make test-torch``). Each
-oracle gives the exported file, the settings that a user would write, and a function from raw outputs to what the
-package itself finds in an image of a given size.
+Runs in an environment with PyTorch, torchvision, transformers, ultralytics and ONNX (``make test-torch``).
+Each oracle gives the exported file, the settings that a user would write, and a function from raw outputs to
+what the package itself finds in an image of a given size.
 """
 
 import json
@@ -30,7 +30,7 @@ class Oracle:
     build: Callable[[Path], None]
     """Writes the ONNX file."""
     expected: Callable[[list[NDArray[Any]], tuple[int, int], tuple[int, int]], Found]
-    """Raw outputs of one image, size of the model's input, size of the image (height, width) → what is found."""
+    """Raw outputs of an image, size of the model's input, of the image (height, width) → what is found."""
     sizes: list[tuple[int, int]] = field(default_factory=lambda: [(108, 192), (150, 100)])
     """Heights and widths of the images that are tried."""
 
@@ -52,7 +52,7 @@ def export(
     )
 
 
-def _shaken(model: torch.nn.Module, seed: int) -> torch.nn.Module:
+def shaken(model: torch.nn.Module, seed: int) -> torch.nn.Module:
     """Weights that spread scores and boxes, as training would, instead of all being nearly equal."""
     torch.manual_seed(seed)
     for module in model.modules():
@@ -72,7 +72,7 @@ def _yolo(
         from ultralytics.nn import tasks
 
         torch.manual_seed(seed)
-        model = _shaken(getattr(tasks, kind)(f"{name}.yaml", nc=classes, verbose=False), seed)
+        model = shaken(getattr(tasks, kind)(f"{name}.yaml", nc=classes, verbose=False), seed)
         head = model.model[-1]
         if layout == "yolo_nms":
             head.end2end = True
@@ -150,7 +150,7 @@ def _yolov5() -> Oracle:
         export(model, torch.zeros(1, 3, *size), path, ["output0"])
 
     def expected(outputs: list[NDArray[Any]], input_size: tuple[int, int], image: tuple[int, int]) -> Found:
-        """YOLOv5's own steps: scores times objectness, the best class, suppression by class, back to the image."""
+        """YOLOv5's own steps: scores times objectness, the best class, suppression by class, to the image."""
         import torchvision
         from ultralytics.utils import ops
 
@@ -347,7 +347,7 @@ def _ultralytics_rtdetr() -> Oracle:
 
 
 def _ultralytics_topk() -> Oracle:
-    """RT-DETR as newer versions of ultralytics export it: the best pairs of query and class, in rows of six."""
+    """RT-DETR as newer ultralytics exports it: the best pairs of query and class, in rows of six."""
     classes = 3
 
     def build(path: Path) -> None:
@@ -396,7 +396,7 @@ def _nms_inside() -> Oracle:
         from ultralytics.nn.tasks import DetectionModel
 
         torch.manual_seed(2)
-        model = _shaken(DetectionModel("yolo11n.yaml", nc=classes, verbose=False), 2)
+        model = shaken(DetectionModel("yolo11n.yaml", nc=classes, verbose=False), 2)
         model.task = "detect"
         head = model.model[-1]
         for branch in head.cv3:
@@ -435,7 +435,7 @@ def _torchvision(
         torch.manual_seed(17)
         model = make()
         if name == "fasterrcnn":
-            model = _shaken(model, 17)
+            model = shaken(model, 17)
         model.eval().roi_heads.box_predictor.cls_score.weight.data.mul_(30 if name == "fasterrcnn" else 8)
         torch.onnx.export(
             model,
@@ -474,7 +474,7 @@ def _classifier() -> Oracle:
         import torchvision
 
         torch.manual_seed(19)
-        model = _shaken(torchvision.models.mobilenet_v3_small(weights=None, num_classes=7), 19)
+        model = shaken(torchvision.models.mobilenet_v3_small(weights=None, num_classes=7), 19)
         export(model, torch.zeros(1, 3, 64, 64), path, ["logits"])
 
     def expected(raw: list[NDArray[Any]], _input_size: tuple[int, int], _image: tuple[int, int]) -> Found:

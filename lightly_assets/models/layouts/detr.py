@@ -98,7 +98,7 @@ class RtDetr(Detr):
 
 
 class RtDetrTopk(Detr):
-    """One output (B, Q, 6): centre, width, height relative to the input; score; class. The best are chosen."""
+    """One output (B, Q, 6): centre, width, height relative to the input; score; class; the best of them."""
 
     defaults = RtDetr.defaults
     name = "rtdetr_topk"

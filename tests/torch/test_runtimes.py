@@ -1,0 +1,206 @@
+"""The PyTorch and ultralytics runtimes, on real programs and files of theirs."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lightly_assets.format.schema import Category, Schema
+from lightly_assets.models.config import encode_settings, parse_model
+from lightly_assets.models.load import load_model
+from lightly_assets.models.protocol import ModelError, Source
+from lightly_assets.pipeline.encode import TaskSettings, encode
+from tests.models.comparison import assert_same
+from tests.torch.oracles import picture, shaken
+
+
+def load(folder: Path, task_type: str, count: int, **settings: Any) -> Any:
+    categories = [Category(id=number, name=f"c{number}") for number in range(count)]
+    return load_model(parse_model(settings), task_type=task_type, categories=categories, base_dir=folder)
+
+
+class Scores(torch.nn.Module):
+    """A segmentation model of one convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = torch.nn.Conv2d(3, 4, 4, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.layer(images) * 4
+
+
+def programs(folder: Path) -> list[str]:
+    model = Scores().eval()
+    example = torch.zeros(2, 3, 32, 64)
+    torch.jit.trace(model, example).save(str(folder / "script.pt"))
+    batch = torch.export.Dim("batch", min=1, max=64)
+    exported = torch.export.export(model, (example,), dynamic_shapes={"images": {0: batch}})
+    torch.export.save(exported, str(folder / "program.pt2"))
+    return ["script.pt", "program.pt2"]
+
+
+def test_programs_say_what_the_module_says(tmp_path: Path) -> None:
+    images = np.stack([picture((32, 64), seed) for seed in range(5)])
+    sources = [Source("v.mp4", index, 64, 32) for index in range(5)]
+    preprocess = {"size": [32, 64], "mean": [0, 0, 0], "std": [1, 1, 1]}
+    with torch.inference_mode():
+        logits = Scores()(torch.from_numpy(images.transpose(0, 3, 1, 2)).float() / 255)
+        wanted = torch.nn.functional.interpolate(logits, (32, 64), mode="bilinear").softmax(1).numpy()
+    versions = set()
+    for name in programs(tmp_path):
+        settings = {
+            "kind": "torch",
+            "path": name,
+            "layout": "logits",
+            "batch_size": 3,
+            "preprocess": preprocess,
+        }
+        model = load(tmp_path, "semantic-segmentation", 4, **settings)
+        found = np.stack([one.scores for one in model.predict(images, sources)])
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+        versions.add(model.version)
+    assert len(versions) == 2
+
+
+def test_a_checkpoint_is_refused_and_not_opened(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> Any:
+            return (Path.touch, (tmp_path / "unpickled",))
+
+    torch.save(Scores().state_dict(), tmp_path / "weights.pt")
+    torch.save(Bomb(), tmp_path / "bomb.pt")
+    (tmp_path / "plain.pt").write_bytes(pickle.dumps(Bomb()))
+    for name in ("weights.pt", "bomb.pt", "plain.pt"):
+        for kind in ({"kind": "torch", "layout": "logits"}, {"kind": "ultralytics"}):
+            with pytest.raises(ModelError, match=f"{name} is a pickle .* it is refused"):
+                load(tmp_path, "classification", 4, path=name, **kind)
+    assert not (tmp_path / "unpickled").exists()
+
+
+def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
+    programs(tmp_path)
+    base = {"kind": "torch", "layout": "logits"}
+    cases = [
+        (
+            {"path": "script.pt", "preprocess": {"size": 32}},
+            3,
+            "has 4 classes, but the task has 3 categories",
+        ),
+        ({"path": "script.pt", "preprocess": {"size": 3}}, 4, "cannot run on an input of"),
+        ({"path": "script.pt"}, 4, "does not say its input; say preprocess.size"),
+        ({"path": "program.pt2", "preprocess": {"size": 32}}, 4, r"size is \[32, 32\].* height 32, width 64"),
+    ]
+    for settings, count, message in cases:
+        with pytest.raises(ModelError, match=message):
+            load(tmp_path, "semantic-segmentation", count, **base, **settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "task_type"),
+    [
+        ("yolo11n", "object-detection"),
+        ("yolo11n-seg", "instance-segmentation"),
+        ("yolo11n-pose", "keypoint-detection"),
+        ("yolo11n-cls", "classification"),
+    ],
+)
+def test_ultralytics_files_say_what_the_package_says(name: str, task_type: str, tmp_path: Path) -> None:
+    from ultralytics import YOLO
+
+    torch.manual_seed(3)
+    made = YOLO(f"{name}.yaml")
+    shaken(made.model, 3).eval()
+    for branch in getattr(made.model.model[-1], "cv3", []):
+        branch[-1].weight.data.mul_(25)
+        branch[-1].bias.data.fill_(-1.5)
+    made.save(tmp_path / "m.pt")
+    count = len(made.names)
+    settings = {
+        "kind": "ultralytics",
+        "path": "m.pt",
+        "imgsz": 160,
+        "score_threshold": 0.0,
+        "max_detections": 20,
+    }
+    with pytest.raises(ModelError, match="is a pickle"):
+        load(tmp_path, task_type, count, **settings)
+    model = load(tmp_path, task_type, count, trusted=True, **settings)
+    image = picture((108, 192), 1)
+    result = model.predict(image[None], [Source("a.png", None, 192, 108)])[0]
+    schema = Schema(
+        task_type=task_type, categories=[Category(id=number, name=f"c{number}") for number in range(count)]
+    )
+    config = parse_model({**settings, "max_detections": None})
+    task = TaskSettings(schema, encode_settings(config, schema.task_type))
+    written = encode(result, task, 192, 108).singletons
+    theirs = YOLO(str(tmp_path / "m.pt")).predict(
+        image[..., ::-1], imgsz=160, conf=1e-3, iou=0.7, max_det=100 if "seg" in name else 300, retina_masks=True,
+        verbose=False,
+    )[0]  # fmt: skip
+    assert assert_same(written, _found(theirs), 192, 108) >= 1
+
+
+def _found(result: Any) -> dict[str, Any]:
+    if result.probs is not None:
+        return {"probabilities": result.probs.data.numpy()}
+    found = {
+        "boxes": result.boxes.xyxy.numpy(),
+        "scores": result.boxes.conf.numpy(),
+        "classes": result.boxes.cls.numpy(),
+    }
+    if result.masks is not None:
+        found["masks"] = result.masks.data.numpy()
+    if result.keypoints is not None:
+        found["keypoints"] = result.keypoints.data.numpy()
+    return found
+
+
+def test_supervision_objects() -> None:
+    import supervision as sv
+
+    from lightly_assets.format.schema import TaskType
+    from lightly_assets.models.conversions import as_result
+
+    source = Source("a.png", None, 60, 40)
+    boxes = np.array([[1, 2, 30, 20]], dtype=np.float32)
+    masks = np.zeros((1, 40, 60), dtype=bool)
+    masks[0, 2:20, 1:30] = True
+    found: Any = as_result(
+        sv.Detections(boxes, mask=masks, confidence=np.array([0.5]), class_id=np.array([1])),
+        source,
+        TaskType.INSTANCE_SEGMENTATION,
+    )
+    np.testing.assert_array_equal(found.boxes, boxes)
+    np.testing.assert_array_equal(found.masks, masks)
+    points = sv.KeyPoints(
+        np.ones((1, 3, 2), np.float32),
+        class_id=np.array([0]),
+        keypoint_confidence=np.full((1, 3), 0.5, np.float32),
+    )
+    found = as_result(points, source, TaskType.KEYPOINT_DETECTION)
+    assert found.keypoints.tolist() == [[[1, 1, 0.5]] * 3]
+    classes = sv.Classifications(class_id=np.array([3, 1]), confidence=np.array([0.2, 0.8]))
+    found = as_result(classes, source, TaskType.CLASSIFICATION)
+    assert (found.category_id, found.score) == (1, 0.8)
+    assert len(as_result(sv.Detections.empty(), source, TaskType.OBJECT_DETECTION)) == 0  # type: ignore[arg-type]
+
+
+def test_torchvision_modules_return_dicts() -> None:
+    import torchvision
+
+    from lightly_assets.format.schema import TaskType
+    from lightly_assets.models.conversions import as_result
+
+    torch.manual_seed(0)
+    model = torchvision.models.detection.maskrcnn_resnet50_fpn(
+        weights=None, weights_backbone=None, num_classes=3, min_size=64, box_detections_per_img=5
+    ).eval()
+    given = model([torch.rand(3, 40, 60)])[0]
+    found: Any = as_result(given, Source("a.png", None, 60, 40), TaskType.INSTANCE_SEGMENTATION)
+    assert len(found) == len(given["scores"])
+    np.testing.assert_array_equal(found.masks, given["masks"][:, 0].detach().numpy() >= 0.5)

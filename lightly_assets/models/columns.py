@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow
 from numpy.typing import NDArray
 
+from lightly_assets.format import rle
 from lightly_assets.format.schema import TaskType
 from lightly_assets.format.segmentation import find_segments, label_map_segments
 from lightly_assets.models.protocol import Source
@@ -142,7 +143,7 @@ def _segments(result: SemanticScores) -> SemanticSegments:
     height, width = result.size
     if result.scores is not None:
         found = find_segments(result.scores)
-        means = find_segments(result.scores, "mean").scores
+        means = _means(result.scores, found.segmentations, found.categories)
         masks = RunLengths(found.segmentations, height, width)
         return SemanticSegments(found.categories.astype(np.int64), masks, found.scores, means, channels=True)
     found = label_map_segments(result.label_map, ignore=result.ignore)
@@ -150,6 +151,19 @@ def _segments(result: SemanticScores) -> SemanticSegments:
     scores = np.array([given.get(label, 1.0) for label in found.categories.tolist()])
     masks = RunLengths(found.segmentations, height, width)
     return SemanticSegments(found.categories.astype(np.int64), masks, scores, scores, channels=False)
+
+
+def _means(scores: Any, segmentations: Any, categories: Any) -> Any:
+    """The mean score of each mask, summed run by run."""
+    means = np.empty(len(categories), dtype=scores.dtype)
+    for place, category in enumerate(categories):
+        starts, stops = rle.one_runs(segmentations[place])
+        edges = np.stack([starts, stops], axis=1).ravel()
+        flat = scores[category].reshape(-1)
+        # Every second sum is that of a run; the end of the plane is no place to start another.
+        sums = np.add.reduceat(flat, edges[:-1] if edges[-1] == flat.size else edges, dtype=np.float64)
+        means[place] = sums[::2].sum() / (stops - starts).sum()
+    return means
 
 
 def _bits(result: Result) -> int:

@@ -138,10 +138,10 @@ def test_ultralytics_files_say_what_the_package_says(name: str, task_type: str, 
     config = parse_model({**settings, "max_detections": None})
     task = TaskSettings(schema, encode_settings(config, schema.task_type))
     written = encode(result, task, 192, 108).singletons
+    most = 100 if "seg" in name else 300
     theirs = YOLO(str(tmp_path / "m.pt")).predict(
-        image[..., ::-1], imgsz=160, conf=1e-3, iou=0.7, max_det=100 if "seg" in name else 300, retina_masks=True,
-        verbose=False,
-    )[0]  # fmt: skip
+        image[..., ::-1], imgsz=160, conf=1e-3, iou=0.7, max_det=most, retina_masks=True, verbose=False
+    )[0]
     assert assert_same(written, _found(theirs), 192, 108) >= 1
 
 

@@ -95,8 +95,10 @@ def sigmoid(values: NDArray[Any]) -> NDArray[Any]:
 
 def softmax(values: NDArray[Any], axis: int) -> NDArray[Any]:
     """Along an axis, without overflow."""
-    shifted = np.exp(values - values.max(axis=axis, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=axis, keepdims=True))
+    shifted = values - values.max(axis=axis, keepdims=True)
+    np.exp(shifted, out=shifted)
+    shifted /= shifted.sum(axis=axis, keepdims=True)
+    return np.asarray(shifted)
 
 
 def corners(cxcywh: NDArray[Any]) -> NDArray[Any]:

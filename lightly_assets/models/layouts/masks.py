@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.models.preprocess import View
-from lightly_assets.models.resize import interpolation
+from lightly_assets.models.resize import between, resample
 from lightly_assets.models.results import RunLengths
 
 
@@ -61,10 +61,10 @@ def _prototype_mask(
     if right <= left or bottom <= top:
         return np.array([view.width * view.height], dtype=np.int64)
     _, rows, columns = prototypes.shape
-    weights_y, span_y = _narrow(interpolation(rows, view.rows(rows, top, bottom)))
-    weights_x, span_x = _narrow(interpolation(columns, view.columns(columns, left, right)))
+    y, span_y = _narrow(between(rows, view.rows(rows, top, bottom)))
+    x, span_x = _narrow(between(columns, view.columns(columns, left, right)))
     plane = np.tensordot(coefficients.astype(np.float32), prototypes[:, span_y, span_x], axes=1)
-    crop = weights_y @ plane @ weights_x.T > 0
+    crop = resample(plane[None], y, x)[0] > 0
     return run_lengths_of_crop(crop, left, top, view.width, view.height)
 
 
@@ -73,11 +73,13 @@ def _pixels(low: float, high: float, size: int) -> tuple[int, int]:
     return max(0, math.ceil(low)), min(size, math.ceil(high))
 
 
-def _narrow(weights: NDArray[np.float32]) -> tuple[NDArray[np.float32], slice]:
-    """Weights without the columns that are all 0 before and after, and which columns remain."""
-    used = np.flatnonzero(weights.any(axis=0))
-    span = slice(int(used[0]), int(used[-1]) + 1)
-    return np.ascontiguousarray(weights[:, span]), span
+def _narrow(
+    places: tuple[NDArray[np.intp], NDArray[np.float32]],
+) -> tuple[tuple[NDArray[np.intp], NDArray[np.float32]], slice]:
+    """Places on the part of a line that they use, and that part."""
+    low, share = places
+    first = int(low[0])
+    return (low - first, share), slice(first, int(low[-1]) + 2)
 
 
 def resized_masks(masks: NDArray[Any], view: View, threshold: float) -> RunLengths:
@@ -85,7 +87,5 @@ def resized_masks(masks: NDArray[Any], view: View, threshold: float) -> RunLengt
     rows, columns = masks.shape[1:]
     if (rows, columns) == (view.height, view.width) and view.scale_x == 1 and view.scale_y == 1:
         return RunLengths.of(masks >= threshold)
-    weights_y = interpolation(rows, view.rows(rows))
-    weights_x = interpolation(columns, view.columns(columns))
-    whole = [weights_y @ mask.astype(np.float32) @ weights_x.T >= threshold for mask in masks]
-    return RunLengths.of(np.stack(whole)) if whole else RunLengths((), view.height, view.width)
+    y, x = between(rows, view.rows(rows)), between(columns, view.columns(columns))
+    return RunLengths.of(resample(masks, y, x) >= threshold)

@@ -16,11 +16,10 @@ from lightly_assets.models.layouts.base import (
     softmax,
 )
 from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess, View
-from lightly_assets.models.resize import interpolation
+from lightly_assets.models.resize import between, resample
 from lightly_assets.models.results import Classification, Result, SemanticScores
 
-# A dense product is fastest on small planes; large ones are read two columns at a time.
-_DENSE = 256
+_ROWS = 16
 
 
 class Logits:
@@ -59,7 +58,15 @@ class Logits:
         ]
 
     def _activated(self, scores: NDArray[Any]) -> NDArray[Any]:
-        return _two(sigmoid(scores)) if len(scores) == 1 else softmax(scores, axis=0)
+        if len(scores) == 1:
+            return _two(sigmoid(scores))
+        if scores.ndim == 1:
+            return softmax(scores, axis=0)
+        # Some rows at a time, so that all classes of them stay in the cache.
+        for start in range(0, scores.shape[1], _ROWS):
+            rows = scores[:, start : start + _ROWS]
+            rows[...] = softmax(rows, axis=0)
+        return scores
 
 
 class Probabilities(Logits):
@@ -80,22 +87,8 @@ def resized_scores(scores: NDArray[Any], view: View) -> NDArray[np.float32]:
     _, rows, columns = scores.shape
     identity = (rows, columns) == (view.height, view.width) and view.scale_x == view.scale_y == 1
     if identity and view.offset_x == view.offset_y == 0:
-        return scores.astype(np.float32, copy=False)
-    weights_y = interpolation(rows, view.rows(rows))
-    tall = np.matmul(weights_y, scores.astype(np.float32, copy=False))
-    places = view.columns(columns)
-    if columns <= _DENSE:
-        whole: NDArray[np.float32] = np.matmul(tall, interpolation(columns, places).T)
-        return whole
-    at = np.clip(places - 0.5, 0, columns - 1)
-    low = np.floor(at).astype(np.intp)
-    share = (at - low).astype(np.float32)
-    left: NDArray[np.float32] = tall[..., low]
-    right: NDArray[np.float32] = tall[..., np.minimum(low + 1, columns - 1)]
-    right -= left
-    right *= share
-    right += left
-    return right
+        return scores.astype(np.float32)
+    return resample(scores, between(rows, view.rows(rows)), between(columns, view.columns(columns)))
 
 
 class LabelMap:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from lightly_assets.format.messages import first_problem
+from lightly_assets.format.messages import field_name, shown
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.preprocess import Preprocess
 
@@ -269,6 +269,14 @@ ModelConfig = Annotated[
     PythonModel | OnnxModel | TorchModel | UltralyticsModel | CocoModel | LightlyModel,
     Field(discriminator="kind"),
 ]
+_KINDS: dict[str, type[_Model]] = {
+    "python": PythonModel,
+    "onnx": OnnxModel,
+    "torch": TorchModel,
+    "ultralytics": UltralyticsModel,
+    "coco": CocoModel,
+    "lightly": LightlyModel,
+}
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(ModelConfig)
 
 
@@ -281,7 +289,31 @@ def parse_model(data: Any) -> Any:
     try:
         return _ADAPTER.validate_python(data)
     except ValidationError as error:
-        raise ValueError(f"model: {first_problem(error)}") from None
+        raise ValueError(_problem(error, data)) from None
+
+
+def _problem(error: ValidationError, data: Any) -> str:
+    """The first problem as one sentence about what stands under ``model:``."""
+    first = error.errors(include_url=False)[0]
+    if not isinstance(data, dict):
+        return f"model is {shown(data)}; it must have a kind and what that kind needs."
+    kinds = ", ".join(_KINDS)
+    if first["type"] == "union_tag_not_found":
+        return f"model has no kind; allowed are {kinds}."
+    if first["type"] == "union_tag_invalid":
+        return f"model.kind is {shown(data.get('kind'))}; allowed are {kinds}."
+    field = field_name(first["loc"][1:])
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(_KINDS[data["kind"]].model_fields)
+        return f"model.{field} is not known; a model of kind {data['kind']} has {known}."
+    if first["type"] == "missing":
+        return f"model.{field} is missing; a model of kind {data['kind']} needs it."
+    if first["loc"][-1] == "call":
+        return f"model.call is {shown(first['input'])}; it must be package.module:name."
+    if first["type"] == "value_error":
+        return f"model.{field}: {first['ctx']['error']}."
+    allowed = first["msg"].removeprefix("Input should ")
+    return f"model.{field} is {shown(first['input'])}; it should {allowed}."
 
 
 def encode_settings(config: Any, task_type: TaskType) -> EncodeSettings:

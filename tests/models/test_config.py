@@ -1,0 +1,67 @@
+"""What stands under ``model:`` in ``lightly.yaml``."""
+
+from typing import Any
+
+import pytest
+
+from lightly_assets.format.schema import TaskType
+from lightly_assets.models.config import OnnxModel, encode_settings, parse_model
+
+YOLO = {"kind": "onnx", "path": "models/people.onnx", "layout": "yolo", "score_threshold": 0.25}
+
+
+def test_what_a_user_writes() -> None:
+    onnx = parse_model(YOLO)
+    assert isinstance(onnx, OnnxModel)
+    assert (onnx.path, onnx.layout, onnx.score_threshold) == ("models/people.onnx", "yolo", 0.25)
+    assert (
+        parse_model({"kind": "python", "call": "my_package.models:predict", "batch_size": 16}).batch_size
+        == 16
+    )
+    assert parse_model({"kind": "coco", "path": "labels.json"}).default_score == 1.0
+
+
+def test_encode_settings_have_the_defaults_of_their_kind() -> None:
+    detection = encode_settings(parse_model(YOLO), TaskType.OBJECT_DETECTION)
+    assert (detection.score_threshold, detection.nms_iou, detection.max_detections) == (0.25, 0.7, 300)
+    assert detection.by_position
+    inside = encode_settings(parse_model(YOLO | {"layout": "yolo_nms"}), TaskType.OBJECT_DETECTION)
+    assert inside.nms_iou is None
+    code = encode_settings(parse_model({"kind": "python", "call": "a:b"}), TaskType.OBJECT_DETECTION)
+    assert (code.score_threshold, code.nms_iou, code.by_position) == (0.0, None, False)
+    chosen = encode_settings(parse_model(YOLO | {"nms_iou": 0.4}), TaskType.OBJECT_DETECTION)
+    assert chosen.nms_iou == 0.4
+
+
+def test_masks_are_suppressed_when_predicting_and_boxes_when_encoding() -> None:
+    config = parse_model(YOLO)
+    assert config.nms_when_predicting(TaskType.OBJECT_DETECTION) is None
+    assert config.nms_when_predicting(TaskType.INSTANCE_SEGMENTATION) == 0.7
+    before = config.predict_settings_for(TaskType.INSTANCE_SEGMENTATION)
+    after = parse_model(YOLO | {"nms_iou": 0.4}).predict_settings_for(TaskType.INSTANCE_SEGMENTATION)
+    assert before != after
+
+
+WRONG: list[tuple[Any, str]] = [
+    ({}, "model has no kind; allowed are python, onnx, torch, ultralytics, coco, lightly"),
+    ({"kind": "onx"}, 'model.kind is "onx"; allowed are python, onnx'),
+    ("yolo", 'model is "yolo"; it must have a kind'),
+    ({"kind": "onnx", "layout": "yolo"}, "model.path is missing; a model of kind onnx needs it"),
+    (YOLO | {"layout": "yolov7"}, "model.layout is \"yolov7\"; it should be 'yolo', 'yolov5'"),
+    (
+        YOLO | {"treshold": 0.5},
+        "model.treshold is not known; a model of kind onnx has score_threshold, nms_iou",
+    ),
+    (YOLO | {"score_threshold": 2}, "model.score_threshold is 2; it should be less than or equal to 1"),
+    (
+        YOLO | {"preprocess": {"std": [1, 0, 1]}},
+        r"model.preprocess.std: std is \[1.0, 0.0, 1.0\]; its three",
+    ),
+    ({"kind": "python", "call": "predict"}, 'model.call is "predict"; it must be package.module:name'),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), WRONG, ids=range(len(WRONG)))
+def test_what_is_wrong_is_said_in_a_sentence(data: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_model(data)

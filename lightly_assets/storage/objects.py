@@ -113,10 +113,11 @@ class ObjectStore:
 
     def read_versioned(self, key: str) -> tuple[bytes, str]:
         def get() -> tuple[bytes, str]:
-            found = obstore.get(self._native, check_key(key))
+            found = obstore.get(self._single, check_key(key))
             return bytes(found.bytes()), _token(found.meta)
 
-        return self._call(key, get)
+        # The client resumes a reply that was cut off, which must fail when the file was changed meanwhile.
+        return self._retry(key, get)
 
     def local_file(self, entry: Entry) -> AbstractContextManager[Path]:
         self._check_unchanged(entry)
@@ -330,7 +331,7 @@ class ObjectStore:
         raise AssertionError("count() has no end")
 
     def _retry(self, key: str, action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """For the few requests that the client does not repeat by itself."""
+        """For requests that the client does not repeat by itself, or not in the way that is needed."""
         ends = time.monotonic() + self._options.retry_seconds
         for attempt in range(self._options.max_retries):
             try:

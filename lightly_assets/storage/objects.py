@@ -78,11 +78,15 @@ class ObjectStore:
     # Reading
 
     def list(self, prefix: str = "", *, skip: Skip = ()) -> Iterator[Entry]:
+        folder = check_folder(prefix)
+        if not skip:
+            yield from self._entries(folder, None)
+            return
         pruning = Pruning(skip)
         after: str | None = None
         while True:
             jump = None
-            for entry in self._list_after(check_folder(prefix), after):
+            for entry in self._entries(folder, after):
                 jump = pruning.jump_from(entry.key)
                 if jump is not None:
                     break
@@ -93,8 +97,9 @@ class ObjectStore:
             after = jump
 
     def names(self, prefix: str = "") -> Iterator[str]:
-        for entry in self._list_after(check_folder(prefix), None):
-            yield entry.key
+        for page in self._pages(check_folder(prefix), None):
+            for found in page:
+                yield found["path"]
 
     def stat(self, key: str) -> Entry | None:
         try:
@@ -232,24 +237,28 @@ class ObjectStore:
             problem = translated(error, f"{self._url}{key}")
         raise problem  # out here, so that the original, with the server's reply in it, is not its context
 
-    def _list_after(self, folder: str, after: str | None) -> Iterator[Entry]:
-        """All entries below ``folder``, from the first key after ``after``, a page in memory."""
+    def _entries(self, folder: str, after: str | None) -> Iterator[Entry]:
+        for page in self._pages(folder, after):
+            for found in page:
+                yield _entry(found)
+
+    def _pages(self, folder: str, after: str | None) -> Iterator[Sequence[ObjectMeta]]:
+        """What lies below ``folder``, from the first key after ``after``, a page at a time."""
         last = after
         prefix = f"{folder}/" if folder else None
         pages = obstore.list(self._native, prefix=prefix, offset=after, chunk_size=_BATCH)
         while (page := self._call("", _next_page, pages)) is not None:
             if page is _INVALID:
-                yield from self._list_strange_names(folder, last)
+                yield from self._pages_with_strange_names(folder, last)
                 return
-            for found in page:
-                yield _entry(found)
+            yield page
             last = page[-1]["path"]
 
-    def _list_strange_names(self, folder: str, after: str | None) -> Iterator[Entry]:
+    def _pages_with_strange_names(self, folder: str, after: str | None) -> Iterator[Sequence[ObjectMeta]]:
         """The native client gives up on keys that it finds invalid; one hostile upload must not stop us."""
         if self._scheme != "s3":
             raise StorageError(f"{self._url}: a key holds control characters or empty segments; rename it.")
-        yield from s3_listing.entries(self._bucket, self._prefix, folder, after, self._options)
+        return s3_listing.pages(self._bucket, self._prefix, folder, after, self._options)
 
     def _check_unchanged(self, entry: Entry) -> None:
         found = self.stat(entry.key)
@@ -368,7 +377,8 @@ def _entry(found: ObjectMeta) -> Entry:
 
 def _fingerprint(found: ObjectMeta) -> str:
     # Servers disagree with themselves on the quotes between listing and reading.
-    return f"etag:{(found['e_tag'] or '').removeprefix('W/').strip(chr(34))}"
+    tag = found["e_tag"] or ""
+    return f"etag:{tag.removeprefix('W/').strip(chr(34))}" if '"' in tag else f"etag:{tag}"
 
 
 def _token(found: ObjectMeta | PutResult) -> str:

@@ -39,7 +39,7 @@ class StorageOptions(BaseModel):
     kms_key_id: str | None = Field(
         default=None, description="Key of aws:kms and aws:kms:dsse; else the bucket's."
     )
-    concurrency: int = Field(default=16, ge=1, le=256, description="Requests in flight.")
+    concurrency: int = Field(default=32, ge=1, le=256, description="Requests in flight.")
     max_retries: int = Field(
         default=8, ge=0, le=30, description="Tries after the first one, of each request."
     )

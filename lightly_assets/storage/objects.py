@@ -246,8 +246,21 @@ class ObjectStore:
         """What lies below ``folder``, from the first key after ``after``, a page at a time."""
         last = after
         prefix = f"{folder}/" if folder else None
-        pages = obstore.list(self._native, prefix=prefix, offset=after, chunk_size=_BATCH)
-        while (page := self._call("", _next_page, pages)) is not None:
+        pages: Iterator[Sequence[ObjectMeta]] | None = None
+
+        def next_page() -> Sequence[ObjectMeta] | None:
+            nonlocal pages
+            # A listing that broke off is over for the client: a new one goes on behind the last key.
+            pages = pages or obstore.list(self._single, prefix=prefix, offset=last, chunk_size=_BATCH)
+            try:
+                return next(pages, None)
+            except InvalidPathError:
+                return _INVALID
+            except _NATIVE_ERRORS:
+                pages = None
+                raise
+
+        while (page := self._retry("", next_page)) is not None:
             if page is _INVALID:
                 yield from self._pages_with_strange_names(folder, last)
                 return
@@ -362,13 +375,6 @@ class ObjectStore:
 
     def _version_of(self, key: str, written: PutResult) -> str:
         return _token(written) if written["e_tag"] else self.read_versioned(key)[1]
-
-
-def _next_page(pages: Iterator[Sequence[ObjectMeta]]) -> Sequence[ObjectMeta] | None:
-    try:
-        return next(pages, None)
-    except InvalidPathError:
-        return _INVALID
 
 
 def _entry(found: ObjectMeta) -> Entry:

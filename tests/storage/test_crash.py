@@ -114,9 +114,14 @@ publish(open_store(sys.argv[1], options=StorageOptions(conditional_writes=True, 
 def test_killed_between_requests_an_object_store_heals_too(
     kill_at: int, done: bool, opener: Opener, seaweed_server: Server, proxy: FaultProxy
 ) -> None:
-    direct = opener(seaweed_server)
+    kill_and_heal(opener(seaweed_server), kill_at, done, seaweed_server, proxy)
+
+
+def kill_and_heal(direct: Store, kill_at: int, done: bool, server: Server, proxy: FaultProxy) -> None:
+    """Kill a publishing process at its request ``kill_at``, which is still carried out if ``done``."""
     prepare(direct)
-    child = None
+    proxy.reset()
+    child: subprocess.Popen[bytes] | None = None
 
     def script(method: str, path: str) -> Fault | None:
         if len(proxy.requests) < kill_at or child is None or child.poll() is not None:
@@ -127,13 +132,17 @@ def test_killed_between_requests_an_object_store_heals_too(
     proxy.script = script
     child = subprocess.Popen(
         [sys.executable, "-c", PUBLISH, direct.url],
-        env={**os.environ, **seaweed_server.environment(proxy.port), "PYTHONPATH": str(Path.cwd())},
+        env={**os.environ, **server.environment(proxy.port), "PYTHONPATH": str(Path.cwd())},
     )
     assert child.wait(timeout=60) == -9
     check_nothing_is_half(contents(direct))
     publish(direct)
+    check_published(contents(direct))
+
+
+def check_published(found: dict[str, bytes]) -> None:
     expected = {TASKS: b'["foreign", "people"]', MANIFEST: json.dumps(sorted(NEW)).encode()}
-    assert contents(direct) == {**NEW, **FOREIGN, **expected}
+    assert found == {**NEW, **FOREIGN, **expected}
 
 
 def contents(store: Store) -> dict[str, bytes]:

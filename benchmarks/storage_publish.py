@@ -3,7 +3,7 @@
     python -m benchmarks.storage_publish [--files 20000] [--server seaweedfs|rclone] [--rounds 3]
 
 Every round runs all clients on fresh prefixes of one server; the table gives medians of the rates and of the
-ratios within a round. s3fs is measured where it is installed; it needs an environment without dagster-aws.
+ratios within a round. s3fs is measured where it is installed: it pins an older botocore than ours.
 """
 
 from __future__ import annotations

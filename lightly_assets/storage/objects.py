@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import count, islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from obstore.exceptions import BaseError, InvalidPathError
 
 from lightly_assets.storage import s3_listing
 from lightly_assets.storage.cache import DownloadCache
-from lightly_assets.storage.claims import LOCKS, claimed
+from lightly_assets.storage.claims import EXPIRY, LOCKS, claimed
 from lightly_assets.storage.connect import connect, endpoint_of
 from lightly_assets.storage.keys import check_folder, check_key
 from lightly_assets.storage.native_errors import translated
@@ -52,10 +53,34 @@ _INVALID: Sequence[ObjectMeta] = []  # instead of a page with a key that the nat
 _NATIVE_ERRORS = (BaseError, OSError, ValueError, RuntimeError)
 
 
+class _Process:
+    """Whether the native client can work in this process."""
+
+    used = False
+    lost = False
+
+    @classmethod
+    def check(cls) -> None:
+        cls.used = True
+        if cls.lost:
+            raise StorageError(
+                "This process was forked from one that had used object storage, which the client does not "
+                "survive: start processes with the method 'spawn'."
+            )
+
+    @classmethod
+    def after_fork(cls) -> None:
+        cls.lost = cls.used
+
+
+os.register_at_fork(after_in_child=_Process.after_fork)
+
+
 class ObjectStore:
     """A bucket and prefix as a ``Store``. Nothing is contacted before the first call.
 
-    Do not use one across ``os.fork``: the native client's threads stay behind. Opening one is cheap.
+    After ``os.fork`` the native client's threads are gone and a call would wait forever: it raises
+    StorageError instead. Processes started by spawn or exec are fine.
     """
 
     def __init__(
@@ -180,10 +205,8 @@ class ObjectStore:
         left = list(self.list(LOCKS))
         if not left:
             return 0
-        now = self.clock()
-        return self.delete_many(
-            entry.key for entry in left if (now - entry.modified).total_seconds() >= older_than
-        )
+        alive = self.clock() - max(EXPIRY, timedelta(seconds=older_than))
+        return self.delete_many([entry.key for entry in left if entry.modified < alive])
 
     # What the doctor asks
 
@@ -229,6 +252,7 @@ class ObjectStore:
     # Inside
 
     def _call(self, key: str, action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        _Process.check()
         try:
             return action(*args, **kwargs)
         except StorageError:

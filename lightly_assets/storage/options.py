@@ -14,7 +14,8 @@ class StorageOptions(BaseModel):
     Keys and tokens are no settings: they come from the environment, a profile, or the machine's role.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A key that somebody tries to set here must not come back in the message that refuses it.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     endpoint: str | None = Field(
         default=None, description="URL of an S3-compatible server; else AWS_ENDPOINT_URL(_S3)."

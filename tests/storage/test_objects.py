@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import boto3
@@ -36,6 +39,34 @@ def test_a_hostile_key_does_not_hide_the_others(seaweed: Store, seaweed_server: 
         seaweed.read("b\nc.mp4")
     with seaweed.local_file(listed[0]) as path:  # the fingerprints are the same in both kinds of listing
         assert path.read_bytes() == b"x"
+
+
+FORK = """
+import os, sys
+from lightly_assets.storage import StorageError, open_store
+
+store = open_store(sys.argv[1])
+store.write("a", b"x")
+if os.fork() == 0:
+    for used in (store, open_store(sys.argv[1])):
+        try:
+            used.write("a", b"y")
+        except StorageError as error:
+            print(error, flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_after_a_fork_it_says_so_instead_of_waiting_forever(seaweed: Store) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, seaweed.url],
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stdout.count("spawn") == 2, done.stderr
 
 
 def test_a_large_folder_that_is_skipped_is_not_read(behind_proxy: Store, proxy: FaultProxy) -> None:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 
 import pytest
+from pydantic import ValidationError
 
 from lightly_assets.storage import Denied, StorageError, StorageOptions, Store, diagnose, open_store
 from tests.storage.conftest import Opener
@@ -99,6 +100,9 @@ def test_credentials_in_settings_or_urls_are_refused() -> None:
     with pytest.raises(StorageError) as caught:
         open_store(f"s3://{ACCESS_KEY}:{SECRET_KEY}@bucket/")
     assert_no_secrets(everything_visible(caught.value))
+    with pytest.raises(ValidationError, match="secret_access_key") as refused:
+        StorageOptions.model_validate({"secret_access_key": SECRET_KEY})
+    assert_no_secrets(str(refused.value))
 
 
 def assert_no_secrets(text: str) -> None:

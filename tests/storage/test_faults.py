@@ -183,6 +183,13 @@ def _with_name(content: bytes, name: bytes) -> bytes:
     return content if name in content else content + name
 
 
+def test_a_wrong_clock_is_named(behind_proxy: Store, proxy: FaultProxy) -> None:
+    proxy.error_body = "<Error><Code>RequestTimeTooSkewed</Code></Error>"
+    proxy.script = lambda method, path: "403"
+    with pytest.raises(Denied, match="clock is wrong"):
+        behind_proxy.write("a", b"x")
+
+
 def test_no_server_at_all(opener: Opener, seaweed_server: Server) -> None:
     store = opener(seaweed_server, port=9, max_retries=1)
     with pytest.raises(Unavailable, match="could not be reached"):

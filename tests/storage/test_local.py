@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lightly_assets.storage import Changed, Denied, NotFound, StorageError, Store, Unavailable, open_store
 from lightly_assets.storage.local import LocalStore
@@ -56,6 +60,17 @@ def test_links_are_not_followed_out_of_the_root(tmp_path: Path, caplog: pytest.L
     assert tree(outside) == {"secret.mp4": b"secret"}
     assert (root / "real.mp4").read_bytes() == b"real"
     assert not (root / "file.mp4").is_symlink()
+
+
+@given(key=st.text(st.sampled_from("ab./\\\0\n ~ü😀"), max_size=12))
+def test_no_key_leads_out_of_the_root(key: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(Path(folder) / "root")
+        with contextlib.suppress(StorageError):
+            store.write(key, b"x")
+            assert store.read(key) == b"x"
+            assert list(store.names()) == [key]
+        assert [path.name for path in Path(folder).iterdir()] in ([], ["root"])
 
 
 def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:

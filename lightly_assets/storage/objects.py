@@ -289,7 +289,7 @@ class ObjectStore:
                 yield from self._pages_with_strange_names(folder, last)
                 return
             yield page
-            last = page[-1]["path"]
+            last = page[-1]["path"] if page else last
 
     def _pages_with_strange_names(self, folder: str, after: str | None) -> Iterator[Sequence[ObjectMeta]]:
         """The native client gives up on keys that it finds invalid; one hostile upload must not stop us."""
@@ -437,4 +437,7 @@ def _read_range(native: NativeStore, key: str, start: int, length: int) -> bytes
 def _save(found: GetResult, target: Path) -> None:
     with target.open("wb") as file:
         for part in found.stream(min_chunk_size=_PART):
-            file.write(part)
+            try:
+                file.write(part)
+            except OSError as error:  # not to be taken for a failure of the store
+                raise Unavailable(f"The download cache {target.parent}: {error.strerror}.") from None

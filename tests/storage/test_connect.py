@@ -35,6 +35,11 @@ def test_a_profile_of_the_configuration_files(
     assert open_store(f"s3://{BUCKET}/p/", options=options).read("a") == b"x"
     with pytest.raises(Denied, match="'nobody'"):
         open_store(f"s3://{BUCKET}/p/", options=StorageOptions(profile="nobody"))
+    config = tmp_path / "config"
+    config.write_text("[profile broken]\ncredential_process = false\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    with pytest.raises(Denied, match="'broken'"):
+        open_store(f"s3://{BUCKET}/p/", options=StorageOptions(profile="broken"))
 
 
 def test_what_is_set_wins_over_the_environment() -> None:

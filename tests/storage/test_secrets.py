@@ -85,9 +85,11 @@ def test_what_a_server_repeats_is_not_passed_on(
 def test_missing_credentials_are_told_before_anything_is_sent(
     seaweed_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", seaweed_server.url)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Denied, match="AWS_ACCESS_KEY_ID"):
+        open_store("s3://bucket/x/")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", seaweed_server.url)
     with pytest.raises(Denied, match="AWS_ACCESS_KEY_ID"):
         open_store("s3://bucket/x/")
 

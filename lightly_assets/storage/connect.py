@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 # A conditional write must not be repeated blindly, and a claim on a lock must not be outlived by its write.
 SINGLE_TRY_SECONDS = 30.0
+_NO_CREDENTIALS = (
+    "No credentials for S3: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or `anonymous: true`."
+)
 _TRANSFER = timedelta(hours=6)  # of one whole request: long videos; a stalled one ends much earlier
 
 
@@ -28,7 +31,7 @@ def connect(
 ) -> AzureStore | GCSStore | S3Store:
     """A client of ``bucket`` that sees only ``prefix``; retries live here and nowhere else.
 
-    ``single_try`` gives one without any retry. Nothing is contacted. Raises StorageError or Denied.
+    ``single_try`` gives one without any retry. Raises StorageError or Denied.
     """
     client = _client(options, single_try)
     retry = _retry(options, single_try)
@@ -45,12 +48,7 @@ def connect(
         in_host = options.path_style is False
         settings["aws_endpoint_url_s3"] = _with_bucket(endpoint, bucket) if in_host else endpoint
     if not options.anonymous:
-        provider = settings["credential_provider"] = _profile_credentials(options)
-        if provider is None and endpoint is not None and not _has_credentials(os.environ):
-            raise Denied(
-                "No credentials for the S3 endpoint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-                "a profile, or `anonymous: true`."
-            )
+        settings["credential_provider"] = _credential_provider(options, endpoint)
     given = {name: value for name, value in settings.items() if value is not None}
     return S3Store(bucket, prefix=below, client_options=client, retry_config=retry, **given)
 
@@ -147,27 +145,37 @@ def _has_credentials(environment: Mapping[str, str]) -> bool:
     )
 
 
-def _profile_credentials(options: StorageOptions) -> Any | None:
-    """botocore's credentials where a profile or the AWS configuration files give any, else None."""
-    profile = profile_of(options)
-    files = (
-        os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
-        os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
-    )
+def _credential_provider(options: StorageOptions, endpoint: str | None) -> Any | None:
+    """botocore's chain, for profiles and roles; None where the client itself finds keys in the environment.
+
+    Raises Denied where there are none, rather than let every request find out by itself.
+    """
     # Explicit profiles win over keys in the environment; configuration files that merely exist do not.
     if options.profile is None and _has_credentials(os.environ):
         return None
-    if profile is None and not any(Path(file).expanduser().is_file() for file in files):
-        return None
+    profile = profile_of(options)
+    # Another server than AWS's does not know the role of this machine: asking for it would only take time.
+    if endpoint is not None and profile is None and not _has_configuration_files():
+        raise Denied(_NO_CREDENTIALS)
     import botocore.exceptions  # type: ignore[import-untyped]
     import botocore.session  # type: ignore[import-untyped]
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     try:
         session = botocore.session.Session(profile=profile)
-        if session.get_credentials() is None:
-            return None
-        return Boto3CredentialProvider(session)
+        if session.get_credentials() is not None:
+            return Boto3CredentialProvider(session)
+        problem = None
     except botocore.exceptions.BotoCoreError as error:
         problem = type(error).__name__
+    if problem is None:
+        raise Denied(_NO_CREDENTIALS)
     raise Denied(f"The AWS profile {profile or 'default'!r} cannot be used: {problem}.")
+
+
+def _has_configuration_files() -> bool:
+    files = (
+        os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
+    )
+    return any(Path(file).expanduser().is_file() for file in files)

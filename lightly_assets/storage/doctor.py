@@ -33,11 +33,13 @@ def diagnose(store: Store, *, writable: bool) -> list[Diagnosis]:
     ``writable`` is False for an input, which is only read. Otherwise files of our own are written and removed
     again below ``.lightly/lightly_assets/``; nothing else is touched.
     """
+    # Writing comes first: it makes a folder that does not exist yet.
+    written = _try("write and delete", lambda: _write(store)) if writable else None
     results = [_try("list", lambda: _list(store)), _try("read a range", lambda: _read_range(store))]
-    if not writable:
+    if written is None:
         return results
-    results.append(_try("write and delete", lambda: _write(store)))
-    if not results[-1].ok:
+    results.append(written)
+    if not written.ok:
         return results
     results.append(_try("compare and swap", lambda: _swap(store)))
     if isinstance(store, LocalStore):

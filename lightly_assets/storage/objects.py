@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import count, islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from obstore.exceptions import BaseError, InvalidPathError
 
 from lightly_assets.storage import s3_listing
 from lightly_assets.storage.cache import DownloadCache
-from lightly_assets.storage.claims import LOCKS, claimed
+from lightly_assets.storage.claims import EXPIRY, LOCKS, claimed
 from lightly_assets.storage.connect import connect, endpoint_of
 from lightly_assets.storage.keys import check_folder, check_key
 from lightly_assets.storage.native_errors import translated
@@ -52,10 +53,34 @@ _INVALID: Sequence[ObjectMeta] = []  # instead of a page with a key that the nat
 _NATIVE_ERRORS = (BaseError, OSError, ValueError, RuntimeError)
 
 
+class _Process:
+    """Whether the native client can work in this process."""
+
+    used = False
+    lost = False
+
+    @classmethod
+    def check(cls) -> None:
+        cls.used = True
+        if cls.lost:
+            raise StorageError(
+                "This process was forked from one that had used object storage, which the client does not "
+                "survive: start processes with the method 'spawn'."
+            )
+
+    @classmethod
+    def after_fork(cls) -> None:
+        cls.lost = cls.used
+
+
+os.register_at_fork(after_in_child=_Process.after_fork)
+
+
 class ObjectStore:
     """A bucket and prefix as a ``Store``. Nothing is contacted before the first call.
 
-    Do not use one across ``os.fork``: the native client's threads stay behind. Opening one is cheap.
+    After ``os.fork`` the native client's threads are gone and a call would wait forever: it raises
+    StorageError instead. Processes started by spawn or exec are fine.
     """
 
     def __init__(
@@ -78,11 +103,15 @@ class ObjectStore:
     # Reading
 
     def list(self, prefix: str = "", *, skip: Skip = ()) -> Iterator[Entry]:
+        folder = check_folder(prefix)
+        if not skip:
+            yield from self._entries(folder, None)
+            return
         pruning = Pruning(skip)
         after: str | None = None
         while True:
             jump = None
-            for entry in self._list_after(check_folder(prefix), after):
+            for entry in self._entries(folder, after):
                 jump = pruning.jump_from(entry.key)
                 if jump is not None:
                     break
@@ -93,8 +122,9 @@ class ObjectStore:
             after = jump
 
     def names(self, prefix: str = "") -> Iterator[str]:
-        for entry in self._list_after(check_folder(prefix), None):
-            yield entry.key
+        for page in self._pages(check_folder(prefix), None):
+            for found in page:
+                yield found["path"]
 
     def stat(self, key: str) -> Entry | None:
         try:
@@ -113,10 +143,11 @@ class ObjectStore:
 
     def read_versioned(self, key: str) -> tuple[bytes, str]:
         def get() -> tuple[bytes, str]:
-            found = obstore.get(self._native, check_key(key))
+            found = obstore.get(self._single, check_key(key))
             return bytes(found.bytes()), _token(found.meta)
 
-        return self._call(key, get)
+        # The client resumes a reply that was cut off, which must fail when the file was changed meanwhile.
+        return self._retry(key, get)
 
     def local_file(self, entry: Entry) -> AbstractContextManager[Path]:
         self._check_unchanged(entry)
@@ -174,10 +205,8 @@ class ObjectStore:
         left = list(self.list(LOCKS))
         if not left:
             return 0
-        now = self.clock()
-        return self.delete_many(
-            entry.key for entry in left if (now - entry.modified).total_seconds() >= older_than
-        )
+        alive = self.clock() - max(EXPIRY, timedelta(seconds=older_than))
+        return self.delete_many([entry.key for entry in left if entry.modified < alive])
 
     # What the doctor asks
 
@@ -223,6 +252,7 @@ class ObjectStore:
     # Inside
 
     def _call(self, key: str, action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        _Process.check()
         try:
             return action(*args, **kwargs)
         except StorageError:
@@ -231,24 +261,41 @@ class ObjectStore:
             problem = translated(error, f"{self._url}{key}")
         raise problem  # out here, so that the original, with the server's reply in it, is not its context
 
-    def _list_after(self, folder: str, after: str | None) -> Iterator[Entry]:
-        """All entries below ``folder``, from the first key after ``after``, a page in memory."""
-        last = after
-        prefix = f"{folder}/" if folder else None
-        pages = obstore.list(self._native, prefix=prefix, offset=after, chunk_size=_BATCH)
-        while (page := self._call("", _next_page, pages)) is not None:
-            if page is _INVALID:
-                yield from self._list_strange_names(folder, last)
-                return
+    def _entries(self, folder: str, after: str | None) -> Iterator[Entry]:
+        for page in self._pages(folder, after):
             for found in page:
                 yield _entry(found)
-            last = page[-1]["path"]
 
-    def _list_strange_names(self, folder: str, after: str | None) -> Iterator[Entry]:
+    def _pages(self, folder: str, after: str | None) -> Iterator[Sequence[ObjectMeta]]:
+        """What lies below ``folder``, from the first key after ``after``, a page at a time."""
+        last = after
+        prefix = f"{folder}/" if folder else None
+        pages: Iterator[Sequence[ObjectMeta]] | None = None
+
+        def next_page() -> Sequence[ObjectMeta] | None:
+            nonlocal pages
+            # A listing that broke off is over for the client: a new one goes on behind the last key.
+            pages = pages or obstore.list(self._single, prefix=prefix, offset=last, chunk_size=_BATCH)
+            try:
+                return next(pages, None)
+            except InvalidPathError:
+                return _INVALID
+            except _NATIVE_ERRORS:
+                pages = None
+                raise
+
+        while (page := self._retry("", next_page)) is not None:
+            if page is _INVALID:
+                yield from self._pages_with_strange_names(folder, last)
+                return
+            yield page
+            last = page[-1]["path"] if page else last
+
+    def _pages_with_strange_names(self, folder: str, after: str | None) -> Iterator[Sequence[ObjectMeta]]:
         """The native client gives up on keys that it finds invalid; one hostile upload must not stop us."""
         if self._scheme != "s3":
             raise StorageError(f"{self._url}: a key holds control characters or empty segments; rename it.")
-        yield from s3_listing.entries(self._bucket, self._prefix, folder, after, self._options)
+        return s3_listing.pages(self._bucket, self._prefix, folder, after, self._options)
 
     def _check_unchanged(self, entry: Entry) -> None:
         found = self.stat(entry.key)
@@ -330,7 +377,7 @@ class ObjectStore:
         raise AssertionError("count() has no end")
 
     def _retry(self, key: str, action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """For the few requests that the client does not repeat by itself."""
+        """For requests that the client does not repeat by itself, or not in the way that is needed."""
         ends = time.monotonic() + self._options.retry_seconds
         for attempt in range(self._options.max_retries):
             try:
@@ -354,20 +401,14 @@ class ObjectStore:
         return _token(written) if written["e_tag"] else self.read_versioned(key)[1]
 
 
-def _next_page(pages: Iterator[Sequence[ObjectMeta]]) -> Sequence[ObjectMeta] | None:
-    try:
-        return next(pages, None)
-    except InvalidPathError:
-        return _INVALID
-
-
 def _entry(found: ObjectMeta) -> Entry:
     return Entry(found["path"], found["size"], _fingerprint(found), found["last_modified"])
 
 
 def _fingerprint(found: ObjectMeta) -> str:
     # Servers disagree with themselves on the quotes between listing and reading.
-    return f"etag:{(found['e_tag'] or '').removeprefix('W/').strip(chr(34))}"
+    tag = found["e_tag"] or ""
+    return f"etag:{tag.removeprefix('W/').strip(chr(34))}" if '"' in tag else f"etag:{tag}"
 
 
 def _token(found: ObjectMeta | PutResult) -> str:
@@ -396,4 +437,7 @@ def _read_range(native: NativeStore, key: str, start: int, length: int) -> bytes
 def _save(found: GetResult, target: Path) -> None:
     with target.open("wb") as file:
         for part in found.stream(min_chunk_size=_PART):
-            file.write(part)
+            try:
+                file.write(part)
+            except OSError as error:  # not to be taken for a failure of the store
+                raise Unavailable(f"The download cache {target.parent}: {error.strerror}.") from None

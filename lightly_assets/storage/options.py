@@ -14,7 +14,8 @@ class StorageOptions(BaseModel):
     Keys and tokens are no settings: they come from the environment, a profile, or the machine's role.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A key that somebody tries to set here must not come back in the message that refuses it.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     endpoint: str | None = Field(
         default=None, description="URL of an S3-compatible server; else AWS_ENDPOINT_URL(_S3)."
@@ -39,7 +40,7 @@ class StorageOptions(BaseModel):
     kms_key_id: str | None = Field(
         default=None, description="Key of aws:kms and aws:kms:dsse; else the bucket's."
     )
-    concurrency: int = Field(default=16, ge=1, le=256, description="Requests in flight.")
+    concurrency: int = Field(default=32, ge=1, le=256, description="Requests in flight.")
     max_retries: int = Field(
         default=8, ge=0, le=30, description="Tries after the first one, of each request."
     )

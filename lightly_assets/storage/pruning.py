@@ -17,6 +17,7 @@ class Pruning:
         self._parent = ""
         self._skipped: str | None = None
         self._seen = 0
+        self._jumped: set[str] = set()
 
     @property
     def is_skipped(self) -> bool:
@@ -34,7 +35,10 @@ class Pruning:
         if self._skipped is None:
             return None
         self._seen += 1
-        return self._skipped + _LAST if self._seen == _WORTH_A_JUMP else None
+        if self._seen < _WORTH_A_JUMP or self._skipped in self._jumped:  # a server may ignore where to start
+            return None
+        self._jumped.add(self._skipped)
+        return self._skipped + _LAST
 
 
 def _ancestors(folder: str) -> list[str]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lightly_assets.storage.connect import endpoint_of, profile_of, region_of
 from lightly_assets.storage.options import StorageOptions
-from lightly_assets.storage.store import Denied, Entry, StorageError, Unavailable
+from lightly_assets.storage.store import Denied, StorageError, Unavailable
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+    from obstore import ObjectMeta
 
 
-def entries(
+def pages(
     bucket: str, prefix: str, folder: str, after: str | None, options: StorageOptions
-) -> Iterator[Entry]:
-    """All objects of ``folder`` after the key ``after``; keys relative to ``prefix``, as they are."""
+) -> Iterator[Sequence[ObjectMeta]]:
+    """Pages of the objects of ``folder`` after the key ``after``; keys relative to ``prefix``, unchanged."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     root = f"{prefix}/" if prefix else ""
@@ -27,11 +28,17 @@ def entries(
         request["RequestPayer"] = "requester"
     try:
         for page in _client(options).get_paginator("list_objects_v2").paginate(**request):
-            for found in page.get("Contents", ()):
-                key = found["Key"][len(root) :]
-                if not key.endswith("/"):  # the marks that consoles leave for empty folders
-                    fingerprint = f"etag:{found['ETag'].strip(chr(34))}"
-                    yield Entry(key, found["Size"], fingerprint, found["LastModified"])
+            yield [
+                {
+                    "path": found["Key"][len(root) :],
+                    "size": found["Size"],
+                    "e_tag": found["ETag"],
+                    "last_modified": found["LastModified"],
+                    "version": None,
+                }
+                for found in page.get("Contents", ())
+                if not found["Key"].endswith("/")  # the marks that consoles leave for empty folders
+            ]
         return
     except (BotoCoreError, ClientError) as error:
         problem = _translated(error, f"s3://{bucket}/{root}")

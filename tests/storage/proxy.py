@@ -15,8 +15,8 @@ from typing import Literal
 
 Fault = Literal["403", "429", "500", "503", "reset", "lost reply", "truncated reply", "slow", "stalled"]
 """
-``reset``: the connection breaks before the server sees the request; ``lost reply``: after it has done its work;
-``truncated reply``: in the middle of the body; ``stalled``: nothing ever comes.
+``reset``: the connection breaks before the server sees the request; ``lost reply``: after it has done its
+work; ``truncated reply``: in the middle of the body; ``stalled``: nothing ever comes.
 """
 Script = Callable[[str, str], Fault | None]
 """Called with the method and the path of each request, in the order of their arrival."""
@@ -46,7 +46,9 @@ class FaultProxy:
     def __init__(self, target: int) -> None:
         self.script: Script = no_faults
         self.requests: list[tuple[str, str]] = []
+        self.headers: list[dict[str, str]] = []
         self.faults: list[Fault] = []
+        self.error_body = "<Error><Code>{code}</Code><Message>injected</Message></Error>"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, target))
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
@@ -66,6 +68,7 @@ class FaultProxy:
         """Forget what was counted, and spoil nothing any more."""
         self.script = no_faults
         self.requests.clear()
+        self.headers.clear()
         self.faults.clear()
 
 
@@ -95,10 +98,11 @@ def _handler(proxy: FaultProxy, target: int) -> type[BaseHTTPRequestHandler]:
         def relay(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             proxy.requests.append((self.command, self.path))
+            proxy.headers.append({name.lower(): value for name, value in self.headers.items()})
             fault = proxy.script(self.command, self.path)
             if fault is not None:
                 proxy.faults.append(fault)
-            if fault in ("429", "500", "503", "403"):
+            if fault in ("400", "403", "429", "500", "503"):
                 return self.answer_error(int(fault))
             if fault == "reset":
                 return self.break_off()
@@ -140,8 +144,8 @@ def _handler(proxy: FaultProxy, target: int) -> type[BaseHTTPRequestHandler]:
             return reply.status, reply.getheaders(), reply.read()
 
         def answer_error(self, status: int) -> None:
-            code = {429: "SlowDown", 500: "InternalError", 503: "SlowDown", 403: "AccessDenied"}[status]
-            content = f"<Error><Code>{code}</Code><Message>injected</Message></Error>".encode()
+            code = {400: "BadRequest", 403: "AccessDenied", 500: "InternalError"}.get(status, "SlowDown")
+            content = proxy.error_body.format(code=code).encode()
             self.send_response_only(status)
             self.send_header("Content-Type", "application/xml")
             self.send_header("Content-Length", str(len(content)))

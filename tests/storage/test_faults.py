@@ -67,6 +67,7 @@ def test_refused_access_is_told_at_once(behind_proxy: Store, proxy: FaultProxy) 
         lambda: behind_proxy.write("a", b"x"),
         lambda: behind_proxy.read("a"),
         lambda: list(behind_proxy.list()),
+        lambda: list(behind_proxy.names()),
         lambda: behind_proxy.put_if("a", b"x", None),
         lambda: behind_proxy.delete_many(["a"]),
         lambda: behind_proxy.stat("a"),
@@ -140,6 +141,18 @@ def test_a_download_that_is_cut_off_resumes_or_fails_but_never_mixes(
         assert path.read_bytes() == new
 
 
+def test_a_listing_that_breaks_off_goes_on_behind_the_last_key(
+    behind_proxy: Store, proxy: FaultProxy
+) -> None:
+    wanted = [f"{i:05d}" for i in range(3500)]
+    behind_proxy.write_many((name, b"") for name in wanted)
+    proxy.reset()
+    faults = iter([None, "truncated reply", "503", None, "reset"])
+    proxy.script = lambda method, path: next(faults, None)
+    assert [entry.key for entry in behind_proxy.list()] == wanted
+    assert len(proxy.requests) == 4 + 3
+
+
 def test_one_request_a_file(behind_proxy: Store, proxy: FaultProxy) -> None:
     behind_proxy.write_many((f"{i}.json", b"x") for i in range(200))
     assert len(proxy.requests) == 200
@@ -168,6 +181,13 @@ def test_update_through_a_bad_network_applies_each_change_once(
 
 def _with_name(content: bytes, name: bytes) -> bytes:
     return content if name in content else content + name
+
+
+def test_a_wrong_clock_is_named(behind_proxy: Store, proxy: FaultProxy) -> None:
+    proxy.error_body = "<Error><Code>RequestTimeTooSkewed</Code></Error>"
+    proxy.script = lambda method, path: "403"
+    with pytest.raises(Denied, match="clock is wrong"):
+        behind_proxy.write("a", b"x")
 
 
 def test_no_server_at_all(opener: Opener, seaweed_server: Server) -> None:

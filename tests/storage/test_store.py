@@ -196,6 +196,10 @@ def test_upload_and_ranges(store: Store, tmp_path: Path) -> None:
         assert path.read_bytes() == content
 
 
+def test_the_doctor_is_content_with_an_empty_root_that_can_be_written(store: Store) -> None:
+    assert [finding for finding in diagnose(store, writable=True) if not finding.ok] == []
+
+
 def test_the_doctor_finds_nothing_wrong_and_leaves_nothing(store: Store) -> None:
     store.write("clip.mp4", b"x")
     found = diagnose(store, writable=True)

@@ -36,11 +36,15 @@ else:
     VideoPacket = Packet
 
 _CHECK_SECONDS = 0.5
-# Odd but sound files make the decoders say things; only these mean that pixels or frames are missing.
-_DAMAGE = re.compile(
-    r"error while decoding|concealing|File ended prematurely|partial file|invalid NAL|Invalid NAL"
-    r"|corrupt|Truncat|truncat|damaged|ac-tex|Marker bit missing|overread",
+_LOG_LINE = re.compile(r"\[(?P<who>[^\]@]+) @ [^\]]+\] (?P<what>.*)")
+# Cut files begin with pictures that refer to others left out. Decoders drop those pictures, as they must, and
+# complain: at any time about the first group, about the second only until the first frame comes out.
+_CUT_ALWAYS = re.compile(r"mmco: unref short failure|co located POCs unavailable")
+_CUT_LEAD_IN = re.compile(
+    r"non-existing PPS|[PS]PS id out of range|no frame!|decode_slice_header error|reference"
+    r"|Could not find ref with POC|Error constructing the frame RPS"
 )
+_TRANSPORT_PACKETS = (188, 192, 204)
 
 
 class Sink(Protocol):
@@ -75,6 +79,7 @@ class Decoder:
         self._expected = 0
         self._packets = 0
         self._checked = time.monotonic()
+        self._talkers: set[str] = set()
         self._state = _file_state(job.path)
 
     def run(self) -> Outcome:
@@ -112,9 +117,11 @@ class Decoder:
         return av.open("file:" + os.path.abspath(self._job.path), options=options)  # noqa: PTH100
 
     def _decode(self, container: InputContainer) -> None:
+        self._talkers.add(container.format.name)
         stream = self._video_stream(container)
         outcome = self.outcome
         context = stream.codec_context
+        self._talkers |= {context.codec.name, context.name}
         outcome.codec = context.codec.canonical_name
         outcome.container_frames = stream.frames or None
         outcome.width, outcome.height = context.width or None, context.height or None
@@ -126,6 +133,7 @@ class Decoder:
                 seconds = None if frame.pts is None or base is None else float(frame.pts * base)
                 self._frame(frame, seconds)
             self._tick()
+        self._check_length(container)
         if not self._job.exact and outcome.frames != self._expected:
             outcome.odd = True
 
@@ -189,6 +197,8 @@ class Decoder:
         outcome.frames += 1
 
     def _tick(self) -> None:
+        if self._job.exact:
+            self._read_log()
         now = time.monotonic()
         if now - self._checked > _CHECK_SECONDS:
             self._checked = now
@@ -197,16 +207,28 @@ class Decoder:
             if _file_state(self._job.path) != self._state:
                 raise _RefusedError("changes while it is read; it may still be written to")
 
+    def _check_length(self, container: InputContainer) -> None:
+        """A transport stream has no length of its own, but it consists of whole packets."""
+        size = self._state[0] if self._state else 0
+        if container.format.name == "mpegts" and all(size % packet for packet in _TRANSPORT_PACKETS):
+            self.outcome.error("ends in the middle of a transport packet")
+
     def _check_unchanged(self) -> None:
         if self._state is not None and _file_state(self._job.path) != self._state:
             self.outcome.final = True
             self.outcome.errors = ["changes while it is read; it may still be written to"]
 
     def _read_log(self) -> None:
+        """Everything that the demuxer or the video decoder calls an error is one, but for cut files."""
         for line in self._log.take():
+            match = _LOG_LINE.match(line)
+            if match is None or match["who"].strip() not in self._talkers:
+                continue
             self.outcome.odd = True
-            if _DAMAGE.search(line):
-                self.outcome.error(line)
+            what = match["what"].strip()
+            started = self.outcome.frames > 0
+            if not (_CUT_ALWAYS.search(what) or (not started and _CUT_LEAD_IN.search(what))):
+                self.outcome.error(f"{match['who'].split(',')[0]}: {what}")
 
 
 def _shows_a_frame(packet: VideoPacket, codec: str | None) -> bool:

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 _FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "TIFF")
 _ORIENTATION_TAG = 0x0112
 # What Pillow's readers raise on data that are not what they claim to be.
-_BAD_DATA = (OSError, SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, EOFError, MemoryError)
+_BAD_DATA: tuple[type[Exception], ...] = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+)
 _BAD_DATA += (struct.error, zlib.error)
 
 
@@ -40,7 +49,7 @@ class Picture:
 def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Picture:
     """Reads a PNG, JPEG, BMP, GIF or TIFF file.
 
-    Of an animated or multi-page file it is the first picture. 16-bit grey keeps its high byte, transparency is
+    Of an animated or multi-page file it is the first picture. 16-bit grey keeps its high byte, alpha is
     dropped, palettes and CMYK become RGB.
 
     Raises:
@@ -88,7 +97,7 @@ def _rgb(name: str, picture: "Image") -> NDArray[np.uint8]:
 
 
 def _without_alpha(picture: "Image") -> "Image":
-    # A palette with transparent entries goes through RGBA, so that Pillow keeps its colours without a warning.
+    # A palette with transparent entries goes through RGBA, or Pillow warns and may change colours.
     if picture.mode in ("P", "PA") and "transparency" in picture.info:
         picture = picture.convert("RGBA")
     return picture.convert("RGB")

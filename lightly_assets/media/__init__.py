@@ -1,1 +1,26 @@
-"""Exact frames: probe, decode and extract videos, read images."""
+"""Exact frames: probe, decode and extract videos, read images.
+
+Everything here agrees on one thing: which frames a video has. That is PyAV's decode order of the first real
+video stream, decoded in a child process that may crash, hang or run out of memory without harm to the caller.
+"""
+
+from lightly_assets.media.errors import DamagedVideo, MediaError
+from lightly_assets.media.images import Picture, read_image
+from lightly_assets.media.info import VideoInfo
+from lightly_assets.media.limits import Limits
+from lightly_assets.media.passes import Frame
+from lightly_assets.media.probe import probe
+from lightly_assets.media.stream import FrameStream, open_video
+
+__all__ = [
+    "DamagedVideo",
+    "Frame",
+    "FrameStream",
+    "Limits",
+    "MediaError",
+    "Picture",
+    "VideoInfo",
+    "open_video",
+    "probe",
+    "read_image",
+]

@@ -1,0 +1,103 @@
+"""Still images as the models see them: the stored pixels, as 8-bit RGB."""
+
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.media.errors import MediaError
+from lightly_assets.media.limits import Limits
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "TIFF")
+_ORIENTATION_TAG = 0x0112
+# What Pillow's readers raise on data that are not what they claim to be.
+_BAD_DATA: tuple[type[Exception], ...] = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+)
+_BAD_DATA += (struct.error, zlib.error)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """An image. Its size is that of the stored pixels: an EXIF orientation is told, not applied."""
+
+    image: NDArray[np.uint8]
+    """(H, W, 3) uint8 RGB, C-contiguous; yours to keep and to change."""
+    width: int
+    """Pixels, as stored."""
+    height: int
+    """Pixels, as stored."""
+    orientation: int = 1
+    """EXIF orientation, 1 to 8; 1 where the file has none."""
+
+
+def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Picture:
+    """Reads a PNG, JPEG, BMP, GIF or TIFF file.
+
+    Of an animated or multi-page file it is the first picture. 16-bit grey keeps its high byte, alpha is
+    dropped, palettes and CMYK become RGB.
+
+    Raises:
+        MediaError: the file is no such image, is truncated or damaged, has more pixels than the limit, or has
+            pixels that 8 bits cannot hold (32-bit integer and floating point).
+    """
+    from PIL import Image
+
+    limits = limits or Limits()
+    name = os.fspath(path)
+    if not Path(name).is_file():
+        raise MediaError(f"'{name}': is not a file that can be read.")
+    try:
+        with Image.open(name, formats=_FORMATS) as picture:
+            _refuse_bomb(name, picture, limits)
+            orientation = _orientation(picture)
+            picture.load()
+            image = _rgb(name, picture)
+    except Image.DecompressionBombError as error:
+        raise MediaError(f"'{name}': has more pixels than Pillow reads ({error}).") from error
+    except _BAD_DATA as error:
+        raise MediaError(f"'{name}': cannot be read as an image ({error}).") from error
+    height, width, _ = image.shape
+    return Picture(image, width, height, orientation)
+
+
+def _refuse_bomb(name: str, picture: "Image", limits: Limits) -> None:
+    width, height = picture.size
+    if width * height > limits.max_pixels:
+        raise MediaError(f"'{name}': is {width} x {height}, more than {limits.max_pixels} pixels.")
+
+
+def _orientation(picture: "Image") -> int:
+    value = picture.getexif().get(_ORIENTATION_TAG, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _rgb(name: str, picture: "Image") -> NDArray[np.uint8]:
+    if picture.mode.startswith("I;16"):
+        grey = (np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if picture.mode in ("I", "F"):
+        raise MediaError(f"'{name}': has 32-bit pixels (mode {picture.mode}); store it with 8 or 16 bits.")
+    return np.array(picture if picture.mode == "RGB" else _without_alpha(picture))
+
+
+def _without_alpha(picture: "Image") -> "Image":
+    # A palette with transparent entries goes through RGBA, or Pillow warns and may change colours.
+    if picture.mode in ("P", "PA") and "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    return picture.convert("RGB")

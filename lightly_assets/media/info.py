@@ -1,0 +1,41 @@
+"""What is known about a video once it was decoded."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+MAX_ERRORS = 20
+"""How many errors of one file are kept; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """A video as its decoder sees it. ``errors`` is empty exactly where every frame is sound."""
+
+    frames: int | None = None
+    """Frames in PyAV decode order; None where nothing decodes (or, on a stream, not yet at its end)."""
+    container_frames: int | None = None
+    """What the container claims; None where its header says nothing or 0."""
+    width: int | None = None
+    """Width of the first frame in pixels, as decoded: not rotated."""
+    height: int | None = None
+    """Height of the first frame in pixels, as decoded: not rotated."""
+    rotation: int = 0
+    """Display rotation in signed degrees, counter-clockwise positive as in PyAV; never applied to pixels."""
+    codec: str | None = None
+    """Name of the codec, such as ``h264``."""
+    errors: tuple[str, ...] = ()
+    """Damage and everything else that keeps frames from decoding, at most :data:`MAX_ERRORS` and a count."""
+
+    def to_json(self, path: str | os.PathLike[str]) -> dict[str, Any]:
+        """The entry that ``lightly-assets probe --json`` prints for this video."""
+        return {
+            "path": os.fspath(path),
+            "frames": self.frames,
+            "container_frames": self.container_frames,
+            "width": self.width,
+            "height": self.height,
+            "rotation": self.rotation,
+            "codec": self.codec,
+            "errors": list(self.errors),
+        }

@@ -1,0 +1,72 @@
+"""What a decoder is asked for and what it answers: shared by both processes, and free of PyAV."""
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+
+from lightly_assets.media.info import MAX_ERRORS, VideoInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to decode, and how."""
+
+    path: str
+    exact: bool
+    """Packet by packet without frame threading; else as fast as possible."""
+    pixels: bool
+    """Whether frames are wanted, or only their count."""
+    until_error: bool
+    """Whether frames behind an error are only counted."""
+    skip: int
+    """How many frames at the beginning are only counted."""
+    threads: int
+    """Threads of the decoder; 0: as many as there are cores."""
+    max_pixels: int
+    max_frames: int | None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one way through a file found."""
+
+    frames: int = 0
+    container_frames: int | None = None
+    width: int | None = None
+    height: int | None = None
+    rotation: int = 0
+    codec: str | None = None
+    errors: list[str] = field(default_factory=list)
+    more_errors: int = 0
+    odd: bool = False
+    """Something that a sound file need not show: after the fast way, the exact one must decide."""
+    final: bool = False
+    """No other way through the file can say anything else: it was refused."""
+    digest: int = 0
+    """Of times and sizes of the frames up to ``Job.skip``, to see that two ways agree."""
+
+    def error(self, text: str) -> None:
+        """Adds what is wrong; only the first errors are kept."""
+        self.odd = True
+        if len(self.errors) < MAX_ERRORS:
+            self.errors.append(text[:300])
+        else:
+            self.more_errors += 1
+
+    def info(self) -> VideoInfo:
+        """The same for people."""
+        more = [f"and {self.more_errors} more"] if self.more_errors else []
+        return VideoInfo(
+            self.frames or None,
+            self.container_frames,
+            self.width,
+            self.height,
+            self.rotation,
+            self.codec,
+            (*self.errors, *more),
+        )
+
+
+def frame_digest(digest: int, seconds: float | None, width: int, height: int) -> int:
+    """Extends a digest of times and sizes by one frame."""
+    return zlib.crc32(struct.pack("<d2q", -1.0 if seconds is None else seconds, width, height), digest)

@@ -11,7 +11,7 @@ from typing import Any
 from lightly_assets.demo.footage import Scene, SceneFrame
 
 # Counts up when the same clips would look different.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Clip:
 
 
 CLIPS = (
-    Clip("front/2026-05-04/drive 1.v2.mp4", seed=14, weather="sunny", frames=100, rate=20),
+    Clip("front/2026-05-04/drive 1.v2.mp4", seed=69, weather="sunny", frames=100, rate=20),
     Clip("front/2026-05-05/drive 2.mp4", seed=13, weather="rainy", frames=72, rate=24),
     Clip("rear/loop.MOV", seed=16, weather="clouded", frames=60, rate=15),
     Clip("stills/crossing_0.png", seed=6, weather="clouded", start=2.0),

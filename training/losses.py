@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from training.network import POINT_UNIT, STRIDE, centres, distances
 
 WEIGHTS = {
-    "scores": 1.0, "boxes": 2.0, "points": 2.0, "seen": 0.3, "masks": 1.5, "semantic": 1.5, "weather": 0.3,
+    "scores": 1.0, "boxes": 2.0, "points": 2.0, "seen": 0.3, "masks": 2.0, "semantic": 1.5, "weather": 0.3,
 }  # fmt: skip
 
 
@@ -145,5 +145,5 @@ def _mask_loss(
 def _semantic_loss(logits: Tensor, labels: Tensor) -> Tensor:
     wide = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False)
     # Persons are few pixels, and cars not many.
-    balance = torch.tensor((1.0, 1.0, 1.0, 1.0, 3.0, 1.5))
+    balance = torch.tensor((1.0, 1.0, 1.0, 1.0, 1.5, 1.2))
     return F.cross_entropy(wide, labels, weight=balance, ignore_index=255)

@@ -33,8 +33,8 @@ class _Residual(nn.Module):
 class Trunk(nn.Module):
     """From the image to features at strides 2, 4 (fused with all coarser ones) and 32."""
 
-    widths = (12, 20, 32, 48, 48)
-    fused = 24
+    widths = (12, 24, 32, 48, 40)
+    fused = 32
 
     def __init__(self) -> None:
         super().__init__()

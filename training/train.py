@@ -93,8 +93,8 @@ def train(examples: Examples, steps: int, batch: int, peak: float, seed: int, sa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenes", type=int, default=1000)
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--scenes", type=int, default=1400)
+    parser.add_argument("--steps", type=int, default=3200)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--seed", type=int, default=0)

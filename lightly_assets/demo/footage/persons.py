@@ -1,6 +1,7 @@
 """Persons: walking along or across the street, or standing."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from lightly_assets.demo.footage.sprite import Pen, Point, Sprite, mirrored, sha
 
 PHASES = 24
 """Pictures of one stride."""
+
+_At = Callable[..., list[Point]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +142,7 @@ def draw_person(person: Person, scale: float, direction: int, phase: int | None)
     return pen.sprite([*at((0.015, 0.925)), *hands, *feet])
 
 
-def _torso(pen: Pen, person: Person, at: object, standing: bool) -> None:
-    assert callable(at)
+def _torso(pen: Pen, person: Person, at: _At, standing: bool) -> None:
     wide = (0.115 if standing else 0.08) * person.girth
     hem = 0.33 if person.coat else 0.47
     flare = 1.15 if person.coat else 0.92
@@ -167,8 +169,7 @@ def _torso(pen: Pen, person: Person, at: object, standing: bool) -> None:
     )
 
 
-def _head(pen: Pen, person: Person, at: object, standing: bool) -> None:
-    assert callable(at)
+def _head(pen: Pen, person: Person, at: _At, standing: bool) -> None:
     size = person.height
     pen.line(at((0.0, 0.83), (0.01, 0.88)), 0.05 * size, shade(person.skin, 0.85))
     if person.long_hair:

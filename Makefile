@@ -7,7 +7,7 @@ UV     ?= uv
 CONFIG ?= demo/lightly.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test lint types imports format lock clean
+.PHONY: help setup demo ui test test-torch lint types imports format lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,8 +22,9 @@ $(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.lock $(VENV)/.run
+$(VENV)/.dev: requirements/dev.lock requirements/oracles.lock $(VENV)/.run
 	$(PIP) install --quiet --require-hashes -r requirements/dev.lock
+	$(PIP) install --quiet --require-hashes --no-deps -r requirements/oracles.lock
 	@touch $@
 
 setup: $(VENV)/.run  ## Install what the product needs into .venv
@@ -36,6 +37,12 @@ ui: setup  ## Dagster's web UI on 127.0.0.1 for CONFIG (default: the demo)
 
 test: $(VENV)/.dev  ## Run the tests
 	$(BIN)/python -m pytest -n 2 -q
+
+# Packages that models come from: gigabytes, so they have an environment of their own and no part in `make test`.
+test-torch: $(VENV)/.dev  ## Compare with torch, torchvision, ultralytics and transformers (large downloads)
+	$(PYTHON) -m venv $(VENV)-torch
+	$(VENV)-torch/bin/python -m pip install --quiet -r tests/torch/requirements.txt -e .
+	YOLO_OFFLINE=1 $(VENV)-torch/bin/python -m pytest -q tests/torch
 
 lint: $(VENV)/.dev  ## Style and formatting
 	$(BIN)/ruff check .
@@ -52,9 +59,9 @@ format: $(VENV)/.dev  ## Rewrite files in the project's style
 	$(BIN)/ruff format .
 
 lock:  ## Resolve the dependencies anew (needs uv)
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --extra onnx --extra ui --group build pyproject.toml -o requirements/run.lock
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --extra onnx --extra ui --group build --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
 
 clean:  ## Remove the environment and the demo

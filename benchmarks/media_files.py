@@ -91,8 +91,11 @@ def remux(
     container: dict[str, str] | None = None,
     format: str | None = None,
 ) -> Path:
-    """Copies the packets of a video, from packet ``first`` on, with ``shift`` frames taken off their times."""
-    with av.open(str(source)) as inp, av.open(str(target), "w", format=format, options=container or {}) as out:
+    """Copies the packets of a video, from packet ``first`` on, ``shift`` frames taken off their times."""
+    with (
+        av.open(str(source)) as inp,
+        av.open(str(target), "w", format=format, options=container or {}) as out,
+    ):
         stream = inp.streams.video[0]
         copy = out.add_stream_from_template(stream)
         offset = int(Fraction(shift, RATE) / stream.time_base)
@@ -159,14 +162,12 @@ def _play_only(begin: int, frames: int) -> Callable[[bytearray], None]:
         timescale = struct.unpack(">I", data[(tick := data.index(b"mdhd") + 4 + 12) : tick + 4])[0]
         movie = struct.unpack(">I", data[(tick := data.index(b"mvhd") + 4 + 12) : tick + 4])[0]
         offset = struct.unpack(">i", data[at + 4 : at + 8])[0]
-        data[at : at + 8] = struct.pack(
-            ">Ii", frames * movie // RATE, offset + begin * timescale // RATE
-        )
+        data[at : at + 8] = struct.pack(">Ii", frames * movie // RATE, offset + begin * timescale // RATE)
 
     return change
 
 
-def _with_audio(path: Path, *, video: Path | None = None, cover: bool = False) -> Path:
+def _with_audio(path: Path, *, cover: bool = False) -> Path:
     """A file with a sound track, and perhaps a video or a cover picture."""
     with av.open(str(path), "w") as output:
         sound = output.add_stream("aac", rate=44100, layout="mono")
@@ -276,10 +277,30 @@ def _good_files(folder: Path, good: Adder) -> None:
         ("h265.mp4", "libx265", {}, "h265"),
         ("raw.hevc", "libx265", {}, "h265 without a container: no times"),
         ("av1.mp4", "libsvtav1", {"options": {"preset": "12", "svtav1-params": "lp=1"}}, "av1"),
-        ("av1.webm", "libsvtav1", {"options": {"preset": "12", "svtav1-params": "lp=1"}}, "av1, no count in the header"),
-        ("vp8.webm", "libvpx", {"options": {"auto-alt-ref": "1", "lag-in-frames": "16", "deadline": "realtime"}}, "vp8 with hidden frames"),
-        ("vp9.webm", "libvpx-vp9", {"options": {"deadline": "realtime", "cpu-used": "8"}}, "vp9, no count in the header"),
-        ("vp9_alt.webm", "libvpx-vp9", {"options": {"auto-alt-ref": "1", "lag-in-frames": "16", "deadline": "good", "cpu-used": "5"}}, "vp9 with hidden frames"),
+        (
+            "av1.webm",
+            "libsvtav1",
+            {"options": {"preset": "12", "svtav1-params": "lp=1"}},
+            "av1, no count in the header",
+        ),
+        (
+            "vp8.webm",
+            "libvpx",
+            {"options": {"auto-alt-ref": "1", "lag-in-frames": "16", "deadline": "realtime"}},
+            "vp8 with hidden frames",
+        ),
+        (
+            "vp9.webm",
+            "libvpx-vp9",
+            {"options": {"deadline": "realtime", "cpu-used": "8"}},
+            "vp9, no count in the header",
+        ),
+        (
+            "vp9_alt.webm",
+            "libvpx-vp9",
+            {"options": {"auto-alt-ref": "1", "lag-in-frames": "16", "deadline": "good", "cpu-used": "5"}},
+            "vp9 with hidden frames",
+        ),
         ("h264.mkv", "libx264", {}, "matroska, no count in the header"),
         ("h264.ts", "libx264", {"format": "mpegts"}, "transport stream"),
         ("h264.mov", "libx264", {}, "QuickTime"),
@@ -290,15 +311,35 @@ def _good_files(folder: Path, good: Adder) -> None:
         ("mpeg4.m4v", "mpeg4", {"options": {"b": "2000000"}, "format": "mp4"}, "mpeg4"),
         ("mjpeg.avi", "mjpeg", {"pixels": "yuvj420p"}, "mjpeg"),
         ("mjpeg.mov", "mjpeg", {"pixels": "yuvj420p"}, "mjpeg"),
-        ("interlaced.mp4", "libx264", {"options": {"flags": "+ildct+ilme", "x264-params": "tff=1"}}, "interlaced h264"),
-        ("opengop.mp4", "libx264", {"options": {"x264-params": "open-gop=1:keyint=12:bframes=3"}}, "open groups of pictures"),
+        (
+            "interlaced.mp4",
+            "libx264",
+            {"options": {"flags": "+ildct+ilme", "x264-params": "tff=1"}},
+            "interlaced h264",
+        ),
+        (
+            "opengop.mp4",
+            "libx264",
+            {"options": {"x264-params": "open-gop=1:keyint=12:bframes=3"}},
+            "open groups of pictures",
+        ),
         ("ten_bit.mp4", "libx264", {"pixels": "yuv420p10le"}, "10 bits"),
         ("h265_ten_bit.mp4", "libx265", {"pixels": "yuv420p10le"}, "h265 with 10 bits"),
         ("grey.mp4", "libx264", {"pixels": "gray"}, "grey"),
-        ("alpha.webm", "libvpx-vp9", {"pixels": "yuva420p", "options": {"auto-alt-ref": "0", "deadline": "realtime", "cpu-used": "8"}}, "vp9 with transparency"),
+        (
+            "alpha.webm",
+            "libvpx-vp9",
+            {"pixels": "yuva420p", "options": {"auto-alt-ref": "0", "deadline": "realtime", "cpu-used": "8"}},
+            "vp9 with transparency",
+        ),
         ("alpha.mov", "qtrle", {"pixels": "argb"}, "lossless with transparency"),
         ("odd_size.mp4", "libx264", {"pixels": "yuv444p", "size": (97, 63)}, "odd width and height"),
-        ("odd_size.webm", "libvpx-vp9", {"size": (97, 63), "options": {"deadline": "realtime", "cpu-used": "8"}}, "odd width and height"),
+        (
+            "odd_size.webm",
+            "libvpx-vp9",
+            {"size": (97, 63), "options": {"deadline": "realtime", "cpu-used": "8"}},
+            "odd width and height",
+        ),
         ("slices.mp4", "libx264", {"options": {"x264-params": "slices=4"}}, "several slices a frame"),
     ]
     for name, codec, settings, note in codecs:
@@ -318,7 +359,12 @@ def _odd_files(folder: Path, good: Adder, bad: Adder) -> None:
     good("vfr.mp4", range(50), "variable frame rate")
     encode(folder / "vfr.mkv", times=lambda index: index * index // 4 + index)
     good("vfr.mkv", range(50), "variable frame rate")
-    encode(folder / "vfr.avi", "mpeg4", times=lambda index: index * 2 + (index % 3 == 1), options={"b": "2000000"})
+    encode(
+        folder / "vfr.avi",
+        "mpeg4",
+        times=lambda index: index * 2 + (index % 3 == 1),
+        options={"b": "2000000"},
+    )
     good("vfr.avi", range(50), "avi with empty packets for the gaps")
     encode(folder / "late.mp4", times=lambda index: index + 125)
     good("late.mp4", range(50), "starts at 5 s")
@@ -346,7 +392,16 @@ def _damaged_files(folder: Path, bad: Adder) -> None:
         stem, suffix = source.split(".")
         truncate(folder / source, folder / f"truncated_{stem}.{suffix}", 0.6)
         bad(f"truncated_{stem}.{suffix}", "cut off")
-    for source in ("plain.mp4", "h265.mp4", "vp9.webm", "mpeg4.avi", "mpeg2.mpg", "h264.ts", "mjpeg.avi", "av1.mp4"):
+    for source in (
+        "plain.mp4",
+        "h265.mp4",
+        "vp9.webm",
+        "mpeg4.avi",
+        "mpeg2.mpg",
+        "h264.ts",
+        "mjpeg.avi",
+        "av1.mp4",
+    ):
         stem, suffix = source.split(".")
         patch(folder / source, folder / f"corrupt_{stem}.{suffix}", _overwrite(0.45, 0.5))
         bad(f"corrupt_{stem}.{suffix}", "5 % overwritten in the middle")
@@ -364,7 +419,14 @@ def _hostile_files(folder: Path, good: Adder, bad: Adder) -> None:
     (folder / "concat.mp4").write_text("ffconcat version 1.0\nfile plain.mp4\n")
     bad("concat.mp4", "a script that opens another file")
     source = (folder / "n10.mp4").read_bytes()
-    for name in ("50%d %s.mp4", "it's \"quoted\".mp4", "new\nline.mp4", "smile 😀.mp4", "a:b,c|d#e?.mp4", "-y.mp4"):
+    for name in (
+        "50%d %s.mp4",
+        'it\'s "quoted".mp4',
+        "new\nline.mp4",
+        "smile 😀.mp4",
+        "a:b,c|d#e?.mp4",
+        "-y.mp4",
+    ):
         (folder / name).write_bytes(source)
         good(name, range(10), "a name that is hard to quote")
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -98,9 +97,9 @@ def _reader(root: str | Path | Store) -> Reader:
 
 def _decoding(root: str | Path | Store) -> Measure:
     """Counts frames by decoding, as the pipeline does."""
+    from lightly_assets.media import probe  # late: PyAV is not needed without an input
 
     def measure(key: str) -> VideoSize:
-        probe = import_module("lightly_assets.media").probe
         with _local_file(root, key) as path:
             info = probe(path)
         if info.frames is None:

@@ -115,6 +115,8 @@ class Project(_Section):
 
     base_dir: Path = Path()
     """The folder of the file; not a key of it."""
+    file_name: str = FILE_NAME
+    """The name of the file; not a key of it."""
 
     @field_validator("tasks")
     @classmethod
@@ -144,6 +146,11 @@ class Project(_Section):
         if _URL.match(value):
             return value
         return str((self.base_dir / Path(value).expanduser()).resolve())
+
+    @property
+    def path(self) -> Path:
+        """The project file."""
+        return self.base_dir / self.file_name
 
     @property
     def local_state(self) -> Path:
@@ -206,10 +213,12 @@ def load_project(path: Path | str) -> Project:
 
 def parse_project(data: dict[str, Any], path: Path) -> Project:
     """A project from what its file says. Raises ConfigError."""
-    if "base_dir" in data:
-        raise ConfigError(f"{path}: 'base_dir' is no key; paths are relative to the file.")
+    for name in ("base_dir", "file_name"):
+        if name in data:
+            raise ConfigError(f"{path}: {name} is not a known key.")
+    where = {"base_dir": path.parent.absolute(), "file_name": path.name}
     try:
-        return Project.model_validate(data | {"base_dir": path.parent.absolute()})
+        return Project.model_validate(data | where)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_named_tasks(first_problem(error), data)}") from None
 

@@ -12,7 +12,7 @@ from lightly_assets.pipeline.inputs import Input, Scan
 
 PARTITIONS_NAME = "lightly_inputs"
 
-# Dagster reads "a...b" as a range and "a|b" as two dimensions; the percent sign makes the encoding reversible.
+# Dagster reads "a...b" as a range and "a|b" as two dimensions. With the percent sign it is reversible.
 _TROUBLE = re.compile(r"[%|\x00-\x1f\x7f]|\.(?=\.\.)|^\s|\s$")
 
 
@@ -22,7 +22,7 @@ def partitions_definition() -> dg.DynamicPartitionsDefinition:
 
 
 def encode_key(key: str) -> str:
-    """A key as a partition key: unchanged but for what Dagster's own syntax would trip over."""
+    """A key as a partition key: as it is, but for what Dagster's own syntax would trip over."""
     return _TROUBLE.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), key)
 
 

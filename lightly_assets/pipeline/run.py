@@ -15,7 +15,7 @@ from lightly_assets.pipeline.folder import Inspection, inspect_folder
 from lightly_assets.pipeline.inputs import Scan, scan_input
 from lightly_assets.pipeline.outcome import UnitOutcome
 from lightly_assets.pipeline.plan import Plan, Selection, make_plan
-from lightly_assets.pipeline.publish import PublishError
+from lightly_assets.pipeline.publish import PREDICTIONS, PublishError, file_keys
 from lightly_assets.pipeline.records import place
 from lightly_assets.pipeline.tasks import TaskSetup, task_setups
 from lightly_assets.pipeline.warehouse import Warehouse
@@ -64,7 +64,7 @@ class Session:
         *,
         verify: bool | None = None,
     ) -> Plan:
-        """What there is to do. ``verify`` also looks for published files that are missing; by default on disk.
+        """What there is to do. ``verify`` also looks for files that are missing; by default on disk only.
 
         Raises:
             ModelError: a model cannot be loaded.
@@ -84,6 +84,22 @@ class Session:
         """A task folder compared with the records."""
         return inspect_folder(self.warehouse.lightly, task, self.warehouse.index.entries(task))
 
+    def orphans(self, task: str) -> list[str]:
+        """Prediction files of a task that belong to no input, in the Lightly datasource."""
+        names = list(self._gone(task))
+        names += (name for name in self.inspect(task).unknown if name.endswith(".json"))
+        return sorted(names)
+
+    def _gone(self, task: str) -> Iterator[str]:
+        """Published files of inputs that are gone."""
+        for row in self.warehouse.index.entries(task):
+            if row.published_from and not self._is_here(row.input):
+                yield from file_keys(task, row.input, row.frames)
+
+    def _is_here(self, key: str) -> bool:
+        scan = self.scan
+        return key in scan.inputs or key in scan.problems or key in scan.paused
+
     def _hold_back(self, task: str, plan: Plan) -> None:
         """Where a schema changes, all files follow in this run, or nothing of the task is published."""
         setup, warehouse = self.setups[task], self.warehouse
@@ -100,18 +116,13 @@ class Session:
         rows = [row for row in warehouse.index.entries(task) if row.published_from and row.schema != wanted]
         behind = [row.input for row in rows if row.input not in work]
         if behind or not rows:
-            whose = (
-                f"{len(behind)} published inputs are not part of this run, such as '{behind[0]}'"
-                if behind
-                else ("the folder was written by somebody else")
-            )
-            text = f"The schema of task '{task}' changed ({'; '.join(changes)}), but {whose}. "
-            hint = (
-                "Run all inputs of the task at once ('gc' removes those that are gone)."
-                if behind
-                else f"Delete {warehouse.lightly.url}/.lightly/predictions/{task} or name the task differently."
-            )
-            return _refuse(plan, task, work, text + hint)
+            folder = f"{warehouse.lightly.url}/{PREDICTIONS}/{task}"
+            whose, hint = "its folder was written by somebody else", f"Delete {folder} or rename the task."
+            if behind:
+                whose = f"{len(behind)} published inputs are not part of this run, such as '{behind[0]}'"
+                hint = "Run all inputs of the task at once ('gc' removes those that are gone)."
+            text = f"The schema of task '{task}' changed ({'; '.join(changes)}), but {whose}. {hint}"
+            return _refuse(plan, task, work, text)
         warehouse.held_back.add(task)
         return None
 
@@ -141,7 +152,7 @@ class Session:
         self.warehouse.tidy()
 
     def finish(self, tasks: Collection[str] | None = None) -> dict[str, str]:
-        """Make ``schema.json`` and ``tasks.json`` right; tasks that cannot be listed, each with one sentence."""
+        """Make ``schema.json`` and ``tasks.json`` right; tasks that cannot be listed, with one sentence."""
         self._forget_gone()
         setups = [setup for name, setup in self.setups.items() if tasks is None or name in tasks]
         return dict(self.warehouse.heal_listing(setups))
@@ -193,9 +204,8 @@ class Session:
         state.delete_many([known.pop(key) for key in healed])
 
     def _forget_gone(self) -> None:
-        known, scan = self._known_failures(), self.scan
-        here = scan.inputs.keys() | scan.problems.keys() | scan.paused.keys()
-        gone = [key for key in known if key not in here]
+        known = self._known_failures()
+        gone = [key for key in known if not self._is_here(key)]
         self.warehouse.state.delete_many([known.pop(key) for key in gone])
 
     def quarantine(self) -> dict[str, str]:

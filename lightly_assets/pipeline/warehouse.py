@@ -267,8 +267,8 @@ class Warehouse:
             try:
                 if old:
                     raise PublishError(
-                        f"Task '{setup.name}' stays out of tasks.json: {len(old)} inputs still have files of its "
-                        f"old schema, such as '{old[0]}'."
+                        f"Task '{setup.name}' stays out of tasks.json: {len(old)} inputs still have files "
+                        f"of its old schema, such as '{old[0]}'."
                     )
                 self.listing.publish(setup.name, setup.schema)
             except PublishError as error:

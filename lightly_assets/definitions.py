@@ -1,7 +1,6 @@
 """Everything that Dagster loads: ``dagster dev`` finds ``defs`` here."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -31,12 +30,7 @@ def build_definitions(config: Project | Path | str) -> dg.Definitions:
     )
 
 
-if TYPE_CHECKING:
-    defs: dg.Definitions
-else:
-
-    def __getattr__(name: str) -> dg.Definitions:
-        # Late: importing this module for build_definitions must not need a project file.
-        if name != "defs":
-            raise AttributeError(name)
-        return build_definitions(config_path())
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The graph of the project file that the environment or the folder names."""
+    return build_definitions(config_path())

@@ -6,8 +6,9 @@ each of them, also on those that were up to date: Dagster would take them for fa
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from typing import Protocol
 
 import dagster as dg
 from pydantic import Field
@@ -17,7 +18,7 @@ from lightly_assets.checks import FRAMES, TASKS_JSON, chain_check_specs
 from lightly_assets.config import ConfigError, Project
 from lightly_assets.models.protocol import ModelError
 from lightly_assets.partitions import inputs_by_partition, partition_of_key
-from lightly_assets.pipeline.outcome import RunSummary
+from lightly_assets.pipeline.outcome import RunSummary, UnitOutcome
 from lightly_assets.pipeline.plan import TASK_STAGES, Plan, Selection
 from lightly_assets.pipeline.run import Session
 from lightly_assets.resources import ProjectResource
@@ -30,10 +31,24 @@ CHAIN = "chain"
 _LOG_SECONDS = 30.0
 _MOST_NAMED = 20
 
-on_progress: ContextVar[Callable[[Plan, int], None] | None] = ContextVar("on_progress", default=None)
-"""Whoever runs the chain in its own process may watch it: called with the plan, and frames as they come."""
-last_summary: ContextVar[list[RunSummary] | None] = ContextVar("last_summary", default=None)
-"""Whoever runs the chain in its own process may get the summary, appended to this list."""
+
+class Watcher(Protocol):
+    """Whoever runs the chain in its own process may watch it."""
+
+    def planned(self, plan: Plan) -> None:
+        """What there is to do."""
+
+    def frames(self, count: int) -> None:
+        """Frames and images that were read, from another thread."""
+
+    def done(self, outcome: UnitOutcome) -> None:
+        """A unit is finished."""
+
+    def ended(self, summary: RunSummary) -> None:
+        """All of it is."""
+
+
+watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 class ChainConfig(dg.Config):
@@ -195,6 +210,7 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
         progress = _Progress(context, plan)
         for outcome in session.run(plan, on_frames=progress.frames):
             summary.add(outcome)
+            progress.done(outcome)
             batch.fail(outcome.problems())
             for state in batch.partitions_of(outcome.inputs):
                 state.outcomes.append(outcome)
@@ -202,8 +218,7 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
                 if not state.waiting:
                     yield from reporter.report(state)
         yield from _finish(context, session, selected, checks, summary)
-    if (found := last_summary.get()) is not None:
-        found.append(summary)
+    progress.ended(summary)
     if summary.failed:
         raise dg.Failure(_failed_text(summary), allow_retries=False, metadata={"failed": summary.failed})
 
@@ -239,20 +254,27 @@ class _Progress:
 
     def __init__(self, context: dg.AssetExecutionContext, plan: Plan) -> None:
         self._context = context
-        self._plan = plan
-        self._watcher = on_progress.get()
+        self._watcher = watcher.get()
         self._frames = 0
         self._started = self._said = time.monotonic()
         if self._watcher:
-            self._watcher(plan, 0)
+            self._watcher.planned(plan)
 
     def frames(self, count: int) -> None:
         self._frames += count
         if self._watcher:
-            self._watcher(self._plan, count)
-            return
+            self._watcher.frames(count)
+
+    def done(self, outcome: UnitOutcome) -> None:
+        if self._watcher:
+            return self._watcher.done(outcome)
         now = time.monotonic()
         if now - self._said > _LOG_SECONDS:
             self._said = now
             rate = self._frames / (now - self._started)
             self._context.log.info("%d frames and images read, %.1f a second.", self._frames, rate)
+        return None
+
+    def ended(self, summary: RunSummary) -> None:
+        if self._watcher:
+            self._watcher.ended(summary)

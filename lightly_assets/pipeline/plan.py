@@ -45,6 +45,14 @@ class TaskWork:
     encodes: bool = True
     """Whether new predictions are encoded too."""
 
+    def first_stage(self, key: str) -> Stage | None:
+        """The first stage that must be done for an input."""
+        if key in self.predict:
+            return "predictions"
+        if key in self.encode:
+            return "singletons"
+        return "task_folder" if key in self.publish else None
+
     @property
     def is_empty(self) -> bool:
         return not (self.predict or self.encode or self.publish)

@@ -93,10 +93,11 @@ class Session:
     def _gone(self, task: str) -> Iterator[str]:
         """Published files of inputs that are gone."""
         for row in self.warehouse.index.entries(task):
-            if row.published_from and not self._is_here(row.input):
+            if row.published_from and not self.is_here(row.input):
                 yield from file_keys(task, row.input, row.frames)
 
-    def _is_here(self, key: str) -> bool:
+    def is_here(self, key: str) -> bool:
+        """Whether an input exists, whatever its state."""
         scan = self.scan
         return key in scan.inputs or key in scan.problems or key in scan.paused
 
@@ -141,13 +142,13 @@ class Session:
         """
         if self.warehouse.held_back:
             self.warehouse.listing.withdraw(self.warehouse.held_back)
-        self._remember(plan.problems)
+        self.remember(plan.problems)
         with self._folder() as folder:
             flow = Flow(
                 self.warehouse, self.setups, folder, limits=limits, on_frames=on_frames, sheets=sheets
             )
             for outcome in flow.run(plan.units) if plan.units else ():
-                self._remember(outcome.problems(), outcome.inputs)
+                self.remember(outcome.problems(), outcome.inputs)
                 yield outcome
         self.warehouse.tidy()
 
@@ -193,7 +194,8 @@ class Session:
                     continue
         return self._failures
 
-    def _remember(self, problems: Mapping[str, Mapping[str, str]], inputs: Collection[str] = ()) -> None:
+    def remember(self, problems: Mapping[str, Mapping[str, str]], inputs: Collection[str] = ()) -> None:
+        """Note failures, and that other inputs have succeeded."""
         known, state = self._known_failures(), self.warehouse.state
         for key, by_task in problems.items():
             name = f"failures/{place(key)}.json"
@@ -205,7 +207,7 @@ class Session:
 
     def _forget_gone(self) -> None:
         known = self._known_failures()
-        gone = [key for key in known if not self._is_here(key)]
+        gone = [key for key in known if not self.is_here(key)]
         self.warehouse.state.delete_many([known.pop(key) for key in gone])
 
     def quarantine(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from lightly_assets.pipeline.records import (
     Records,
     data_key,
     predictions_version,
+    record_key,
     version,
 )
 from lightly_assets.pipeline.tables import merge, open_stored
@@ -245,6 +246,27 @@ class Warehouse:
                 continue
             return self.index.put(after)
         return None
+
+    def forget(self, task: str, keys: Collection[str]) -> None:
+        """Remove inputs from the records of a task (``""``: of the frames); records left empty go too."""
+        units: dict[str, set[str]] = defaultdict(set)
+        for row in self.index.entries(task, sorted(keys)):
+            units[row.unit].add(row.input)
+        for unit, gone in units.items():
+            self._update(task, unit, lambda old, gone=gone: old.without(gone))  # type: ignore[misc]
+            record, _ = self.records.read(task, unit)
+            if not record.inputs:
+                self.state.delete_many([record_key(task, unit)])
+        self.index.refresh()
+
+    def unused_tables(self) -> list[str]:
+        """Stored tables that no record speaks of, such as those of runs that were killed."""
+        used = set()
+        for key in self.state.names("manifests"):
+            record = Record.parse(self.state.read(key), key)
+            used |= {record.predictions, record.singletons}
+        stored = (name for stage in ("predictions", "singletons") for name in self.state.names(stage))
+        return sorted(name for name in stored if name not in used)
 
     # The end of a run
 

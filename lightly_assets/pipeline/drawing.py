@@ -340,7 +340,7 @@ def _scaled(image: Pixels, size: tuple[int, int]) -> Pixels:
 def _sheet(pictures: Sequence[Pixels], captions: Sequence[str], columns: int, tile_width: int) -> "Image":
     from PIL import Image, ImageDraw
 
-    size = max(11, tile_width // 27)
+    size = max(11, tile_width // 34)
     gap, caption_height = max(4, tile_width // 40), round(1.9 * size)
     rows = [range(first, min(first + columns, len(pictures))) for first in range(0, len(pictures), columns)]
     heights = [max(pictures[index].shape[0] for index in row) for row in rows]

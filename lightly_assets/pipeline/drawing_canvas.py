@@ -50,7 +50,7 @@ class Canvas:
 
     @cached_property
     def text_size(self) -> int:
-        return max(10, round(math.sqrt(self.width * self.height) / 44))
+        return max(10, round(math.sqrt(self.width * self.height) / 40))
 
     @cached_property
     def _shown_rows_and_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

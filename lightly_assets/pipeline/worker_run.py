@@ -135,6 +135,7 @@ def gate(
     validate(settings, tasks)
     selected = settings.selected(tasks)
     lightly_store, input_store = _store(lightly), _store(input)
+    next(input_store.list(), None)  # says so where there is no such root, while names are just none
     present = {key: kind for key in input_store.names() if (kind := input_kind(key))}
     wanted = sorted(present if inputs is None else set(inputs))
     relevant = [key for key in wanted if f"{input_kind(key)}s" == settings.input_type]
@@ -157,7 +158,7 @@ def gate(
     others = [name for name in listed if name not in selected]
     notes = [_group_reason(group) for group in report.groups if group.severity == "warning"]
     if left_out := len(wanted) - len(relevant):
-        notes.append(f"{left_out:,} inputs are left out: they are no {settings.input_type}.")
+        notes.append(f"Left out, being no {settings.input_type}: {left_out:,} of the inputs.")
     if others:
         notes.append(
             f"tasks.json also lists {_named(others)}, which worker_run.tasks leaves out: the Worker "
@@ -241,7 +242,7 @@ def _input_reasons(
     if not relevant:
         yield f"There are no {settings.input_type} to select from; is worker_run.input_type right?"
     if gone := [key for key in relevant if key not in present]:
-        yield f"{len(gone):,} inputs are gone from the input datasource: {_named(gone)}; bring it up to date."
+        yield f"Gone from the input datasource: {_named(gone)}; bring the predictions up to date."
     yield from (problem for key in relevant if (problem := filename_problem(key)))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -66,7 +68,11 @@ def schedule(request: Mapping[str, Any], *, waits: Sequence[float] = _WAITS) -> 
     """
     if missing := can_schedule():
         raise WorkerRunError(missing)
-    platform = _Platform(waits)
+    with _quiet():
+        return _schedule(_Platform(waits), request)
+
+
+def _schedule(platform: _Platform, request: Mapping[str, Any]) -> ScheduledRun:
     dataset_id = platform.dataset(request["dataset"])
     platform.require_datasources(dataset_id)
     run = request["run"]
@@ -175,7 +181,7 @@ class _Platform:
                     if one.config_id == config_id:
                         return str(one.id)
             tried = True
-            return str(self._docker.create_docker_run_scheduled_by_dataset_id(body, dataset_id).id)
+            return str(self._docker.create_docker_run_scheduled_by_dataset_id(dataset_id, body).id)
 
         return self._call("scheduling the run", post_once)
 
@@ -229,6 +235,20 @@ class _Platform:
         if error.status in _TRANSIENT:
             return PlatformUnavailable(f"The platform failed while {what} ({status}); try again later.")
         return WorkerRunError(f"The platform refused while {what} ({status}).")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """URLs hold the token and answers the credentials of datasources: none of it goes to debug logs."""
+    loggers = [logging.getLogger(name) for name in ("urllib3", "lightly")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _client() -> ApiWorkflowClient:

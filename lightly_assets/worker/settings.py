@@ -60,13 +60,13 @@ class WorkerRunSettings(BaseModel):
             raise ValueError("give either dataset (a name) or dataset_id (24 hexadecimal digits)")
         if self.dataset is not None and not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9 _-]{2,}", self.dataset):
             raise ValueError(
-                f"dataset is {shown(self.dataset)}, but the platform takes three or more letters, digits, blanks, "
-                "'_' and '-', the first a letter or a digit"
+                f"dataset is {shown(self.dataset)}, but the platform takes three or more letters, "
+                "digits, blanks, '_' and '-', the first a letter or a digit"
             )
         if self.dataset_id is not None and not re.fullmatch(r"[a-f0-9]{24}", self.dataset_id):
             raise ValueError(
-                f"dataset_id is {shown(self.dataset_id)}, but it must be 24 hexadecimal digits, as the platform "
-                "shows it"
+                f"dataset_id is {shown(self.dataset_id)}, but it must be 24 hexadecimal digits, as the "
+                "platform shows it"
             )
         return self
 

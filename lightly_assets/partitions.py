@@ -51,8 +51,8 @@ def _day(one: Input, project: Project) -> str:
 
 
 def partition_of_key(key: str, scan: Scan, project: Project) -> str:
-    """The partition of a key, whether or not its input is there."""
-    one = scan.inputs.get(key)
+    """The partition of a key of the listing; of one that is gone, as if it were a video's."""
+    one = scan.inputs.get(key) or scan.blocked.get(key)
     return encode_key(key) if one is None else partition_of(one, project)
 
 

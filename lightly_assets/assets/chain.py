@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Protocol
 
 import dagster as dg
+from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, DagsterEventType
 from pydantic import Field
 
 from lightly_assets.assets.events import PartitionState, Reporter, tasks_json_events
@@ -217,6 +218,8 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
                 state.waiting -= 1
                 if not state.waiting:
                     yield from reporter.report(state)
+        if not ranged:
+            _plan_failed(context, [state for state in batch.states.values() if state.problems], reporter)
         yield from _finish(context, session, selected, checks, summary)
     progress.ended(summary)
     if summary.failed:
@@ -241,6 +244,26 @@ def _finish(
     for task, problem in problems.items():
         context.log.error(problem)
         summary.failed.append({"input": None, "task": task, "error": problem})
+
+
+def _plan_failed(
+    context: dg.AssetExecutionContext, failed: Iterable[PartitionState], reporter: Reporter
+) -> None:
+    """Make partitions that failed show as failed.
+
+    Dagster counts what a run had planned and did not make. For a range it plans by itself; a run that was
+    told its partitions by its configuration has planned nothing.
+    """
+    for state in failed:
+        for key in reporter.not_made(state):
+            event = DagsterEvent(
+                event_type_value=DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value,
+                job_name=context.run.job_name,
+                step_key=CHAIN,
+                event_specific_data=AssetMaterializationPlannedData(key, partition=state.partition),
+                message=f"{key.to_user_string()} was not made for {state.partition}.",
+            )
+            context.instance.report_dagster_event(event, context.run_id)
 
 
 def _failed_text(summary: RunSummary) -> str:

@@ -67,6 +67,15 @@ class Reporter:
         self._tasks = list(tasks)
         self._selected = selected
         self._checks = selected_checks
+        self._made: set[tuple[dg.AssetKey, str]] = set()
+
+    def not_made(self, state: PartitionState) -> list[dg.AssetKey]:
+        """Selected assets that were not made for a partition."""
+        made = [
+            dg.AssetKey("frames"),
+            *(dg.AssetKey([t, stage]) for t in self._tasks for stage in _STAGE_FIELD),
+        ]
+        return [key for key in made if key in self._selected and (key, state.partition) not in self._made]
 
     def report(self, state: PartitionState) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
         """The events of one partition, in the order of the chain."""
@@ -139,6 +148,7 @@ class Reporter:
                     "dagster/data_version", ""
                 )
                 tags[f"dagster/input_event_pointer/{name}"] = str(records[0].storage_id)
+        self._made.add((key, state.partition))
         description = None if state.outcomes else "Unchanged: it was up to date."
         return dg.AssetMaterialization(
             key, partition=state.partition, metadata=metadata, tags=tags, description=description

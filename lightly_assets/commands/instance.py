@@ -11,6 +11,8 @@ SETTINGS = """\
 # Written once by lightly-assets; change it as you like.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   runs:
     # A run works on many inputs in one process and keeps the cores busy by itself.

@@ -143,9 +143,8 @@ def run_project(
     with Session(project, tasks) as session:
         keys = _selected(session, select)
         plan = session.plan(keys=keys)
-        summary = RunSummary(
-            inputs=len(session.scan.inputs) if keys is None else len(keys), unchanged=len(plan.unchanged)
-        )
+        everything = len(session.scan.inputs) + len(session.scan.problems)
+        summary = RunSummary(everything if keys is None else len(keys), unchanged=len(plan.unchanged))
         summary.fail(plan.problems)
         if dry_run:
             done = Done(project, summary, time.monotonic() - started)
@@ -157,10 +156,9 @@ def run_project(
                 summary.failed.append({"input": None, "task": task, "error": problem})
             return Done(project, summary, time.monotonic() - started)
         partitions = _partitions(session, plan)
-        total = summary.inputs
     done = _run_dagster(project, partitions, keys, tasks, quiet=quiet)
-    done.summary.unchanged += total - done.summary.inputs
-    done.summary.inputs = total
+    # The run itself knows only the partitions that had something to do.
+    done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
     done.seconds = time.monotonic() - started
     return done
 

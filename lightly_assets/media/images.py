@@ -16,7 +16,7 @@ from lightly_assets.media.limits import Limits
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "TIFF")
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF")
 _ORIENTATION_TAG = 0x0112
 # What Pillow's readers raise on data that are not what they claim to be.
 _BAD_DATA: tuple[type[Exception], ...] = (

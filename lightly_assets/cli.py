@@ -1,9 +1,32 @@
-"""The command line."""
+"""The command line. Starting it imports no more than a command needs."""
 
 import typer
 
-app = typer.Typer(name="lightly-assets", no_args_is_help=True, add_completion=False)
+from lightly_assets.commands import run, start, state
+
+app = typer.Typer(
+    name="lightly-assets",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Videos and models in, a Worker-ready .lightly/predictions folder out.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("init")(start.init_command)
+app.command("demo")(start.demo_command)
+app.command("run")(run.run_command)
+app.command("status")(state.status_command)
+app.command("gc")(state.gc_command)
+app.command("pause")(state.pause_command)
+app.command("resume")(state.resume_command)
+app.command("ui")(start.ui_command)
 
 
 def main() -> None:
+    """The entry point of ``lightly-assets``."""
     app()
+
+
+if __name__ == "__main__":
+    main()

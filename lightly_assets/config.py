@@ -1,1 +1,234 @@
-"""Placeholder."""
+"""The project file ``lightly.yaml``: read, checked and explained where it is wrong."""
+
+import re
+from collections.abc import Hashable
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from lightly_assets.format.messages import first_problem
+from lightly_assets.format.schema import Category, Schema, TaskType
+from lightly_assets.format.tasks import validate_task_name
+from lightly_assets.models.config import encode_settings, parse_model
+from lightly_assets.storage.options import StorageOptions
+
+FILE_NAME = "lightly.yaml"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+class ConfigError(Exception):
+    """The project file is wrong: one sentence with the file, the field, the value and what is allowed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Datasource(_Section):
+    """The three roots: folders (relative to ``lightly.yaml``) or URLs such as ``s3://bucket/prefix/``."""
+
+    input: Annotated[str, Field(min_length=1)]
+    """Videos and images; only read."""
+    lightly: Annotated[str, Field(min_length=1)]
+    """Where ``.lightly/predictions`` is published."""
+    state: Annotated[str, Field(min_length=1)]
+    """What is remembered between runs: stored predictions, manifests, the index."""
+
+
+class Storage(StorageOptions):
+    """Options of all three roots, and what differs for one of them."""
+
+    input: StorageOptions | None = None
+    lightly: StorageOptions | None = None
+    state: StorageOptions | None = None
+
+    def of(self, root: Literal["input", "lightly", "state"]) -> StorageOptions:
+        """The options of one root."""
+        common = self.model_dump(exclude={"input", "lightly", "state"}, exclude_unset=True)
+        own: StorageOptions | None = getattr(self, root)
+        return StorageOptions(**common | (own.model_dump(exclude_unset=True) if own else {}))
+
+
+class Frames(_Section):
+    """What happens to decoded frames beside going to the models."""
+
+    export: Literal["none", "png"] = "none"
+    """``png``: every frame is also written below the state, named as the specification says."""
+
+
+class Task(_Section):
+    """A prediction task: its schema, and the model that fills it."""
+
+    name: str
+    task_type: TaskType
+    categories: Annotated[tuple[Category, ...], Field(min_length=1)]
+    model: Any
+    """Settings of a runtime, see :mod:`lightly_assets.models.config`."""
+
+    @field_validator("name")
+    @classmethod
+    def _usable_name(cls, name: str) -> str:
+        validate_task_name(name)
+        return name
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _known_model(cls, model: Any) -> Any:
+        return parse_model(model)
+
+    @model_validator(mode="after")
+    def _valid_schema(self) -> Self:
+        Schema.parse({"task_type": self.task_type, "categories": list(self.categories)}, "categories")
+        encode_settings(self.model, self.task_type)
+        return self
+
+    @cached_property
+    def schema_(self) -> Schema:
+        """The task's ``schema.json``, categories sorted by id."""
+        return Schema(task_type=self.task_type, categories=self.categories)
+
+
+class Project(_Section):
+    """Everything that ``lightly.yaml`` says."""
+
+    datasource: Datasource
+    include: Annotated[tuple[str, ...], Field(min_length=1)] = ("**",)
+    """Globs on input keys: ``*`` stays in a folder, ``**`` does not."""
+    exclude: tuple[str, ...] = ()
+    boxes: Literal["clip", "strict"] = "clip"
+    """Boxes that leave their image are cut, or are errors."""
+    partitions: Literal["video", "day"] = "video"
+    day_pattern: str = r"(?P<year>\d{4})[-_]?(?P<month>\d{2})[-_]?(?P<day>\d{2})"
+    """With ``partitions: day``: where a key holds its date."""
+    on_damage: Literal["fail", "keep"] = "fail"
+    """What happens to a video that does not decode to its end."""
+    probability_tolerance: Annotated[float, Field(ge=0, le=0.5)] = 1e-3
+    """How far from 1 the sum of a prediction's probabilities may be."""
+    frames: Frames = Frames()
+    tasks: tuple[Task, ...] = ()
+    storage: Storage = Storage()
+    worker_run: dict[str, Any] | None = None
+    """Settings of the Lightly Worker run that may follow."""
+
+    base_dir: Path = Path()
+    """The folder of the file; not a key of it."""
+    file_name: str = FILE_NAME
+    """The name of the file; not a key of it."""
+
+    @field_validator("tasks")
+    @classmethod
+    def _unique_names(cls, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+        names = [task.name.lower() for task in tasks]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    f"the task '{name}' occurs twice; names must differ in more than upper and lower case"
+                )
+        return tasks
+
+    @field_validator("day_pattern")
+    @classmethod
+    def _date_groups(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groupindex
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression ({error})") from None
+        if {"year", "month", "day"} - set(groups):
+            raise ValueError(f"{pattern!r} must have the named groups year, month and day")
+        return pattern
+
+    def root(self, name: Literal["input", "lightly", "state"]) -> str:
+        """A root as an absolute path or URL."""
+        value: str = getattr(self.datasource, name)
+        if _URL.match(value):
+            return value
+        return str((self.base_dir / Path(value).expanduser()).resolve())
+
+    @property
+    def path(self) -> Path:
+        """The project file."""
+        return self.base_dir / self.file_name
+
+    @property
+    def local_state(self) -> Path:
+        """A folder on this machine for what cannot lie in object storage: the index, Dagster's instance."""
+        root = self.root("state")
+        if not _URL.match(root):
+            return Path(root)
+        return self.base_dir.resolve() / ".lightly_assets"
+
+    def task(self, name: str) -> Task:
+        """The task of a name. Raises KeyError."""
+        return next(task for task in self.tasks if task.name == name)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, which YAML would silently take the last of."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def load_project(path: Path | str) -> Project:
+    """Reads ``lightly.yaml``, or the one in a folder.
+
+    Raises:
+        ConfigError: it is missing, no YAML, or says something that is not allowed.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path /= FILE_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path} does not exist; 'lightly-assets init' writes one, and -c names another."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    try:
+        data = yaml.load(text, _StrictLoader)  # noqa: S506 - derived from SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise ConfigError(f"{path}{where}: this is not YAML ({problem}).") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must be a mapping that starts with 'datasource:'.")
+    return parse_project(data, path)
+
+
+def parse_project(data: dict[str, Any], path: Path) -> Project:
+    """A project from what its file says. Raises ConfigError."""
+    for name in ("base_dir", "file_name"):
+        if name in data:
+            raise ConfigError(f"{path}: {name} is not a known key.")
+    where = {"base_dir": path.parent.absolute(), "file_name": path.name}
+    try:
+        return Project.model_validate(data | where)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_named_tasks(first_problem(error), data)}") from None
+
+
+def _named_tasks(problem: str, data: dict[str, Any]) -> str:
+    """``tasks[1].model`` with the task's name, which is what people look for."""
+    match = re.search(r"tasks\[(\d+)\]", problem)
+    tasks = data.get("tasks")
+    if match is None or not isinstance(tasks, list):
+        return problem
+    task = tasks[int(match[1])]
+    name = task.get("name") if isinstance(task, dict) else None
+    return f"task '{name}': {problem}" if isinstance(name, str) else problem

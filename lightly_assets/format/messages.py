@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 _REASONS = {
     "missing": "is missing",
-    "extra_forbidden": "is not a key of this task type",
+    "extra_forbidden": "is not a known key",
 }
 
 
@@ -16,7 +16,7 @@ def first_problem(error: ValidationError) -> str:
     """The first problem as one sentence: field, value, what is allowed."""
     details = error.errors(include_url=False)
     more = f" ({len(details) - 1} more problems)" if len(details) > 1 else ""
-    return f"{_sentence(details[0])}{more}."
+    return f"{_sentence(details[0]).rstrip('.')}{more}."
 
 
 def _sentence(problem: ErrorDetails) -> str:

@@ -18,10 +18,22 @@ def prediction_bytes(file_name: str, predictions: Sequence[dict[str, Any]]) -> b
     Raises:
         ValueError: a number is NaN or infinite, which JSON does not have.
     """
+    return wrapped(file_name, singletons_bytes(predictions))
+
+
+def wrapped(file_name: str, singletons: bytes) -> bytes:
+    """A prediction file around the text of its singletons."""
+    return b'{"file_name": %b, "predictions": %b}' % (json.dumps(file_name).encode(), singletons)
+
+
+def singletons_bytes(predictions: Sequence[dict[str, Any]]) -> bytes:
+    """The text of a list of singletons, before its file has a name.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON does not have.
+    """
     data = orjson.dumps(predictions)
     if any(trace in data for trace in _OTHERWISE):
-        data = json.dumps(predictions, allow_nan=False).encode()
-    else:
-        # Singletons hold no text but their keys, so these are separators.
-        data = data.replace(b",", b", ").replace(b":", b": ")
-    return b'{"file_name": %b, "predictions": %b}' % (json.dumps(file_name).encode(), data)
+        return json.dumps(predictions, allow_nan=False).encode()
+    # Singletons hold no text but their keys, so these are separators.
+    return data.replace(b",", b", ").replace(b":", b": ")

@@ -1,0 +1,54 @@
+"""Remove what belongs to no input any more."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lightly_assets.pipeline.run import Session
+
+
+@dataclass
+class Collected:
+    """What was (or would be) deleted."""
+
+    files: list[str] = field(default_factory=list)
+    """Prediction files, in the Lightly datasource."""
+    stored: list[str] = field(default_factory=list)
+    """Tables in the state that no record speaks of."""
+    inputs: list[str] = field(default_factory=list)
+    """Inputs that were forgotten."""
+    dry_run: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "ok": True,
+            "files_deleted": 0 if self.dry_run else len(self.files),
+            "orphans": self.files,
+            "stored": len(self.stored),
+            "inputs": self.inputs,
+        }
+
+
+def collect(session: Session, *, dry_run: bool = False) -> Collected:
+    """Delete orphaned prediction files of the project's tasks, then the records of inputs that are gone.
+
+    What is no prediction file, and task folders of others, are left alone.
+
+    Raises:
+        StorageError: a store is out of reach.
+    """
+    collected = Collected(dry_run=dry_run)
+    warehouse = session.warehouse
+    for task in session.setups:
+        collected.files += session.orphans(task)
+    for task in ["", *session.setups]:
+        gone = {row.input for row in warehouse.index.entries(task) if not session.is_here(row.input)}
+        collected.inputs += [key for key in sorted(gone) if key not in collected.inputs]
+        if not dry_run:
+            if task:
+                files = [name for name in collected.files if name.split("/")[2] == task]
+                warehouse.lightly.delete_many(files)
+            warehouse.forget(task, gone)
+    collected.stored = warehouse.unused_tables()
+    if not dry_run:
+        warehouse.state.delete_many(collected.stored)
+    return collected

@@ -1,0 +1,454 @@
+"""The streaming pass: decode, predict, encode, store and publish, each in a thread, all at the same time.
+
+Every input is decoded at most once, whatever the number of tasks. Batches fill across frames, images and
+short videos. Between two threads there is a bounded queue, so that the slowest part sets the pace and memory
+stays flat. An input that fails takes nothing else with it.
+"""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightly_assets.media import Limits, VideoInfo
+from lightly_assets.models.protocol import ModelError, Source
+from lightly_assets.models.results import Result
+from lightly_assets.pipeline.encode import encode
+from lightly_assets.pipeline.inputs import Input
+from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
+from lightly_assets.pipeline.plan import TaskWork, UnitWork
+from lightly_assets.pipeline.prediction_files import singletons_bytes
+from lightly_assets.pipeline.reading import Ended, PixelReader, Pixels, Unreadable
+from lightly_assets.pipeline.records import InputRecord
+from lightly_assets.pipeline.sheet import Thumbnails, sheet
+from lightly_assets.pipeline.tables import PredictionsWriter, Row, SingletonsWriter, read_predictions
+from lightly_assets.pipeline.tasks import TaskSetup, decode_version
+from lightly_assets.pipeline.warehouse import TaskResult, Warehouse
+from lightly_assets.storage import NotFound
+
+# Batches of results, and finished units, that wait for the next thread.
+_WAITING_BATCHES = 2
+_WAITING_UNITS = 2
+
+
+class _UnitState:
+    """A unit on its way through the threads."""
+
+    def __init__(self, work: UnitWork, folder: Path, setups: dict[str, TaskSetup]) -> None:
+        self.work = work
+        self.folder = folder
+        self.started = time.monotonic()
+        self.outcome = UnitOutcome(work.unit, sorted(work.inputs))
+        self.waiting = {one.key for one in work.decode}
+        """Inputs that are not read to their end yet."""
+        self.tasks = {name: _TaskState(self, setups[name], task, folder) for name, task in work.tasks.items()}
+        self.thumbnails = Thumbnails()
+        self.closed = False
+
+
+class _TaskState:
+    """One task of a unit: its results so far."""
+
+    def __init__(self, unit: _UnitState, setup: TaskSetup, work: TaskWork, folder: Path) -> None:
+        self.unit = unit
+        self.setup = setup
+        self.work = work
+        self.outcome = TaskOutcome(setup.name)
+        self.expected: dict[str, int] = {}
+        """Images of each input, once it was read to its end."""
+        self.seen: Counter[str] = Counter()
+        self.per_input: dict[str, Counter[str]] = defaultdict(Counter)
+        self.shown: dict[Source, list[dict[str, Any]]] = {}
+        """Predictions of the frames that are kept for a picture."""
+        self._predictions: PredictionsWriter | None = None
+        self._singletons: SingletonsWriter | None = None
+        self._folder = folder
+        self.finished = False
+
+    @property
+    def predictions(self) -> PredictionsWriter:
+        if self._predictions is None:
+            path = self._folder / f"{self.setup.name}.predictions.parquet"
+            self._predictions = PredictionsWriter(path, self.setup.config.task_type)
+        return self._predictions
+
+    @property
+    def singletons(self) -> SingletonsWriter:
+        if self._singletons is None:
+            self._singletons = SingletonsWriter(self._folder / f"{self.setup.name}.singletons.parquet")
+        return self._singletons
+
+    def is_open(self, key: str) -> bool:
+        """Whether results of an input still matter."""
+        return not self.finished and key not in self.outcome.failed and key not in self.unit.outcome.failed
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that is to come has come."""
+        if self.unit.waiting & self.work.predict - self.outcome.failed.keys():
+            return False
+        return all(self.seen[key] == count for key, count in self.expected.items() if self.is_open(key))
+
+    def close(self) -> TaskResult:
+        self.finished = True
+        predictions, singletons = _closed(self._predictions), _closed(self._singletons)
+        return TaskResult(self.setup, self.work, self.outcome, predictions, singletons, dict(self.per_input))
+
+
+def _closed(writer: PredictionsWriter | SingletonsWriter | None) -> Path | None:
+    if writer is None:
+        return None
+    writer.close()
+    return writer.table.path if writer.table.rows else None
+
+
+@dataclass
+class _Batch:
+    """Images that wait for the model of a task."""
+
+    pixels: list[tuple[_TaskState, Pixels]] = field(default_factory=list)
+
+
+@dataclass
+class _Results:
+    """What a model said about some images."""
+
+    rows: list[tuple[_TaskState, Source, Result]]
+
+
+@dataclass
+class _End:
+    """An input has no more images."""
+
+    state: _UnitState
+    input: Input
+    info: VideoInfo | None
+    frames: int
+    error: str | None = None
+
+
+@dataclass
+class _Begin:
+    """A unit begins; where no pixels are needed, it also ends."""
+
+    state: _UnitState
+
+
+@dataclass
+class _TaskFailed:
+    """A model failed on an input."""
+
+    state: _TaskState
+    key: str
+    error: str
+
+
+class Flow:
+    """Runs units of work; iterate over :meth:`run` for what comes of each."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        setups: dict[str, TaskSetup],
+        folder: Path,
+        *,
+        limits: Limits | None = None,
+        on_frames: Callable[[int], None] | None = None,
+        sheets: bool = True,
+    ) -> None:
+        self._warehouse = warehouse
+        self._setups = setups
+        self._folder = folder
+        self._limits = limits
+        self._on_frames = on_frames or (lambda _: None)
+        self._sheets = sheets
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._encode_queue: queue.Queue[Any] = queue.Queue(_WAITING_BATCHES)
+        self._publish_queue: queue.Queue[Any] = queue.Queue(_WAITING_UNITS)
+        self._outcomes: queue.SimpleQueue[UnitOutcome | None] = queue.SimpleQueue()
+
+    def run(self, units: Sequence[UnitWork]) -> Iterator[UnitOutcome]:
+        """What came of each unit, as soon as it is done.
+
+        Raises:
+            StorageError: a store is out of reach; what was published stays.
+        """
+        threads = [
+            threading.Thread(target=self._guarded, args=(work, *arguments), name=name, daemon=True)
+            for name, work, *arguments in (
+                ("predict", self._predict, units),
+                ("encode", self._encode),
+                ("publish", self._publish),
+            )
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            while (outcome := self._outcomes.get()) is not None:
+                yield outcome
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+        if self._error is not None:
+            raise self._error
+
+    # Threads
+
+    def _guarded(self, work: Callable[..., None], *arguments: Any) -> None:
+        try:
+            work(*arguments)
+        except _Stopped:
+            pass
+        except BaseException as error:  # noqa: BLE001 - raised again by run()
+            if self._error is None:
+                self._error = error
+            self._stop.set()
+            self._outcomes.put(None)
+
+    def _put(self, target: queue.Queue[Any], item: Any) -> None:
+        while True:
+            if self._stop.is_set():
+                raise _Stopped
+            try:
+                return target.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+
+    def _get(self, source: queue.Queue[Any]) -> Any:
+        while True:
+            if self._stop.is_set():
+                raise _Stopped
+            try:
+                return source.get(timeout=0.2)
+            except queue.Empty:
+                continue
+
+    # Decode and predict
+
+    def _predict(self, units: Sequence[UnitWork]) -> None:
+        states: dict[str, _UnitState] = {}
+        batches: dict[str, _Batch] = {name: _Batch() for name in self._setups}
+        order = iter(units)
+
+        def inputs() -> Iterator[tuple[Input, bool]]:
+            for number, work in enumerate(order):
+                folder = self._folder / f"{number}"
+                folder.mkdir(parents=True)
+                state = _UnitState(work, folder, self._setups)
+                for one in work.decode:
+                    states[one.key] = state
+                self._put(self._encode_queue, _Begin(state))
+                predicted = set().union(*(task.predict for task in work.tasks.values()))
+                yield from ((one, one.key in predicted) for one in work.decode)
+
+        reader = PixelReader(self._warehouse.input, inputs(), self._warehouse.project.on_damage, self._limits)
+        try:
+            for event in reader:
+                if self._stop.is_set():
+                    raise _Stopped
+                if isinstance(event, Pixels):
+                    self._offer(states[event.source.input], event, batches)
+                    self._on_frames(1)
+                elif isinstance(event, Ended):
+                    state = states.pop(event.input.key)
+                    self._put(self._encode_queue, _End(state, event.input, event.info, event.frames))
+                elif isinstance(event, Unreadable):
+                    state = states.pop(event.input.key)
+                    self._put(self._encode_queue, _End(state, event.input, None, 0, event.error))
+            for name, batch in batches.items():
+                self._flush(name, batch)
+        finally:
+            reader.close()
+        self._put(self._encode_queue, None)
+
+    def _offer(self, state: _UnitState, pixels: Pixels, batches: dict[str, _Batch]) -> None:
+        key = pixels.source.input
+        if self._sheets:
+            state.thumbnails.offer(pixels.source, pixels.image)
+        for name, task in state.tasks.items():
+            if key not in task.work.predict or not task.is_open(key):
+                continue
+            batch = batches[name]
+            batch.pixels.append((task, pixels))
+            if len(batch.pixels) >= self._setups[name].model.batch_size:
+                self._flush(name, batch)
+
+    def _flush(self, name: str, batch: _Batch) -> None:
+        pixels = [(task, one) for task, one in batch.pixels if task.is_open(one.source.input)]
+        batch.pixels = []
+        if not pixels:
+            return
+        results = self._ask(name, pixels)
+        if results:
+            self._put(self._encode_queue, _Results(results))
+
+    def _ask(
+        self, name: str, pixels: list[tuple[_TaskState, Pixels]]
+    ) -> list[tuple[_TaskState, Source, Result]]:
+        """Results of a batch; where the model fails, without those of the input that it failed on."""
+        model = self._setups[name].model
+        start = time.perf_counter()
+        try:
+            answers = model.predict([one.image for _, one in pixels], [one.source for _, one in pixels])
+        except ModelError as error:
+            keys = {one.source.input for _, one in pixels}
+            # One input: it is to blame. Several: each is asked alone, so that only the bad one fails.
+            if len(keys) == 1:
+                task = pixels[0][0]
+                message = f"task '{name}', {error}"
+                self._put(self._encode_queue, _TaskFailed(task, keys.pop(), message))
+                return []
+            found = []
+            for key in sorted(keys):
+                found += self._ask(name, [pair for pair in pixels if pair[1].source.input == key])
+            return found
+        seconds = (time.perf_counter() - start) / len(pixels)
+        for task, _ in pixels:
+            task.outcome.predict_seconds += seconds
+            task.outcome.predicted += 1
+        return [(task, one.source, answer) for (task, one), answer in zip(pixels, answers, strict=True)]
+
+    # Encode
+
+    def _encode(self) -> None:
+        while (item := self._get(self._encode_queue)) is not None:
+            if isinstance(item, _Results):
+                touched = {}
+                for task, source, result in item.rows:
+                    self._take(task, source, result, predicted=True)
+                    touched[id(task)] = task
+                for task in touched.values():
+                    self._settle(task.unit)
+            elif isinstance(item, _End):
+                self._end(item)
+            elif isinstance(item, _TaskFailed):
+                item.state.outcome.failed.setdefault(item.key, item.error)
+                self._settle(item.state.unit)
+            elif isinstance(item, _Begin):
+                self._begin(item.state)
+        self._put(self._publish_queue, None)
+
+    def _begin(self, state: _UnitState) -> None:
+        for task in state.tasks.values():
+            if task.work.encode:
+                self._encode_again(task)
+        self._settle(state)
+
+    def _encode_again(self, task: _TaskState) -> None:
+        """Encode stored predictions with the settings of today."""
+        for stored, keys in self._warehouse.stored_predictions(task.setup.name, task.work.encode).items():
+            try:
+                with self._warehouse.open(stored) as path:
+                    for source, result in read_predictions(path, task.setup.config.task_type, keys):
+                        self._take(task, source, result, predicted=False)
+            except NotFound:
+                for key in keys:
+                    task.outcome.failed[key] = (
+                        f"'{key}': the stored predictions of task '{task.setup.name}' are gone; "
+                        "materialise its predictions again."
+                    )
+        for key in task.work.encode:
+            task.expected[key] = task.seen[key]
+            if not task.seen[key] and key not in task.outcome.failed:
+                task.outcome.failed[key] = (
+                    f"'{key}': no predictions of task '{task.setup.name}' are stored; materialise them first."
+                )
+
+    def _take(self, task: _TaskState, source: Source, result: Result, *, predicted: bool) -> None:
+        key = source.input
+        if not task.is_open(key):
+            return
+        try:
+            if predicted:
+                task.predictions.add(source, result)
+            if task.work.encodes or not predicted:
+                self._write_singletons(task, source, result)
+        except ValueError as error:
+            task.outcome.failed[key] = f"task '{task.setup.name}', {source}: {error}"
+            return
+        task.seen[key] += 1
+
+    def _write_singletons(self, task: _TaskState, source: Source, result: Result) -> None:
+        encoded = encode(result, task.setup.settings, source.width, source.height)
+        count = len(encoded.singletons)
+        task.singletons.add(Row(source, count, singletons_bytes(encoded.singletons)))
+        outcome = task.outcome
+        outcome.encoded += 1
+        outcome.singletons += count
+        outcome.clipped += encoded.clipped
+        outcome.dropped += encoded.dropped
+        statistics = task.per_input[source.input]
+        statistics["singletons"] += count
+        statistics["clipped"] += encoded.clipped
+        statistics["dropped"] += encoded.dropped
+        for one in encoded.singletons:
+            statistics[f"category:{one['category_id']}"] += 1
+            outcome.categories[task.setup.schema.names[one["category_id"]]] += 1
+        if self._sheets and task.unit.thumbnails.shows(source):
+            task.shown[source] = encoded.singletons
+
+    def _end(self, end: _End) -> None:
+        state, key = end.state, end.input.key
+        state.waiting.discard(key)
+        state.outcome.decoded += end.frames
+        if end.error is not None:
+            state.outcome.failed[key] = end.error
+        else:
+            assert end.info is not None
+            state.outcome.frames[key] = self._frame_record(end.input, end.info, end.frames)
+            for task in state.tasks.values():
+                if key in task.work.predict:
+                    task.expected[key] = end.frames
+        self._settle(state)
+
+    def _frame_record(self, one: Input, info: VideoInfo, frames: int) -> InputRecord:
+        return InputRecord(
+            fingerprint=one.entry.fingerprint,
+            decode=decode_version(self._warehouse.project, one.kind),
+            frames=frames if one.kind == "video" else None,
+            width=info.width or 0,
+            height=info.height or 0,
+            container_frames=info.container_frames,
+            rotation=info.rotation,
+            codec=info.codec,
+            errors=info.errors,
+        )
+
+    def _settle(self, state: _UnitState) -> None:
+        """Hand on the tasks of a unit that are complete, and the unit once all its inputs are read."""
+        for task in state.tasks.values():
+            if not task.finished and task.is_complete:
+                if task.shown:
+                    task.outcome.sheet = sheet(state.thumbnails, task.shown, task.setup.schema)
+                self._put(self._publish_queue, (state, task.close()))
+        if not (state.waiting or state.closed) and all(task.finished for task in state.tasks.values()):
+            state.closed = True
+            self._put(self._publish_queue, (state, None))
+
+    # Store and publish
+
+    def _publish(self) -> None:
+        while (item := self._get(self._publish_queue)) is not None:
+            state, result = item
+            if result is not None:
+                self._warehouse.store_task(state.outcome, result)
+                state.outcome.tasks[result.setup.name] = result.outcome
+                continue
+            self._warehouse.store_frames(state.outcome)
+            shutil.rmtree(state.folder, ignore_errors=True)
+            state.outcome.seconds = time.monotonic() - state.started
+            self._outcomes.put(state.outcome)
+        self._outcomes.put(None)
+
+
+class _Stopped(Exception):  # noqa: N818 - control flow, never leaves this module
+    """Another thread has failed, or nobody wants more."""

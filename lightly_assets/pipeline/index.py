@@ -1,0 +1,219 @@
+"""A table of all records that can be queried, and made anew from them at any time.
+
+Which inputs are stale is a question to this table: a set difference in SQL, which takes as long for a million
+inputs as reading the table does.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightly_assets.pipeline.records import STAGES, InputRecord, Record, Stage, record_key
+from lightly_assets.storage import Store
+
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS entries (
+    task TEXT NOT NULL,            -- '' for what is known about the frames, without a task
+    input TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    record TEXT NOT NULL,          -- key of the record in the state root
+    fingerprint TEXT NOT NULL,
+    decode TEXT NOT NULL,
+    model TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    predictions_version TEXT NOT NULL,
+    singletons_from TEXT NOT NULL,
+    singletons_version TEXT NOT NULL,
+    published_from TEXT NOT NULL,
+    schema TEXT NOT NULL,          -- hash of the schema of the published files
+    frames INTEGER,                -- NULL for an image
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    container_frames INTEGER,
+    rotation INTEGER NOT NULL,
+    predictions INTEGER NOT NULL,  -- how many singletons
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (task, input, record)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entries_of_record ON entries (record);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+_COLUMNS = 21
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """One row: an input in a task (or, with ``task=""``, its frames)."""
+
+    task: str
+    input: str
+    unit: str
+    record: str
+    fingerprint: str
+    decode: str
+    model: str
+    settings: str
+    predictions_version: str
+    singletons_from: str
+    singletons_version: str
+    published_from: str
+    schema: str
+    frames: int | None
+    width: int
+    height: int
+    container_frames: int | None
+    rotation: int
+    predictions: int
+    files: int
+    bytes: int
+
+
+class Index:
+    """The table, in a SQLite file on this machine; several processes may use it."""
+
+    def __init__(self, path: Path, store: Store) -> None:
+        self._store = store
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._connection = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # Losing the last rows in a power cut is fine: the records know them.
+            connection.execute("PRAGMA synchronous = OFF")
+            if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
+                for table in ("records", "entries", "facts"):
+                    connection.execute(f"DROP TABLE IF EXISTS {table}")
+                connection.execute(f"PRAGMA user_version = {_FORMAT}")
+            connection.executescript(_SCHEMA)
+        except sqlite3.DatabaseError:
+            # A table that can be made anew is not worth a failure.
+            connection.close()
+            self._path.unlink(missing_ok=True)
+            for suffix in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            return self._open()
+        return connection
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def refresh(self) -> None:
+        """Take over what other processes and machines have recorded since.
+
+        Raises:
+            ValueError: a record cannot be read.
+            StorageError: the state root cannot be read.
+        """
+        known = dict(self._connection.execute("SELECT key, fingerprint FROM records"))
+        seen = set()
+        for entry in self._store.list("manifests"):
+            seen.add(entry.key)
+            if known.get(entry.key) != entry.fingerprint:
+                self._put(Record.parse(self._store.read(entry.key), entry.key), entry.key, entry.fingerprint)
+        gone = [(key,) for key in known.keys() - seen]
+        if gone:
+            with self._connection:
+                self._connection.execute("BEGIN")
+                self._connection.executemany("DELETE FROM entries WHERE record = ?", gone)
+                self._connection.executemany("DELETE FROM records WHERE key = ?", gone)
+
+    def put(self, record: Record) -> None:
+        """Take over a record that was just written."""
+        key = record_key(record.task, record.unit)
+        entry = self._store.stat(key)
+        self._put(record, key, entry.fingerprint if entry else "")
+
+    def _put(self, record: Record, key: str, fingerprint: str) -> None:
+        rows = [_row(record, key, name, one) for name, one in record.inputs.items()]
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("DELETE FROM entries WHERE record = ?", (key,))
+            self._connection.executemany(
+                f"INSERT OR REPLACE INTO entries VALUES ({','.join('?' * _COLUMNS)})",  # noqa: S608 - ours
+                rows,
+            )
+            self._connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (key, fingerprint))
+
+    def entries(self, task: str, keys: Iterable[str] | None = None) -> Iterator[Indexed]:
+        """The rows of a task, by input; of some inputs, or of all."""
+        if keys is None:
+            yield from self._select("WHERE task = ? ORDER BY input", (task,))
+            return
+        for key in keys:
+            yield from self._select("WHERE task = ? AND input = ?", (task, key))
+
+    def _select(self, where: str, values: Sequence[Any]) -> Iterator[Indexed]:
+        for row in self._connection.execute(f"SELECT * FROM entries {where}", values):  # noqa: S608 - ours
+            yield Indexed(*row)
+
+    def tasks(self) -> list[str]:
+        """The tasks that something is recorded of."""
+        rows = self._connection.execute("SELECT DISTINCT task FROM entries WHERE task != '' ORDER BY task")
+        return [task for (task,) in rows]
+
+    def stale(
+        self, task: str, inputs: Iterable[tuple[str, str, str]], model: str, settings: str
+    ) -> Iterator[tuple[str, Stage]]:
+        """Of the given (key, fingerprint, decode) those that need work, and the first stage that does.
+
+        An input that was never seen needs ``predictions``. Results come by key.
+        """
+        with closing(self._connection.cursor()) as cursor:
+            cursor.execute(
+                "CREATE TEMP TABLE IF NOT EXISTS wanted "
+                "(input TEXT PRIMARY KEY, fingerprint TEXT, decode TEXT)"
+            )
+            cursor.execute("BEGIN")
+            cursor.execute("DELETE FROM wanted")
+            cursor.executemany("INSERT OR REPLACE INTO wanted VALUES (?, ?, ?)", inputs)
+            cursor.execute("COMMIT")
+            # Where two records speak of an input, because its folder has grown, the fresher one counts.
+            rows = cursor.execute(
+                """
+                SELECT w.input, MAX(CASE
+                    WHEN e.input IS NULL OR e.fingerprint != w.fingerprint OR e.decode != w.decode
+                        OR e.model != :model THEN 1
+                    WHEN e.singletons_from != e.predictions_version OR e.settings != :settings THEN 2
+                    WHEN e.published_from != e.singletons_version THEN 3
+                    ELSE 4 END) AS stage
+                FROM wanted w LEFT JOIN entries e ON e.task = :task AND e.input = w.input
+                GROUP BY w.input HAVING stage < 4 ORDER BY w.input
+                """,
+                {"task": task, "model": model, "settings": settings},
+            ).fetchall()
+        yield from ((key, STAGES[stage]) for key, stage in rows)
+
+
+def _row(record: Record, key: str, name: str, one: InputRecord) -> tuple[Any, ...]:
+    return (
+        record.task,
+        name,
+        record.unit,
+        key,
+        one.fingerprint,
+        one.decode,
+        one.model,
+        one.settings,
+        one.predictions_version,
+        one.singletons_from,
+        one.singletons_version,
+        one.published_from,
+        one.schema,
+        one.frames,
+        one.width,
+        one.height,
+        one.container_frames,
+        one.rotation,
+        int(one.statistics.get("singletons", 0)),
+        len(one.hashes),
+        one.size,
+    )

@@ -1,0 +1,124 @@
+"""What lies in the input datasource, and into which units of work it falls."""
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lightly_assets.config import Project
+from lightly_assets.format.names import InputKind, find_collisions, input_kind, split_suffix, validate_key
+from lightly_assets.storage import Entry, Store
+
+# Images of a folder that share one record; more than this are spread over 16, 256, … records.
+_SHARED = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A video or an image."""
+
+    key: str
+    """POSIX path relative to the input root."""
+    kind: InputKind
+    entry: Entry
+    """As the listing saw it; its fingerprint pins the content."""
+
+    @property
+    def folder(self) -> str:
+        """The folder with a trailing slash, ``./`` for the root: the partition of images."""
+        return self.key[: self.key.rfind("/") + 1] or "./"
+
+
+@dataclass
+class Scan:
+    """The inputs of a project, and what was left out."""
+
+    inputs: dict[str, Input] = field(default_factory=dict)
+    """By key, in the order of the listing."""
+    problems: dict[str, str] = field(default_factory=dict)
+    """Inputs that cannot be processed whatever their content: key → one sentence."""
+    paused: dict[str, str] = field(default_factory=dict)
+    """Inputs that are left alone on purpose: key → reason."""
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Files that are no input: how many by suffix, ``excluded`` for those left out on purpose."""
+
+    @cached_property
+    def units(self) -> dict[str, list[Input]]:
+        """Inputs by unit: what is decoded, stored and recorded together."""
+        units: dict[str, list[Input]] = defaultdict(list)
+        images: dict[str, list[Input]] = defaultdict(list)
+        for one in self.inputs.values():
+            (images[one.folder] if one.kind == "image" else units[one.key]).append(one)
+        for folder, group in images.items():
+            digits = _digits(len(group))
+            for one in group:
+                units[f"{folder}#{_shard(one.key, digits)}"].append(one)
+        return dict(units)
+
+    @cached_property
+    def unit_of(self) -> dict[str, str]:
+        """The unit of each input, by key."""
+        return {one.key: unit for unit, group in self.units.items() for one in group}
+
+
+def _digits(images: int) -> int:
+    digits = 0
+    while images > _SHARED * 16**digits:
+        digits += 1
+    return digits
+
+
+def _shard(key: str, digits: int) -> str:
+    return hashlib.blake2b(key.encode(), digest_size=8).hexdigest()[:digits]
+
+
+def scan_input(store: Store, project: Project) -> Scan:
+    """List the input root.
+
+    Keys that could not be published are problems, not inputs; so are inputs whose prediction files would
+    overwrite each other, all of them, because nobody but their owner knows which one is meant.
+
+    Raises:
+        StorageError: the root does not exist or cannot be read.
+    """
+    scan = Scan()
+    wanted, unwanted = glob_pattern(project.include), glob_pattern(project.exclude)
+    for entry in store.list(skip=(".lightly/",)):
+        kind = input_kind(entry.key)
+        if kind is None:
+            scan.skipped[split_suffix(entry.key)[1].lower() or "no suffix"] += 1
+            continue
+        if not wanted.fullmatch(entry.key) or (project.exclude and unwanted.fullmatch(entry.key)):
+            scan.skipped["excluded"] += 1
+            continue
+        try:
+            validate_key(entry.key)
+        except ValueError as error:
+            scan.problems[entry.key] = str(error)
+            continue
+        scan.inputs[entry.key] = Input(entry.key, kind, entry)
+    for collision in find_collisions(scan.inputs):
+        for key in collision.inputs:
+            scan.problems[key] = collision.message
+    for key in scan.problems:
+        scan.inputs.pop(key, None)
+    return scan
+
+
+def glob_pattern(globs: Iterable[str]) -> re.Pattern[str]:
+    """One expression for several globs: ``**`` is any path, ``*`` and ``?`` stay within a folder.
+
+    A glob that names a folder (``front/`` or ``front/**``) takes everything below it.
+    """
+    return re.compile("|".join(_translated(glob) for glob in globs) or r"(?!)", re.DOTALL)
+
+
+def _translated(glob: str) -> str:
+    glob = glob.removeprefix("./").removeprefix("/")
+    if glob.endswith("/"):
+        glob += "**"
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+    known = {"**/": r"(?:.*/)?", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
+    return "".join(known.get(part) or re.escape(part) for part in parts)

@@ -1,0 +1,161 @@
+"""What is remembered between runs: one record per unit and task, the truth about what was made from what.
+
+A unit is a video, or up to a few hundred images of one folder. A record says of each of its inputs which
+content was read, which model and settings were used, and which prediction files were published with which
+bytes. It is replaced by compare-and-swap, after the data that it speaks of.
+"""
+
+import hashlib
+import re
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, Self
+
+import orjson
+
+from lightly_assets.storage import NotFound, Store
+
+Stage = Literal["frames", "predictions", "singletons", "task_folder"]
+STAGES: tuple[Stage, ...] = ("frames", "predictions", "singletons", "task_folder")
+
+# Raise it when records are written in a way that older versions cannot read.
+FORMAT = 1
+
+
+def version(*parts: object) -> str:
+    """A short hash of what something was made from: equal parts, equal version."""
+    return hashlib.blake2b(orjson.dumps([str(part) for part in parts]), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecord:
+    """What is known about one input, and, in a task's record, what was made from it."""
+
+    fingerprint: str
+    """Of the content that was read."""
+    decode: str
+    """Hash of the settings that decide which frames a video has."""
+    frames: int | None
+    """Frames of a video in PyAV decode order; None for an image."""
+    width: int
+    """Pixels, as decoded."""
+    height: int
+    container_frames: int | None = None
+    rotation: int = 0
+    codec: str | None = None
+    errors: tuple[str, ...] = ()
+    """Damage that was kept, with ``on_damage: keep``."""
+    model: str = ""
+    """The model's version; predictions were made from ``fingerprint`` and ``decode`` with it."""
+    settings: str = ""
+    """Hash of the encode settings of the stored singletons."""
+    singletons_from: str = ""
+    """The predictions version that the singletons were made from."""
+    published_from: str = ""
+    """The singletons version that the task folder holds."""
+    schema: str = ""
+    """Hash of the schema of the published files."""
+    published_frames: int | None = None
+    """The number of frames that the published files are named after."""
+    hashes: tuple[str, ...] = ()
+    """BLAKE2b of each published file, in frame order; empty where that is not known for certain."""
+    size: int = 0
+    """Bytes of the published files."""
+    statistics: dict[str, Any] = field(default_factory=dict)
+    """Counts and a score histogram of the singletons."""
+
+    @property
+    def frames_version(self) -> str:
+        return version(self.fingerprint, self.decode)
+
+    @property
+    def predictions_version(self) -> str:
+        """Empty where there are none."""
+        return predictions_version(self.fingerprint, self.decode, self.model) if self.model else ""
+
+    @property
+    def singletons_version(self) -> str:
+        """Empty where there are none."""
+        return version(self.singletons_from, self.settings) if self.settings else ""
+
+
+def predictions_version(fingerprint: str, decode: str, model: str) -> str:
+    """Which predictions: of this content, decoded so, by this model."""
+    return version(version(fingerprint, decode), model)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The record of a unit: of a task, or with ``task=""`` of its frames."""
+
+    task: str
+    unit: str
+    inputs: dict[str, InputRecord] = field(default_factory=dict)
+    predictions: str | None = None
+    """Key of the stored predictions of all inputs, in the state root."""
+    singletons: str | None = None
+    """Key of the stored singletons of all inputs, in the state root."""
+
+    def to_bytes(self) -> bytes:
+        content = asdict(self) | {"format": FORMAT}
+        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+
+    @classmethod
+    def parse(cls, data: bytes, key: str) -> Self:
+        """Raises ValueError where the bytes are no record."""
+        try:
+            content = orjson.loads(data)
+            if content.pop("format") != FORMAT:
+                raise ValueError("written by another version of lightly-assets")
+            inputs = {
+                name: InputRecord(**one | {"errors": tuple(one["errors"]), "hashes": tuple(one["hashes"])})
+                for name, one in content.pop("inputs").items()
+            }
+            return cls(inputs=inputs, **content)
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(
+                f"The record {key} cannot be read ({error}); delete it, and what it spoke of is made again."
+            ) from None
+
+    def without(self, keys: set[str]) -> "Record":
+        return replace(self, inputs={key: one for key, one in self.inputs.items() if key not in keys})
+
+
+def record_key(task: str, unit: str) -> str:
+    """Where a record lies in the state root."""
+    folder = f"manifests/tasks/{task}" if task else "manifests/frames"
+    return f"{folder}/{place(unit)}.json"
+
+
+def data_key(stage: Literal["predictions", "singletons"], task: str, unit: str, content: str) -> str:
+    """Where the stored results of a unit lie; ``content`` is the version of what is in there."""
+    return f"{stage}/{task}/{place(unit)}-{content}.parquet"
+
+
+def place(unit: str) -> str:
+    """A path for a unit that is safe and short whatever its name: a hash, and its readable end.
+
+    Hashes tell units apart, also where the disk does not know upper from lower case.
+    """
+    digest = hashlib.blake2b(unit.encode(), digest_size=12).hexdigest()
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", unit)[-48:].strip("-.")
+    return f"{digest[:2]}/{digest[2:]}-{readable}" if readable else f"{digest[:2]}/{digest[2:]}"
+
+
+class Records:
+    """The records in a state root."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def read(self, task: str, unit: str) -> tuple[Record, str | None]:
+        """A record and its version for :meth:`write`; an empty one where there is none."""
+        key = record_key(task, unit)
+        try:
+            data, seen = self.store.read_versioned(key)
+        except NotFound:
+            return Record(task, unit), None
+        return Record.parse(data, key), seen
+
+    def write(self, record: Record, seen: str | None) -> str:
+        """Replace a record. Raises Conflict where somebody else did so meanwhile."""
+        return self.store.put_if(record_key(record.task, record.unit), record.to_bytes(), seen)

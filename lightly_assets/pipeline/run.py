@@ -1,0 +1,245 @@
+"""One run of a project: look, plan, work, and say what came of it. No Dagster, which only calls this."""
+
+import json
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lightly_assets.config import Project
+from lightly_assets.media import Limits
+from lightly_assets.pipeline.flow import Flow
+from lightly_assets.pipeline.folder import Inspection, inspect_folder
+from lightly_assets.pipeline.inputs import Scan, scan_input
+from lightly_assets.pipeline.outcome import UnitOutcome
+from lightly_assets.pipeline.plan import Plan, Selection, make_plan
+from lightly_assets.pipeline.publish import PREDICTIONS, PublishError, file_keys
+from lightly_assets.pipeline.records import place
+from lightly_assets.pipeline.tasks import TaskSetup, task_setups
+from lightly_assets.pipeline.warehouse import Warehouse
+from lightly_assets.storage import NotFound
+from lightly_assets.storage.local import LocalStore
+from lightly_assets.storage.temporary import is_abandoned, temporary_name
+
+_QUARANTINE = "quarantine.json"
+_OTHER_MACHINE_SECONDS = 24 * 3600.0
+
+
+class Session:
+    """A project that is open for work; use it in a ``with`` block."""
+
+    def __init__(self, project: Project, tasks: tuple[str, ...] | None = None) -> None:
+        self.project = project
+        self.setups: dict[str, TaskSetup] = task_setups(project, tasks)
+        self.warehouse = Warehouse(project)
+        self._scan: Scan | None = None
+        self._failures: dict[str, str] | None = None
+
+    def __enter__(self) -> Self:
+        self.warehouse.index.refresh()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.warehouse.close()
+
+    @property
+    def scan(self) -> Scan:
+        """The inputs, listed once."""
+        if self._scan is None:
+            self._scan = scan_input(self.warehouse.input, self.project)
+            for key, reason in self.quarantine().items():
+                if self._scan.inputs.pop(key, None):
+                    self._scan.skipped["quarantined"] += 1
+                    self._scan.paused[key] = reason
+        return self._scan
+
+    def plan(
+        self,
+        selection: Selection | None = None,
+        keys: Collection[str] | None = None,
+        *,
+        verify: bool | None = None,
+    ) -> Plan:
+        """What there is to do. ``verify`` also looks for files that are missing; by default on disk only.
+
+        Raises:
+            ModelError: a model cannot be loaded.
+            StorageError: a store is out of reach.
+        """
+        selection = selection or Selection.everything(self.setups)
+        if verify is None:
+            verify = isinstance(self.warehouse.lightly, LocalStore)
+        publishing = [name for name, stages in selection.tasks.items() if "task_folder" in stages]
+        lost = {name: self.inspect(name).lost for name in publishing} if verify else {}
+        plan = make_plan(self.project, self.setups, self.scan, self.warehouse.index, selection, keys, lost)
+        for name in publishing:
+            self._hold_back(name, plan)
+        return plan
+
+    def inspect(self, task: str) -> Inspection:
+        """A task folder compared with the records."""
+        return inspect_folder(self.warehouse.lightly, task, self.warehouse.index.entries(task))
+
+    def orphans(self, task: str) -> list[str]:
+        """Prediction files of a task that belong to no input, in the Lightly datasource."""
+        names = list(self._gone(task))
+        names += (name for name in self.inspect(task).unknown if name.endswith(".json"))
+        return sorted(names)
+
+    def _gone(self, task: str) -> Iterator[str]:
+        """Published files of inputs that are gone."""
+        for row in self.warehouse.index.entries(task):
+            if row.published_from and not self.is_here(row.input):
+                yield from file_keys(task, row.input, row.frames)
+
+    def is_here(self, key: str) -> bool:
+        """Whether an input exists, whatever its state."""
+        scan = self.scan
+        return key in scan.inputs or key in scan.problems or key in scan.paused
+
+    def _hold_back(self, task: str, plan: Plan) -> None:
+        """Where a schema changes, all files follow in this run, or nothing of the task is published."""
+        setup, warehouse = self.setups[task], self.warehouse
+        work = {key for unit in plan.units if task in unit.tasks for key in unit.tasks[task].publish}
+        if not work:
+            return None
+        try:
+            changes = warehouse.listing.schema_difference(task, setup.schema)
+        except PublishError as error:
+            return _refuse(plan, task, work, str(error))
+        if not changes:
+            return None
+        wanted = setup.schema.hash()
+        rows = [row for row in warehouse.index.entries(task) if row.published_from and row.schema != wanted]
+        behind = [row.input for row in rows if row.input not in work]
+        if behind or not rows:
+            folder = f"{warehouse.lightly.url}/{PREDICTIONS}/{task}"
+            whose, hint = "its folder was written by somebody else", f"Delete {folder} or rename the task."
+            if behind:
+                whose = f"{len(behind)} published inputs are not part of this run, such as '{behind[0]}'"
+                hint = "Run all inputs of the task at once ('gc' removes those that are gone)."
+            text = f"The schema of task '{task}' changed ({'; '.join(changes)}), but {whose}. {hint}"
+            return _refuse(plan, task, work, text)
+        warehouse.held_back.add(task)
+        return None
+
+    def run(
+        self,
+        plan: Plan,
+        *,
+        limits: Limits | None = None,
+        on_frames: Callable[[int], None] | None = None,
+        sheets: bool = True,
+    ) -> Iterator[UnitOutcome]:
+        """Do the work; what came of each unit, as soon as it is known.
+
+        Raises:
+            StorageError: a store is out of reach; what was published stays.
+        """
+        if self.warehouse.held_back:
+            self.warehouse.listing.withdraw(self.warehouse.held_back)
+        self.remember(plan.problems)
+        with self._folder() as folder:
+            flow = Flow(
+                self.warehouse, self.setups, folder, limits=limits, on_frames=on_frames, sheets=sheets
+            )
+            for outcome in flow.run(plan.units) if plan.units else ():
+                self.remember(outcome.problems(), outcome.inputs)
+                yield outcome
+        self.warehouse.tidy()
+
+    def finish(self, tasks: Collection[str] | None = None) -> dict[str, str]:
+        """Make ``schema.json`` and ``tasks.json`` right; tasks that cannot be listed, with one sentence."""
+        self._forget_gone()
+        setups = [setup for name, setup in self.setups.items() if tasks is None or name in tasks]
+        return dict(self.warehouse.heal_listing(setups))
+
+    @contextmanager
+    def _folder(self) -> Iterator[Path]:
+        """A folder for this run alone; those of processes that died are removed."""
+        base = self.project.local_state / "tmp"
+        base.mkdir(parents=True, exist_ok=True)
+        for old in base.iterdir():
+            if is_abandoned(old.name, old.stat().st_mtime, older_than=_OTHER_MACHINE_SECONDS):
+                shutil.rmtree(old, ignore_errors=True)
+        folder = base / temporary_name()
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    # Failures and the quarantine
+
+    def failures(self) -> dict[str, dict[str, str]]:
+        """What failed the last time and has not succeeded since: key → task (``""``: all) → one sentence."""
+        found: dict[str, dict[str, str]] = {}
+        for key, stored in self._known_failures().items():
+            found[key] = json.loads(self.warehouse.state.read(stored))["problems"]
+        return found
+
+    def _known_failures(self) -> dict[str, str]:
+        """Where the failure of each input is noted."""
+        if self._failures is None:
+            state = self.warehouse.state
+            self._failures = {}
+            for name in state.names("failures"):
+                try:
+                    self._failures[json.loads(state.read(name))["input"]] = name
+                except NotFound:  # somebody else has just removed it
+                    continue
+        return self._failures
+
+    def remember(self, problems: Mapping[str, Mapping[str, str]], inputs: Collection[str] = ()) -> None:
+        """Note failures, and that other inputs have succeeded."""
+        known, state = self._known_failures(), self.warehouse.state
+        for key, by_task in problems.items():
+            name = f"failures/{place(key)}.json"
+            data = json.dumps({"input": key, "problems": dict(by_task)}, indent=2, sort_keys=True)
+            state.write(name, data.encode())
+            known[key] = name
+        healed = [key for key in inputs if key in known and key not in problems]
+        state.delete_many([known.pop(key) for key in healed])
+
+    def _forget_gone(self) -> None:
+        known = self._known_failures()
+        gone = [key for key in known if not self.is_here(key)]
+        self.warehouse.state.delete_many([known.pop(key) for key in gone])
+
+    def quarantine(self) -> dict[str, str]:
+        """Inputs that are left alone on purpose: key → reason."""
+        try:
+            found: dict[str, str] = json.loads(self.warehouse.state.read(_QUARANTINE))
+        except NotFound:
+            return {}
+        return found
+
+    def pause(self, key: str, reason: str) -> None:
+        """Leave an input alone from now on."""
+        self._change_quarantine(lambda known: known | {key: reason})
+
+    def resume(self, key: str) -> None:
+        """Take an input up again. Raises KeyError where it is not paused."""
+        if key not in self.quarantine():
+            raise KeyError(key)
+        self._change_quarantine(lambda known: {one: why for one, why in known.items() if one != key})
+
+    def _change_quarantine(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        def changed(content: bytes | None) -> bytes:
+            known: dict[str, str] = json.loads(content) if content else {}
+            return json.dumps(change(known), indent=2, sort_keys=True).encode()
+
+        self.warehouse.state.update(_QUARANTINE, changed)
+
+
+def _refuse(plan: Plan, task: str, keys: Collection[str], problem: str) -> None:
+    """Take a task out of a plan."""
+    for unit in plan.units:
+        unit.tasks.pop(task, None)
+    plan.units = [unit for unit in plan.units if unit.tasks or unit.frames]
+    for key in keys:
+        plan.problems.setdefault(key, {})[task] = problem

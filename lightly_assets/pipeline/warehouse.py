@@ -1,0 +1,302 @@
+"""The three roots of a project, and the order in which results reach them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from lightly_assets.config import Project
+from lightly_assets.pipeline.index import Index
+from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
+from lightly_assets.pipeline.plan import TaskWork
+from lightly_assets.pipeline.publish import Listing, Published, Publisher, PublishError
+from lightly_assets.pipeline.records import (
+    InputRecord,
+    Record,
+    Records,
+    data_key,
+    predictions_version,
+    record_key,
+    version,
+)
+from lightly_assets.pipeline.tables import merge, open_stored
+from lightly_assets.pipeline.tasks import TaskSetup
+from lightly_assets.storage import Conflict, StorageOptions, Store, open_store
+
+# Somebody else who works on the same unit at the same moment is let through so often.
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """A task of a unit, encoded and ready to be stored."""
+
+    setup: TaskSetup
+    work: TaskWork
+    outcome: TaskOutcome
+    predictions: Path | None
+    """Local table of new predictions."""
+    singletons: Path | None
+    """Local table of new singletons."""
+    statistics: dict[str, dict[str, int]]
+    """Counts by input."""
+
+
+class Warehouse:
+    """A project's roots: the input, the Lightly datasource, and our own state.
+
+    Raises:
+        StorageError: a URL names no store.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.input = self._store("input")
+        self.lightly = self._store("lightly")
+        self.state = self._store("state")
+        self.records = Records(self.state)
+        self.index = Index(project.local_state / "index.sqlite", self.state)
+        self.listing = Listing(self.lightly)
+        self.held_back: set[str] = set()
+        """Tasks whose schema changes: listed again once all of their files have followed."""
+        self._garbage: list[str] = []
+
+    def _store(self, name: Literal["input", "lightly", "state"]) -> Store:
+        options: StorageOptions = self.project.storage.of(name)
+        return open_store(self.project.root(name), options=options)
+
+    def close(self) -> None:
+        self.index.close()
+
+    # Stored results
+
+    def stored_predictions(self, task: str, keys: Collection[str]) -> dict[str, set[str]]:
+        """Where predictions of inputs are stored: keys of tables, and the inputs in each."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in self.index.entries(task, sorted(keys)):
+            record, _ = self.records.read(task, row.unit)
+            if record.predictions and row.input in record.inputs:
+                found[record.predictions].add(row.input)
+        return dict(found)
+
+    def open(self, table: str) -> AbstractContextManager[Path]:
+        """A stored table as a local file. Raises NotFound on entering."""
+        return open_stored(self.state, table)
+
+    # What comes of a unit
+
+    def store_frames(self, outcome: UnitOutcome) -> None:
+        """Record what was found out about the frames of a unit."""
+        if outcome.frames:
+            self._update(
+                "", outcome.unit, lambda record: replace(record, inputs=record.inputs | outcome.frames)
+            )
+
+    def store_task(self, unit: UnitOutcome, result: TaskResult) -> None:
+        """Store and publish what was made for a task; failures of inputs go to its outcome.
+
+        Raises:
+            StorageError: a store is out of reach.
+        """
+        for attempt in range(_TRIES):
+            try:
+                return self._store_task(unit, result)
+            except Conflict:
+                if attempt == _TRIES - 1:
+                    raise
+        return None
+
+    def _store_task(self, unit: UnitOutcome, result: TaskResult) -> None:
+        task, work, outcome = result.setup.name, result.work, result.outcome
+        bad = outcome.failed.keys() | unit.failed.keys()
+        predicted, encoded = (
+            work.predict - bad,
+            (work.encode | (work.predict if work.encodes else set())) - bad,
+        )
+        publish = work.publish - bad
+        if not (predicted or encoded or publish):
+            return
+        before, seen = self.records.read(task, unit.unit)
+        record = self._with_predictions(before, unit, result, predicted)
+        record = self._with_singletons(record, result, encoded)
+        # From here to the last write the published files are in between: their hashes are not known.
+        unsure = {key: replace(record.inputs[key], hashes=()) for key in publish if key in record.inputs}
+        waiting = replace(record, inputs=record.inputs | unsure)
+        if waiting != before:
+            seen = self.records.write(waiting, seen)
+        published = self._publish(record, result, publish)
+        if published.records:
+            record = replace(record, inputs=record.inputs | published.records)
+            self.records.write(record, seen)
+        if published.obsolete:
+            outcome.files_deleted += self.lightly.delete_many(published.obsolete)
+        if published.records and task not in self.held_back:
+            self.listing.publish(task, result.setup.schema)
+        self.index.put(record)
+        self._supersede(record, predicted | encoded | publish)
+        self._garbage += [
+            old
+            for old, new in ((before.predictions, record.predictions), (before.singletons, record.singletons))
+            if old and old != new
+        ]
+        outcome.done = {
+            key: record.inputs[key]
+            for key in sorted(predicted | encoded | publish)
+            if key in record.inputs and key not in outcome.failed
+        }
+
+    def _with_predictions(
+        self, record: Record, unit: UnitOutcome, result: TaskResult, keys: set[str]
+    ) -> Record:
+        if not keys:
+            return record
+        setup = result.setup
+        inputs = dict(record.inputs)
+        for key in keys:
+            fresh = unit.frames[key]
+            old = inputs.get(key, fresh)
+            inputs[key] = replace(
+                fresh,
+                model=setup.model_version,
+                settings=old.settings,
+                singletons_from=old.singletons_from,
+                published_from=old.published_from,
+                schema=old.schema,
+                published_frames=old.published_frames,
+                hashes=old.hashes,
+                size=old.size,
+                statistics=old.statistics,
+            )
+        made = {key: one.predictions_version for key, one in inputs.items() if one.model}
+        target = data_key("predictions", setup.name, record.unit, version(*sorted(made.items())))
+        self._store_table(result.predictions, keys, record.predictions, record.inputs.keys() - keys, target)
+        return replace(record, inputs=inputs, predictions=target)
+
+    def _with_singletons(self, record: Record, result: TaskResult, keys: set[str]) -> Record:
+        keys = {key for key in keys if key in record.inputs}
+        if not keys:
+            return record
+        setup = result.setup
+        inputs = dict(record.inputs)
+        for key in keys:
+            one = inputs[key]
+            made_from = predictions_version(one.fingerprint, one.decode, one.model)
+            inputs[key] = replace(
+                one,
+                settings=setup.settings_hash,
+                singletons_from=made_from,
+                statistics=dict(sorted(result.statistics.get(key, {}).items())),
+            )
+        made = {key: one.singletons_version for key, one in inputs.items() if one.settings}
+        target = data_key("singletons", setup.name, record.unit, version(*sorted(made.items())))
+        kept = {key for key in record.inputs.keys() - keys if record.inputs[key].settings}
+        self._store_table(result.singletons, keys, record.singletons, kept, target)
+        return replace(record, inputs=inputs, singletons=target)
+
+    def _store_table(
+        self, new: Path | None, keys: Collection[str], old: str | None, keep: Collection[str], target: str
+    ) -> None:
+        """Put the new rows of some inputs and the old ones of others into one table."""
+        if new is None:
+            return
+        merged = new.with_suffix(".merged")
+        merge(new, keys, lambda: self.open(old or ""), keep if old else (), merged)
+        self.state.upload(target, merged)
+        merged.unlink()
+
+    def _publish(self, record: Record, result: TaskResult, keys: set[str]) -> Published:
+        keys = {key for key in keys if key in record.inputs}
+        if not keys:
+            return Published()
+        publisher = Publisher(self.lightly, result.setup.name, result.setup.schema)
+        published = publisher.publish(record, keys, self._opener(record), result.work.lost)
+        self.lightly.sync()
+        result.outcome.failed |= published.failed
+        result.outcome.files_written += published.written
+        result.outcome.bytes_written += published.bytes_written
+        result.outcome.corners |= published.boxes.are_corners or published.boxes.may_be_corners
+        return published
+
+    def _opener(self, record: Record) -> Callable[[], AbstractContextManager[Path]]:
+        table = record.singletons
+        return (lambda: nullcontext(Path())) if table is None else (lambda: self.open(table))
+
+    def _supersede(self, record: Record, keys: Collection[str]) -> None:
+        """A folder of images that has grown is spread over more records: the older one forgets the input."""
+        elsewhere: dict[str, set[str]] = defaultdict(set)
+        for row in self.index.entries(record.task, sorted(keys)):
+            if row.unit != record.unit:
+                elsewhere[row.unit].add(row.input)
+        for unit, gone in elsewhere.items():
+            self._update(record.task, unit, lambda old, gone=gone: old.without(gone))  # type: ignore[misc]
+
+    def _update(self, task: str, unit: str, change: Callable[[Record], Record]) -> None:
+        for attempt in range(_TRIES):
+            before, seen = self.records.read(task, unit)
+            after = change(before)
+            if after == before:
+                return self.index.put(after) if seen else None
+            try:
+                self.records.write(after, seen)
+            except Conflict:
+                if attempt == _TRIES - 1:
+                    raise
+                continue
+            return self.index.put(after)
+        return None
+
+    def forget(self, task: str, keys: Collection[str]) -> None:
+        """Remove inputs from the records of a task (``""``: of the frames); records left empty go too."""
+        units: dict[str, set[str]] = defaultdict(set)
+        for row in self.index.entries(task, sorted(keys)):
+            units[row.unit].add(row.input)
+        for unit, gone in units.items():
+            self._update(task, unit, lambda old, gone=gone: old.without(gone))  # type: ignore[misc]
+            record, _ = self.records.read(task, unit)
+            if not record.inputs:
+                self.state.delete_many([record_key(task, unit)])
+        self.index.refresh()
+
+    def unused_tables(self) -> list[str]:
+        """Stored tables that no record speaks of, such as those of runs that were killed."""
+        used = set()
+        for key in self.state.names("manifests"):
+            record = Record.parse(self.state.read(key), key)
+            used |= {record.predictions, record.singletons}
+        stored = (name for stage in ("predictions", "singletons") for name in self.state.names(stage))
+        return sorted(name for name in stored if name not in used)
+
+    # The end of a run
+
+    def tidy(self) -> None:
+        """Delete stored tables that no record speaks of any more."""
+        garbage, self._garbage = self._garbage, []
+        self.state.delete_many(garbage)
+
+    def heal_listing(self, setups: Collection[TaskSetup]) -> Iterator[tuple[str, str]]:
+        """Make ``schema.json`` and ``tasks.json`` right for tasks that have something published.
+
+        Yields the tasks that cannot be listed, each with one sentence.
+        """
+        for setup in setups:
+            rows = [row for row in self.index.entries(setup.name) if row.published_from]
+            if not rows:
+                continue
+            wanted = setup.schema.hash()
+            old = [row.input for row in rows if row.schema != wanted]
+            try:
+                if old:
+                    raise PublishError(
+                        f"Task '{setup.name}' stays out of tasks.json: {len(old)} inputs still have files "
+                        f"of its old schema, such as '{old[0]}'."
+                    )
+                self.listing.publish(setup.name, setup.schema)
+            except PublishError as error:
+                yield setup.name, str(error)
+
+
+def frames_of(record: InputRecord) -> int:
+    """Images that an input counts for: one, or the frames of a video."""
+    return 1 if record.frames is None else record.frames

@@ -341,8 +341,8 @@ class _Converter:
 def _keypoint_scores(values: NDArray[np.float64], *, is_label: bool) -> NDArray[np.float64]:
     """Third values of keypoints as scores: visibilities 0, 1, 2 are converted, what lies between is a score.
 
-    Results have scores, unless a 2 shows that they were copied from labels. Labels have visibilities, and some
-    (COCO-WholeBody's) have scores among them.
+    Results have scores, unless a 2 shows that they were copied from labels. Labels have visibilities, and
+    some (COCO-WholeBody's) have scores among them.
     """
     odd = np.flatnonzero(~((values >= 0) & (values <= 1) | (values == 2)))
     if odd.size:

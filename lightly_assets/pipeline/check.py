@@ -89,6 +89,15 @@ def check(
     return make_report(run.files, run.findings)
 
 
+def listed_tasks(root: str | Path | Store) -> list[str]:
+    """The tasks that a check of ``root`` would look at; none where ``tasks.json`` is missing or wrong.
+
+    Raises:
+        StorageError: the store is out of reach.
+    """
+    return _Run(_reader(root), 1).read_tasks()
+
+
 def _reader(root: str | Path | Store) -> Reader:
     if isinstance(root, Path) or (
         isinstance(root, str) and not re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", root)

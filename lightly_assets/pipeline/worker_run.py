@@ -13,8 +13,7 @@ from typing import Any
 from lightly_assets.format.names import input_kind
 from lightly_assets.format.rules import check_schema
 from lightly_assets.format.schema import Schema, difference
-from lightly_assets.format.tasks import parse_tasks
-from lightly_assets.pipeline.check import PREDICTIONS, check, decoding
+from lightly_assets.pipeline.check import PREDICTIONS, check, decoding, listed_tasks
 from lightly_assets.pipeline.check_input import Measure, VideoSize
 from lightly_assets.pipeline.check_report import Group, Report
 from lightly_assets.storage import OWN_FOLDER, NotFound, Store, open_store
@@ -139,7 +138,7 @@ def gate(
     present = {key: kind for key in input_store.names() if (kind := input_kind(key))}
     wanted = sorted(present if inputs is None else set(inputs))
     relevant = [key for key in wanted if f"{input_kind(key)}s" == settings.input_type]
-    listed = _listed(lightly_store)
+    listed = listed_tasks(lightly)
     report = check(
         lightly,
         input,
@@ -226,14 +225,6 @@ def _store(root: str | Path | Store) -> Store:
 
 def _known(sizes: Mapping[str, VideoSize], measure: Measure) -> Measure:
     return lambda key: sizes[key] if key in sizes else measure(key)
-
-
-def _listed(store: Store) -> list[str]:
-    """The tasks that the Worker would consider; what is wrong with the list itself, the check says."""
-    try:
-        return parse_tasks(store.read(f"{PREDICTIONS}tasks.json"))
-    except (NotFound, ValueError):
-        return []
 
 
 def _input_reasons(

@@ -24,7 +24,7 @@ from lightly_assets.pipeline.worker_run import (
 )
 from lightly_assets.storage import StorageError, open_store
 from lightly_assets.worker import WorkerConfigError, WorkerRunError, WorkerRunSettings
-from tests.worker.platform_server import RUN_ID, Failure, Platform, serve
+from tests.worker.platform_server import RUN_ID, Failure, Platform, lead_to, serve
 
 WIDTH, HEIGHT = 32, 16
 BOX = {"category_id": 0, "bbox": [1, 1, 5, 5], "score": 0.5}
@@ -291,8 +291,7 @@ def test_without_a_token_the_request_is_written(project: Project, monkeypatch: p
 def platform(monkeypatch: pytest.MonkeyPatch) -> Any:
     with serve() as platform:
         platform.add_dataset("streets", "Videos")
-        monkeypatch.setenv("LIGHTLY_SERVER_LOCATION", platform.url)
-        monkeypatch.setenv("LIGHTLY_TOKEN", "0123456789abcdef-token")
+        lead_to(platform, monkeypatch)
         yield platform
 
 

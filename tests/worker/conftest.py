@@ -10,7 +10,7 @@ from lightly_assets.worker.models import prepare_sdk
 
 prepare_sdk()  # importing the SDK must not ask a server for its latest version
 
-from tests.worker.platform_server import TOKEN, Platform, serve  # noqa: E402
+from tests.worker.platform_server import Platform, lead_to, serve  # noqa: E402
 
 PERSON_CAR = [{"id": 0, "name": "person"}, {"id": 7, "name": "car"}]
 WEATHER = [{"id": 0, "name": "sunny"}, {"id": 1, "name": "rainy"}]
@@ -75,8 +75,5 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
     with serve() as platform:
         platform.add_dataset("streets", "Videos")
         platform.worker_labels = [["gpu", "basement"]]
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "LIGHTLY_CA_CERTS"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("LIGHTLY_SERVER_LOCATION", platform.url)
-        monkeypatch.setenv("LIGHTLY_TOKEN", TOKEN)
+        lead_to(platform, monkeypatch)
         yield platform

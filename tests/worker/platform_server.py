@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pytest
 from lightly.openapi_generated.swagger_client.models import (
     CreateEntityResponse,
     DatasetCreateRequest,
@@ -136,6 +137,14 @@ class Platform:
                 one.times -= 1
                 return one
         return None
+
+
+def lead_to(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment in which the SDK talks to this server, and to no other."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "LIGHTLY_CA_CERTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LIGHTLY_SERVER_LOCATION", platform.url)
+    monkeypatch.setenv("LIGHTLY_TOKEN", TOKEN)
 
 
 @contextmanager

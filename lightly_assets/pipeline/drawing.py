@@ -334,7 +334,7 @@ def _scaled(image: Pixels, size: tuple[int, int]) -> Pixels:
     thinned = np.ascontiguousarray(image[::step, ::step])
     enlarged = size[0] > 3 * width or size[1] > 3 * height
     kind = Image.Resampling.NEAREST if enlarged else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(thinned).resize(size, kind))
+    return np.asarray(Image.fromarray(thinned).resize(size, kind, reducing_gap=1.0))
 
 
 def _sheet(pictures: Sequence[Pixels], captions: Sequence[str], columns: int, tile_width: int) -> "Image":

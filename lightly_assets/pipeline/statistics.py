@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.format.schema import Schema
-from lightly_assets.pipeline.encode import Encoded
+
+if TYPE_CHECKING:
+    from lightly_assets.pipeline.encode import Encoded
 
 BINS = 20
 """Of the score histogram: [0, 0.05), [0.05, 0.1), … [0.95, 1]."""
@@ -131,7 +133,7 @@ class Statistics:
         return found
 
 
-def statistics_of(frames: Iterable[Encoded]) -> Statistics:
+def statistics_of(frames: Iterable["Encoded"]) -> Statistics:
     """The sums over what is written about some frames."""
     number = empty = boxes = clipped = dropped = moved = 0
     categories: list[int] = []

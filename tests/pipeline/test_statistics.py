@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -65,6 +65,7 @@ def test_everything_is_counted() -> None:
     }
 
 
+@settings(deadline=None)
 @given(_frames, _frames)
 def test_the_sum_of_two_parts_is_the_whole_and_survives_json(
     one: list[Encoded], other: list[Encoded]

@@ -263,7 +263,7 @@ def _plan_failed(
                 event_specific_data=AssetMaterializationPlannedData(key, partition=state.partition),
                 message=f"{key.to_user_string()} was not made for {state.partition}.",
             )
-            context.instance.report_dagster_event(event, context.run_id)
+            context.instance.report_dagster_event(event, context.run.run_id)
 
 
 def _failed_text(summary: RunSummary) -> str:

@@ -38,7 +38,7 @@ def doctor_command(
         if roots:
             stores = [(root, open_store(root), not read_only) for root in roots]
         else:
-            stores = _project_stores(config)
+            stores = _project_stores(config, as_json)
         results = [(name, writable, diagnose(store, writable=writable)) for name, store, writable in stores]
     ok = all(one.ok for _, _, diagnoses in results for one in diagnoses)
     if as_json:
@@ -49,10 +49,10 @@ def doctor_command(
     raise typer.Exit(OK if ok else FAILED)
 
 
-def _project_stores(config: "Path") -> "list[tuple[str, Store, bool]]":
+def _project_stores(config: "Path", as_json: bool) -> "list[tuple[str, Store, bool]]":
     from lightly_assets.storage import open_store
 
-    project = open_project(config)
+    project = open_project(config, as_json=as_json, document={"roots": []})
     names: tuple[Literal["input", "lightly", "state"], ...] = ("input", "lightly", "state")
     return [
         (name, open_store(project.root(name), options=project.storage.of(name)), name != "input")

@@ -45,9 +45,11 @@ def run_command(
     as_json: JsonOption = False,
 ) -> None:
     """Bring the predictions of all inputs up to date; what is up to date already costs nothing."""
-    project = open_project(config)
-    empty = {"inputs": 0, "updated": [], "unchanged": 0, "failed": [], "frames": 0}
-    with errors_for_people(as_json=as_json, document=empty | {"files_written": 0, "files_deleted": 0}):
+    from lightly_assets.pipeline.outcome import RunSummary
+
+    empty = RunSummary().to_json()
+    project = open_project(config, as_json=as_json, document=empty)
+    with errors_for_people(as_json=as_json, document=empty):
         done = run_project(
             project, select or (), tuple(task) if task else None, dry_run=dry_run, quiet=as_json
         )

@@ -33,14 +33,17 @@ def print_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def open_project(config: Path) -> "Project":
+def open_project(config: Path, *, as_json: bool = False, document: dict[str, Any] | None = None) -> "Project":
     """The project of a command. Ends the command where its file is wrong."""
     from lightly_assets.config import ConfigError, load_project
 
     try:
         return load_project(config)
     except ConfigError as error:
-        say(f"Error: {error}", error=True)
+        if as_json:
+            print_json((document or {}) | {"ok": False, "error": str(error)})
+        else:
+            say(f"Error: {error}", error=True)
         raise typer.Exit(WRONG_USE) from None
 
 

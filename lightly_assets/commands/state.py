@@ -23,7 +23,7 @@ _MOST_SHOWN = 20
 
 def status_command(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Show what is new, stale, failed, orphaned and quarantined. Changes nothing."""
-    project = open_project(config)
+    project = open_project(config, as_json=as_json)
     with errors_for_people(as_json=as_json):
         from lightly_assets.pipeline.run import Session
         from lightly_assets.pipeline.status import project_status
@@ -42,7 +42,7 @@ def gc_command(
     config: ConfigOption = DEFAULT_CONFIG, dry_run: DryRunOption = False, as_json: JsonOption = False
 ) -> None:
     """Delete prediction files that belong to no input, and what is stored about them."""
-    project = open_project(config)
+    project = open_project(config, as_json=as_json)
     with errors_for_people(as_json=as_json):
         from lightly_assets.pipeline.collect import collect
         from lightly_assets.pipeline.run import Session

@@ -1,0 +1,1 @@
+"""The commands of ``lightly-assets``, one file each."""

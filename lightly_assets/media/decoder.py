@@ -23,12 +23,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from lightly_assets.media.job import Job, Outcome, frame_digest
-
-FORMATS = (
-    "mov,mp4,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,hevc,h264,ivf,obu,av1,flv,asf,ogg,dv,mjpeg,mxf,3gp"
-)
-"""Demuxers that read the one file they are given. Playlists, concatenations and devices are not here."""
+from lightly_assets.media.job import FORMATS, Job, Outcome, frame_digest
 
 if TYPE_CHECKING:
     VideoPacket = Packet[VideoStream]  # generic in the stubs only
@@ -182,6 +177,9 @@ class Decoder:
         if index == 0:
             outcome.width, outcome.height = frame.width, frame.height
             outcome.rotation = frame.rotation
+            outcome.bits = max((component.bits for component in frame.format.components), default=8)
+        elif outcome.resized_at is None and (frame.width, frame.height) != (outcome.width, outcome.height):
+            outcome.resized_at = index
         if frame.width * frame.height > self._job.max_pixels:
             raise _RefusedError(
                 f"frame {index} is {frame.width} x {frame.height}, more than {self._job.max_pixels} pixels"

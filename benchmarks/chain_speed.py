@@ -1,8 +1,8 @@
 """The whole chain against the decoder alone and against the documented script.
 
 ``python -m benchmarks.chain_speed [--rounds 5] [--frames 600]``, with the ffmpeg program on PATH. All are run
-one after the other in each round; the table shows medians of ratios within a round. The busy share is that of a
-model that sleeps: whatever it does not sleep was spent waiting for us.
+one after the other in each round; the table shows medians of ratios within a round. The busy share is that
+of a model that sleeps: whatever it does not sleep was spent waiting for us.
 """
 
 import argparse

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from lightly_assets.pipeline.frame_export import exported_names
 from lightly_assets.pipeline.run import Session
 
 
@@ -40,6 +41,7 @@ def collect(session: Session, *, dry_run: bool = False) -> Collected:
     warehouse = session.warehouse
     for task in session.setups:
         collected.files += session.orphans(task)
+    exported = [row for row in warehouse.index.entries("") if row.frames and not session.is_here(row.input)]
     for task in ["", *session.setups]:
         gone = {row.input for row in warehouse.index.entries(task) if not session.is_here(row.input)}
         collected.inputs += [key for key in sorted(gone) if key not in collected.inputs]
@@ -51,4 +53,6 @@ def collect(session: Session, *, dry_run: bool = False) -> Collected:
     collected.stored = warehouse.unused_tables()
     if not dry_run:
         warehouse.state.delete_many(collected.stored)
+        for row in exported:
+            warehouse.state.delete_many(exported_names(row.input, row.frames or 0))
     return collected

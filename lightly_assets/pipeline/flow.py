@@ -21,11 +21,12 @@ from lightly_assets.media import Limits, VideoInfo
 from lightly_assets.models.protocol import ModelError, Source
 from lightly_assets.models.results import Result
 from lightly_assets.pipeline.encode import encode
+from lightly_assets.pipeline.frame_export import FrameExports
 from lightly_assets.pipeline.inputs import Input
 from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.plan import TaskWork, UnitWork
 from lightly_assets.pipeline.prediction_files import singletons_bytes
-from lightly_assets.pipeline.reading import Ended, PixelReader, Pixels, Unreadable
+from lightly_assets.pipeline.reading import Ended, Event, PixelReader, Pixels, Unreadable
 from lightly_assets.pipeline.records import InputRecord
 from lightly_assets.pipeline.sheet import Thumbnails, sheet
 from lightly_assets.pipeline.tables import PredictionsWriter, Row, SingletonsWriter, read_predictions
@@ -238,6 +239,8 @@ class Flow:
         states: dict[str, _UnitState] = {}
         batches: dict[str, _Batch] = {name: _Batch() for name in self._setups}
         order = iter(units)
+        exporting = self._warehouse.project.frames.export == "png"
+        exports = FrameExports(self._warehouse.state, self._folder) if exporting else None
 
         def inputs() -> Iterator[tuple[Input, bool]]:
             for number, work in enumerate(order):
@@ -248,13 +251,19 @@ class Flow:
                     states[one.key] = state
                 self._put(self._encode_queue, _Begin(state))
                 predicted = set().union(*(task.predict for task in work.tasks.values()))
-                yield from ((one, one.key in predicted) for one in work.decode)
+                for one in work.decode:
+                    exported = exports is not None and one.kind == "video" and one.key in work.frames
+                    if exports is not None and exported:
+                        exports.begin(one)
+                    yield one, exported or one.key in predicted
 
         reader = PixelReader(self._warehouse.input, inputs(), self._warehouse.project.on_damage, self._limits)
         try:
             for event in reader:
                 if self._stop.is_set():
                     raise _Stopped
+                if exports is not None:
+                    _export(exports, event)
                 if isinstance(event, Pixels):
                     self._offer(states[event.source.input], event, batches)
                     self._on_frames(1)
@@ -268,6 +277,8 @@ class Flow:
                 self._flush(name, batch)
         finally:
             reader.close()
+            if exports is not None:
+                exports.close()
         self._put(self._encode_queue, None)
 
     def _offer(self, state: _UnitState, pixels: Pixels, batches: dict[str, _Batch]) -> None:
@@ -448,6 +459,13 @@ class Flow:
             state.outcome.seconds = time.monotonic() - state.started
             self._outcomes.put(state.outcome)
         self._outcomes.put(None)
+
+
+def _export(exports: FrameExports, event: Event) -> None:
+    if isinstance(event, Pixels):
+        exports.add(event.source, event.image)
+    else:
+        exports.end(event.input.key, event.info if isinstance(event, Ended) else None)
 
 
 class _Stopped(Exception):  # noqa: N818 - control flow, never leaves this module

@@ -51,6 +51,9 @@ class Sink(Protocol):
     def progress(self, frames: int) -> None:
         """Is called every half second of decoding, with the number of frames so far."""
 
+    def flush(self) -> None:
+        """Is called behind the last frame."""
+
 
 class Log(Protocol):
     """What FFmpeg's libraries had to say."""
@@ -128,6 +131,7 @@ class Decoder:
                 seconds = None if frame.pts is None or base is None else float(frame.pts * base)
                 self._frame(frame, seconds)
             self._tick()
+        self._sink.flush()
         self._check_length(container)
         if not self._job.exact and outcome.frames != self._expected:
             outcome.odd = True

@@ -90,6 +90,21 @@ def test_the_version_follows_the_source_and_can_be_said(tmp_path: Path) -> None:
     assert load(tmp_path, code, version="8").version != said
 
 
+def test_files_that_arguments_name_are_part_of_the_version(tmp_path: Path) -> None:
+    code = """
+class predict:
+    def __init__(self, weights, title): ...
+    def __call__(self, images): return [[] for _ in images]
+"""
+    args = {"weights": "w.pth", "title": "x" * 5000}
+    versions = set()
+    for weights in (b"1", b"2", b"1"):
+        (tmp_path / "w.pth").write_bytes(weights)
+        versions.add(load(tmp_path, code, args=args).version)
+    assert len(versions) == 2
+    assert load(tmp_path, code + "# changed\n", args=args).version not in versions
+
+
 def test_an_edited_module_and_another_project_of_the_same_name_are_read_anew(tmp_path: Path) -> None:
     code = """
 def predict(images):

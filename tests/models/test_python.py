@@ -1,5 +1,6 @@
 """The user's own code as the model, good and bad."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +241,18 @@ def predict(images):
 """
     found = predict(load(tmp_path, code, task_type="classification"))
     assert isinstance(found[0], Classification)
+
+
+def test_a_batch_that_is_kept_does_not_change(tmp_path: Path) -> None:
+    code = """
+KEPT = []
+def predict(images):
+    KEPT.append(images[:1])
+    return [[] for _ in images]
+"""
+    model = load(tmp_path, code, name="keeps_batches")
+    for value in range(5):
+        images = [np.full((4, 6, 3), value, dtype=np.uint8) for _ in range(2)]
+        model.predict(images, [Source("a.mp4", index, 6, 4) for index in range(2)])
+    kept = sys.modules["keeps_batches"].KEPT
+    assert [int(one[0, 0, 0, 0]) for one in kept] == [0, 1, 2, 3, 4]

@@ -41,6 +41,7 @@ class Pass:
     def __init__(self, job: Job, limits: Limits) -> None:
         self.outcome = Outcome()
         self._limits = limits
+        self._exact = job.exact
         self._deadline = None if limits.max_seconds is None else time.monotonic() + limits.max_seconds
         self._ring = RingReader()
         self._child = pool.borrow()
@@ -62,7 +63,8 @@ class Pass:
                     self._ring.move(**message["layout"])
                 elif "done" in message:
                     self.outcome = Outcome(**message["done"])
-                    self._finish(reusable=not self.outcome.odd)
+                    # After damage the threads of the fast way may hang; the exact way has none of them.
+                    self._finish(reusable=self._exact or not self.outcome.odd)
                 else:
                     self.outcome.frames = max(self.outcome.frames, int(message["progress"]))
         except (ChildDiedError, _BrokenError) as death:
@@ -115,7 +117,6 @@ class Pass:
             return
         self._finished = True
         self._ring.close()
-        # After damage a decoder's threads may hang: only one that saw nothing odd gets another file.
         if reusable:
             pool.give_back(self._child)
         else:

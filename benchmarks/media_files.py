@@ -74,7 +74,7 @@ def encode(
     }
     with av.open(str(path), "w", format=format, options=container or {}) as output:
         stream = output.add_stream(codec, rate=RATE, options={**defaults.get(codec, {}), **(options or {})})
-        # One thread: the same bytes everywhere, and encoders that wait by spinning do not hold up a busy machine.
+        # One thread: the same bytes everywhere, and no encoder that waits by spinning on a busy machine.
         stream.codec_context.thread_count = 1
         stream.width, stream.height = size
         stream.pix_fmt = pixels

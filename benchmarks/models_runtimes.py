@@ -155,7 +155,8 @@ def with_torch(folder: Path, frames: Frames) -> None:
     network = made.model.eval()
     network.model[-1].export, network.model[-1].format = True, "torchscript"
     image = torch.zeros(1, 3, 640, 640)
-    torch.jit.trace(network, image, strict=False).save(str(folder / "yolo11n.torchscript"))
+    network(image)  # makes its anchors
+    torch.jit.trace(network, image, strict=False, check_trace=False).save(str(folder / "yolo11n.torchscript"))
     torch.onnx.export(
         network,
         (image,),

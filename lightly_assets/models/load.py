@@ -49,7 +49,16 @@ def load_model(
         ModelError: the file is missing, refused or broken, or does not fit the settings or the task.
     """
     task = TaskType(task_type)
+    _check_category_map(config.category_map, categories)
     return CheckedModel(_runtime(config, task, categories, base_dir), task)
+
+
+def _check_category_map(given: dict[int, int] | None, categories: Sequence[Category]) -> None:
+    known = [one.id for one in categories]
+    for category in (given or {}).values():
+        if category not in known:
+            shown = ", ".join(map(str, known[:10])) + (", …" if len(known) > 10 else "")
+            raise ModelError(f"category_map leads to the category id {category}; the task has {shown}.")
 
 
 def _runtime(config: Any, task: TaskType, categories: Sequence[Category], base_dir: Path) -> Runtime:

@@ -16,7 +16,8 @@ def build_job(chain: dg.AssetsDefinition) -> Any:
     """The chain of all tasks, ``tasks_json`` included."""
     return dg.define_asset_job(
         PREDICTIONS_JOB,
-        selection=dg.AssetSelection.assets(*chain.keys) | dg.AssetSelection.checks(*chain.check_keys),
+        selection=dg.AssetSelection.assets(*chain.keys).without_checks()
+        | dg.AssetSelection.checks(*chain.check_keys),
         description=f"Brings inputs up to date: the assets of '{CHAIN}' and their checks.",
     )
 

@@ -19,6 +19,7 @@ from lightly_assets.checks import FRAMES, TASKS_JSON, chain_check_specs
 from lightly_assets.config import ConfigError, Project
 from lightly_assets.models.protocol import ModelError
 from lightly_assets.partitions import inputs_by_partition, partition_of_key
+from lightly_assets.pipeline.collect import collect_by_policy
 from lightly_assets.pipeline.outcome import RunSummary, UnitOutcome
 from lightly_assets.pipeline.plan import TASK_STAGES, Plan, Selection
 from lightly_assets.pipeline.run import Session
@@ -165,7 +166,8 @@ class _Batch:
         known = inputs_by_partition(scan, project)
         for key in scan.problems:
             known.setdefault(partition_of_key(key, scan, project), []).append(key)
-        self.states = {one: PartitionState(one, sorted(known.get(one, []))) for one in partitions}
+        # Of a partition without inputs, which were removed meanwhile, there is nothing to say.
+        self.states = {one: PartitionState(one, sorted(known[one])) for one in partitions if one in known}
         self._of = {key: state for state in self.states.values() for key in state.inputs}
         self.keys = [key for key in self._of if not only or key in only]
 
@@ -235,11 +237,13 @@ def _finish(
 ) -> Iterator[Event]:
     """tasks.json, last; and what is left of inputs that are gone."""
     problems = session.finish()
+    collected, kept = collect_by_policy(session)
+    summary.files_deleted += len(collected.files)
     orphans = {}
     if dg.AssetCheckKey(TASKS_JSON, "no_orphans") in checks:
         orphans = {name: session.orphans(name) for name in session.setups}
     yield from tasks_json_events(
-        context.instance, session.warehouse.listing.tasks(), problems, orphans, selected, checks
+        context.instance, session.warehouse.listing.tasks(), problems, orphans, kept, selected, checks
     )
     for task, problem in problems.items():
         context.log.error(problem)

@@ -122,7 +122,7 @@ class Project(_Section):
     boxes: Literal["clip", "strict"] = "clip"
     """Boxes that leave their image are cut, or are errors."""
     partitions: Literal["video", "day"] = "video"
-    day_pattern: str = r"(?P<year>\d{4})[-_]?(?P<month>\d{2})[-_]?(?P<day>\d{2})"
+    day_pattern: str = r"(?<!\d)(?P<year>\d{4})[-_/]?(?P<month>\d{2})[-_/]?(?P<day>\d{2})"
     """With ``partitions: day``: where a key holds its date."""
     on_damage: Literal["fail", "keep"] = "fail"
     """What happens to a video that does not decode to its end."""

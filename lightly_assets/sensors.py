@@ -60,7 +60,7 @@ def tick(
             skip_reason="The models are being loaded to see their versions; the next tick goes on.",
             cursor=context.cursor,
         )
-    with Watch(project, partial(partition_of, project=project)) as watch:
+    with Watch(project, partition_of) as watch:
         look = watch.look(context.cursor or "", versions, partial(_run_state, context.instance))
         events = list(_stale_events(context.instance, watch, look))
     return _result(context, look, events)

@@ -162,10 +162,10 @@ class _Batch:
     """The partitions that a run works on."""
 
     def __init__(self, session: Session, partitions: Sequence[str], only: Collection[str]) -> None:
-        scan, project = session.scan, session.project
-        known = inputs_by_partition(scan, project)
+        scan = session.scan
+        known = inputs_by_partition(scan)
         for key in scan.problems:
-            known.setdefault(partition_of_key(key, scan, project), []).append(key)
+            known.setdefault(partition_of_key(key, scan), []).append(key)
         # Of a partition without inputs, which were removed meanwhile, there is nothing to say.
         self.states = {one: PartitionState(one, sorted(known[one])) for one in partitions if one in known}
         self._of = {key: state for state in self.states.values() for key in state.inputs}

@@ -58,7 +58,7 @@ def stale_inputs(session: Session) -> dict[str, Staleness]:
             for key in unit.inputs:
                 stage = work.first_stage(key)
                 if stage and key in published[task]:
-                    found[task].add(key, partition_of_key(key, session.scan, session.project), stage)
+                    found[task].add(key, partition_of_key(key, session.scan), stage)
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from lightly_assets.config import Project
 from lightly_assets.media import Limits
+from lightly_assets.pipeline.days import days_of
 from lightly_assets.pipeline.flow import Flow
 from lightly_assets.pipeline.folder import Inspection, inspect_folder
 from lightly_assets.pipeline.inputs import Input, Scan, scan_input
@@ -53,6 +54,8 @@ class Session:
         """The inputs, listed once."""
         if self._scan is None:
             self._scan = scan_input(self.warehouse.input, self.project)
+            everything = [*self._scan.inputs.values(), *self._scan.blocked.values()]
+            self._scan.days = days_of(self.warehouse.state, self.project, everything)
             for key, reason in self.quarantine().items():
                 if self._scan.inputs.pop(key, None):
                     self._scan.skipped["quarantined"] += 1

@@ -47,6 +47,10 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
+PartitionsOf = Callable[[Collection[Input]], Mapping[str, str]]
+"""From inputs to the partition of each, by key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Versions:
     """What a task's results must be made with to be up to date."""
@@ -139,7 +143,7 @@ class Sightings:
         complete: Callable[[], bool],
         now: float,
         stable_seconds: float,
-        partition_of: Callable[[Input], str],
+        partitions_of: PartitionsOf,
     ) -> Changes:
         """Take over what a listing saw, from its beginning (``first``) or from where it was broken off.
 
@@ -163,7 +167,7 @@ class Sightings:
                 ),
             )
             changes.listed = connection.execute("SELECT count(*) FROM listed").fetchone()[0]
-            self._take_changed(changes, now, stable_seconds, partition_of)
+            self._take_changed(changes, now, stable_seconds, partitions_of)
             if first:
                 connection.execute("DELETE FROM seen")
             if not complete():
@@ -174,7 +178,7 @@ class Sightings:
         return changes
 
     def _take_changed(
-        self, changes: Changes, now: float, stable_seconds: float, partition_of: Callable[[Input], str]
+        self, changes: Changes, now: float, stable_seconds: float, partitions_of: PartitionsOf
     ) -> None:
         connection = self._connection
         rows = connection.execute(
@@ -182,6 +186,8 @@ class Sightings:
             "LEFT JOIN inputs i ON i.key = l.key "
             "WHERE i.key IS NULL OR i.fingerprint != l.fingerprint OR NOT i.stable"
         ).fetchall()
+        differing = [_input(*row[:5]) for row in rows if row[5] != row[2]]
+        partitions = partitions_of(differing)
         changed, same = [], []
         for key, kind, fingerprint, size, modified, before in rows:
             if before == fingerprint:
@@ -190,8 +196,7 @@ class Sightings:
             changes.new += before is None
             changes.changed += before is not None
             stable = fingerprint.startswith("etag:") or now - modified >= stable_seconds
-            partition = partition_of(_input(key, kind, fingerprint, size, modified))
-            changed.append((key, kind, fingerprint, size, modified, now, int(stable), partition))
+            changed.append((key, kind, fingerprint, size, modified, now, int(stable), partitions[key]))
         connection.executemany("INSERT OR REPLACE INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", changed)
         connection.executemany("UPDATE inputs SET stable = 1 WHERE key = ?", same)
         connection.executemany("DELETE FROM gone WHERE key = ?", ((row[0],) for row in changed))

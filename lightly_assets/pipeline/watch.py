@@ -6,7 +6,7 @@ Nothing here runs anything, and no model is loaded in this process.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from types import TracebackType
@@ -16,6 +16,7 @@ import orjson
 
 from lightly_assets.config import Project
 from lightly_assets.format.names import InputKind, input_kind
+from lightly_assets.pipeline.days import days_of
 from lightly_assets.pipeline.index import Index
 from lightly_assets.pipeline.inputs import Input, glob_pattern
 from lightly_assets.pipeline.quarantine import read_quarantine
@@ -108,7 +109,7 @@ class Watch:
     def __init__(
         self,
         project: Project,
-        partition_of: Callable[[Input], str],
+        partition_of: Callable[[Input, Mapping[str, str]], str],
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -190,9 +191,13 @@ class Watch:
             complete=lambda: complete,
             now=now,
             stable_seconds=self._settings.stable_seconds,
-            partition_of=self._partition_of,
+            partitions_of=self._partitions_of,
         )
         return "" if complete else last, changes
+
+    def _partitions_of(self, inputs: Collection[Input]) -> dict[str, str]:
+        days = days_of(self.state, self._project, inputs)
+        return {one.key: self._partition_of(one, days) for one in inputs}
 
     def _inputs_of(self, entries: Iterator[Entry]) -> Iterator[tuple[str, InputKind, Entry]]:
         project = self._project

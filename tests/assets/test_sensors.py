@@ -332,3 +332,25 @@ def test_it_starts_by_itself_only_where_the_project_says_so(small: SmallProject,
     assert isinstance(sensor, dg.SensorDefinition)
     assert (sensor.default_status == dg.DefaultSensorStatus.RUNNING) is running
     assert sensor.minimum_interval_seconds == 7
+
+
+def test_days_are_partitions_that_inputs_never_leave(small: SmallProject, daemon: Daemon) -> None:
+    small.write(partitions="day")
+    write_video(small.input / "2026-10-05/a.mp4", positions(5))
+    os.utime(write_video(small.input / "b.mp4", positions(5)), (1e9, 1e9))
+    broken(small.input / "2026-10-05/c.mp4")
+    (request,) = daemon.tick()
+    assert request.run_config["ops"]["chain"]["config"]["partitions"] == ["2026-10-05", "2001-09-09"]
+    daemon.launch(request)
+    assert len([name for name in small.files() if "schema" not in name]) == 1 + 10
+    # Replaced today, it is still of the day on which it came.
+    write_video(small.input / "b.mp4", positions(12))
+    (request,) = daemon.tick()
+    config = request.run_config["ops"]["chain"]["config"]
+    assert config == {"partitions": ["2001-09-09"], "inputs": ["b.mp4"]}
+    daemon.launch(request)
+    assert "squares/b-11-mp4.json" in small.files()
+    # A video that joins a day with a broken one is done, and the broken one is not tried again.
+    write_video(small.input / "2026-10-05/d.mp4", positions(3))
+    assert daemon.work() == [["2026-10-05/d.mp4"]]
+    assert daemon.tick() == [] and "1 input left alone" in daemon.reason

@@ -2,7 +2,7 @@
 
 import typer
 
-from lightly_assets.commands import check, doctor, import_coco, run, start, state
+from lightly_assets.commands import check, doctor, extract, import_coco, probe, run, start, state
 
 app = typer.Typer(
     name="lightly-assets",
@@ -21,6 +21,8 @@ app.command("gc")(state.gc_command)
 app.command("pause")(state.pause_command)
 app.command("resume")(state.resume_command)
 app.command("check")(check.check_command)
+app.command("probe")(probe.probe_command)
+app.command("extract")(extract.extract_command)
 app.command("import-coco")(import_coco.import_coco_command)
 app.command("doctor")(doctor.doctor_command)
 app.command("ui")(start.ui_command)

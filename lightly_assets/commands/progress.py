@@ -1,10 +1,12 @@
 """How far a run is: a bar with rate and time left on a terminal, a line now and then elsewhere."""
 
+import os
 import time
+from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO
 
-from lightly_assets.commands.shared import is_terminal, say
+from lightly_assets.commands.shared import is_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -23,8 +25,10 @@ class Progress:
     def __init__(self, *, quiet: bool = False) -> None:
         self.summary: RunSummary | None = None
         self._quiet = quiet
-        self._bar = None if quiet or not is_terminal() else _bar()
-        self._task = None if self._bar is None else self._bar.add_task("Looking", total=None, inputs="")
+        # Dagster redirects standard error into its logs while a step works; what people watch stays here.
+        self._file = os.fdopen(os.dup(2), "w", buffering=1)
+        self._bar = None if quiet or not is_terminal() else _bar(self._file)
+        self._task = None if self._bar is None else self._bar.add_task("Looking", total=None, text="")
         self._sizes: dict[str, int] = {}
         self._left = 0.0
         self._read_bytes, self._read_frames = 0.0, 0
@@ -41,6 +45,7 @@ class Progress:
     ) -> None:
         if self._bar:
             self._bar.stop()
+        self._file.close()
 
     def planned(self, plan: "Plan") -> None:
         for unit in plan.units:
@@ -70,10 +75,8 @@ class Progress:
         if self._bar is None and not self._quiet and now - self._said > _LINE_SECONDS:
             self._said = now
             rate = self._frames / (now - self._started)
-            say(
-                f"{self._units} of {self._inputs} inputs, {self._frames:,} frames, {rate:.0f} a second.",
-                error=True,
-            )
+            inputs, frames = f"{self._units} of {self._inputs} inputs", f"{self._frames:,} frames"
+            print(f"{inputs}, {frames}, {rate:.0f} a second.", file=self._file)
 
     def ended(self, summary: "RunSummary") -> None:
         self.summary = summary
@@ -82,42 +85,29 @@ class Progress:
         if self._bar is None or self._task is None:
             return
         per_frame = self._read_bytes / self._read_frames if self._read_frames else _BYTES_PER_FRAME
-        total = max(self._frames, self._read_frames + self._left / max(per_frame, 1.0))
+        total = max(float(self._frames), self._read_frames + self._left / max(per_frame, 1.0))
+        rate = self._frames / max(time.monotonic() - self._started, 0.001)
+        left = timedelta(seconds=round((total - self._frames) / rate)) if self._frames else "?"
         self._bar.update(
             self._task,
             description="Frames",
             completed=self._frames,
             total=total,
-            inputs=f"{self._units}/{self._inputs} inputs",
+            text=f"{rate:.0f} frames/s, {self._units} of {self._inputs} inputs, {left} left",
         )
 
 
-def _bar() -> "Bar":
+def _bar(file: TextIO) -> "Bar":
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed or 0:.0f} frames/s")
-
+    # The rate is ours: rich forgets it whenever the estimated total changes.
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:,.0f}"),
-        Rate(),
-        TextColumn("{task.fields[inputs]}"),
+        TextColumn("{task.fields[text]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(file=file),
         transient=True,
     )

@@ -1,6 +1,7 @@
 """Commands to begin with: ``init``, ``demo``, ``ui``."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -81,10 +82,17 @@ def demo_command(
     else:
         done.show()
         say()
-        say("Next: make ui                                  the graph and its pictures, on 127.0.0.1")
-        say(f"      lightly-assets status -c {out}/lightly.yaml")
-        say(f"      lightly-assets check {out}/lightly --input {out}/input")
+        say("Next: make ui            the graph and its pictures, on 127.0.0.1")
+        say(f"      {_program()} check {out}/lightly --input {out}/input")
+        say(f"      {_program()} status -c {out}/lightly.yaml")
     raise typer.Exit(0 if done.ok else FAILED)
+
+
+def _program() -> str:
+    """How this program can be called again from here."""
+    name = "lightly-assets"
+    called = Path(sys.argv[0])
+    return name if shutil.which(name) or called.name != name else os.path.relpath(called)
 
 
 def ui_command(

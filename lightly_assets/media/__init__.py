@@ -5,6 +5,8 @@ video stream, decoded in a child process that may crash, hang or run out of memo
 """
 
 from lightly_assets.media.errors import DamagedVideo, MediaError
+from lightly_assets.media.extract import Extraction, extract
+from lightly_assets.media.ffmpeg_program import ProgramMissingError
 from lightly_assets.media.images import Picture, read_image
 from lightly_assets.media.info import VideoInfo
 from lightly_assets.media.limits import Limits
@@ -14,12 +16,15 @@ from lightly_assets.media.stream import FrameStream, open_video
 
 __all__ = [
     "DamagedVideo",
+    "Extraction",
     "Frame",
     "FrameStream",
     "Limits",
     "MediaError",
     "Picture",
+    "ProgramMissingError",
     "VideoInfo",
+    "extract",
     "open_video",
     "probe",
     "read_image",

@@ -57,7 +57,7 @@ class Channel:
         while (message := self._take()) is None:
             if deadline is not None:
                 remaining = deadline - time.monotonic()
-                if remaining <= 0 or not self._readable.poll(remaining * 1000):
+                if not self._readable.poll(max(0.0, remaining) * 1000):
                     return None
             self._read()
         return message

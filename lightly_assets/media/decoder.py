@@ -23,12 +23,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from lightly_assets.media.job import Job, Outcome, frame_digest
-
-FORMATS = (
-    "mov,mp4,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,hevc,h264,ivf,obu,av1,flv,asf,ogg,dv,mjpeg,mxf,3gp"
-)
-"""Demuxers that read the one file they are given. Playlists, concatenations and devices are not here."""
+from lightly_assets.media.job import FORMATS, Job, Outcome, frame_digest
 
 if TYPE_CHECKING:
     VideoPacket = Packet[VideoStream]  # generic in the stubs only
@@ -55,6 +50,9 @@ class Sink(Protocol):
 
     def progress(self, frames: int) -> None:
         """Is called every half second of decoding, with the number of frames so far."""
+
+    def flush(self) -> None:
+        """Is called behind the last frame."""
 
 
 class Log(Protocol):
@@ -133,6 +131,7 @@ class Decoder:
                 seconds = None if frame.pts is None or base is None else float(frame.pts * base)
                 self._frame(frame, seconds)
             self._tick()
+        self._sink.flush()
         self._check_length(container)
         if not self._job.exact and outcome.frames != self._expected:
             outcome.odd = True
@@ -182,6 +181,9 @@ class Decoder:
         if index == 0:
             outcome.width, outcome.height = frame.width, frame.height
             outcome.rotation = frame.rotation
+            outcome.bits = max((component.bits for component in frame.format.components), default=8)
+        elif outcome.resized_at is None and (frame.width, frame.height) != (outcome.width, outcome.height):
+            outcome.resized_at = index
         if frame.width * frame.height > self._job.max_pixels:
             raise _RefusedError(
                 f"frame {index} is {frame.width} x {frame.height}, more than {self._job.max_pixels} pixels"

@@ -67,7 +67,7 @@ def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) ->
             _refuse_bomb(name, picture, limits)
             orientation = _orientation(picture)
             picture.load()
-            image = _rgb(name, picture)
+            image = _rgb(name, _as_stored(picture, orientation))
     except Image.DecompressionBombError as error:
         raise MediaError(f"'{name}': has more pixels than Pillow reads ({error}).") from error
     except _BAD_DATA as error:
@@ -85,6 +85,24 @@ def _refuse_bomb(name: str, picture: "Image", limits: Limits) -> None:
 def _orientation(picture: "Image") -> int:
     value = picture.getexif().get(_ORIENTATION_TAG, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _as_stored(picture: "Image", orientation: int) -> "Image":
+    """Takes back what Pillow does to TIFF files, and to no others: it applies their orientation."""
+    if picture.format != "TIFF" or orientation == 1:
+        return picture
+    from PIL.Image import Transpose
+
+    undo = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_90,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_270,
+    }
+    return picture.transpose(undo[orientation])
 
 
 def _rgb(name: str, picture: "Image") -> NDArray[np.uint8]:

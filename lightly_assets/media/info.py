@@ -26,6 +26,22 @@ class VideoInfo:
     """Name of the codec, such as ``h264``."""
     errors: tuple[str, ...] = ()
     """Damage and everything else that keeps frames from decoding, at most :data:`MAX_ERRORS` and a count."""
+    bits: int | None = None
+    """Bits of a colour component in the file; pixels are always made 8 bits."""
+    resized_at: int | None = None
+    """Index of the first frame whose size is not that of frame 0; None where all have one size."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is odd about a video though nothing is wrong with it, each in one sentence."""
+        found = []
+        if self.frames and self.container_frames is not None and self.frames != self.container_frames:
+            found.append(f"The container claims {self.container_frames} frames, {self.frames} decode.")
+        if self.rotation:
+            found.append(f"Players turn it by {self.rotation} degrees; frames are as stored, not turned.")
+        if self.resized_at is not None:
+            found.append(f"Its size changes at frame {self.resized_at}.")
+        return tuple(found)
 
     def to_json(self, path: str | os.PathLike[str]) -> dict[str, Any]:
         """The entry that ``lightly-assets probe --json`` prints for this video."""

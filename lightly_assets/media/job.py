@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 
 from lightly_assets.media.info import MAX_ERRORS, VideoInfo
 
+FORMATS = (
+    "mov,mp4,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,hevc,h264,ivf,obu,av1,flv,asf,ogg,dv,mjpeg,mxf,3gp"
+)
+"""Demuxers that read the one file they are given. Playlists, concatenations and devices are not here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -36,6 +41,8 @@ class Outcome:
     height: int | None = None
     rotation: int = 0
     codec: str | None = None
+    bits: int | None = None
+    resized_at: int | None = None
     errors: list[str] = field(default_factory=list)
     more_errors: int = 0
     odd: bool = False
@@ -64,6 +71,8 @@ class Outcome:
             self.rotation,
             self.codec,
             (*self.errors, *more),
+            self.bits,
+            self.resized_at,
         )
 
 

@@ -41,6 +41,7 @@ class Pass:
     def __init__(self, job: Job, limits: Limits) -> None:
         self.outcome = Outcome()
         self._limits = limits
+        self._exact = job.exact
         self._deadline = None if limits.max_seconds is None else time.monotonic() + limits.max_seconds
         self._ring = RingReader()
         self._child = pool.borrow()
@@ -55,13 +56,15 @@ class Pass:
         try:
             while not self._finished:
                 message = self._next_message()
-                if "frame" in message:
-                    yield self._frame(message["frame"])
+                if "frames" in message:
+                    for fields in message["frames"]:
+                        yield self._frame(fields)
                 elif "layout" in message:
                     self._ring.move(**message["layout"])
                 elif "done" in message:
                     self.outcome = Outcome(**message["done"])
-                    self._finish(reusable=not self.outcome.odd)
+                    # After damage the threads of the fast way may hang; the exact way has none of them.
+                    self._finish(reusable=self._exact or not self.outcome.odd)
                 else:
                     self.outcome.frames = max(self.outcome.frames, int(message["progress"]))
         except (ChildDiedError, _BrokenError) as death:
@@ -76,9 +79,12 @@ class Pass:
         self._finish(reusable=False)
 
     def _next_message(self) -> Message:
-        freed = self._ring.freed()
-        if freed:
-            self._child.send({"free": freed})
+        # Places go back in batches, but never later than when there is nothing else to do.
+        if self._ring.many_freed:
+            self._give_back()
+        if (message := self._child.receive(0)) is not None:
+            return message
+        self._give_back()
         wait = self._limits.stall_seconds
         if self._deadline is not None:
             wait = min(wait, self._deadline - time.monotonic())
@@ -88,6 +94,10 @@ class Pass:
         if self._deadline is not None and time.monotonic() >= self._deadline:
             raise _BrokenError(f"takes longer than {self._limits.max_seconds:g} s, the limit")
         raise _BrokenError(f"decoding made no progress for {self._limits.stall_seconds:g} s and was stopped")
+
+    def _give_back(self) -> None:
+        if freed := self._ring.freed():
+            self._child.send({"free": freed, "layout": self._ring.layout})
 
     def _frame(self, fields: list[object]) -> Frame:
         slot, index, seconds, key_frame, height, width = fields
@@ -107,7 +117,6 @@ class Pass:
             return
         self._finished = True
         self._ring.close()
-        # After damage a decoder's threads may hang: only one that saw nothing odd gets another file.
         if reusable:
             pool.give_back(self._child)
         else:

@@ -41,28 +41,32 @@ class RingWriter:
         self._slot_bytes = 0
         self._slots = 0
         self._start = 0
+        self._number = 0
 
-    @property
-    def layout(self) -> dict[str, int]:
-        """Where the places are: what the consumer must know to read them."""
-        return {"start": self._start, "slot_bytes": self._slot_bytes, "slots": self._slots}
+    def fits(self, frame_bytes: int) -> bool:
+        """Whether frames of this size have places."""
+        return frame_bytes <= self._slot_bytes
 
-    def fit(self, frame_bytes: int) -> bool:
-        """Makes frames of this size fit; True where that moved the places, which are then all free.
+    def make_room(self, frame_bytes: int) -> dict[str, int]:
+        """Makes places for frames of this size, and says where: what the consumer must know to read them.
 
-        New places lie behind the old ones, because the consumer may still look at those.
+        They lie behind the old ones, because the consumer may still look at those.
         """
-        if frame_bytes <= self._slot_bytes:
-            return False
         self._start += self._slots * self._slot_bytes
         # A margin, so that sizes that creep up move the places only now and then.
         wanted = frame_bytes if not self._slots else frame_bytes * 3 // 2
         self._slot_bytes = -(-wanted // _PAGE) * _PAGE
         self._slots = min(max(RING_BYTES // self._slot_bytes, MIN_SLOTS), MAX_SLOTS)
+        self._number += 1
         size = self._start + self._slots * self._slot_bytes
         os.ftruncate(self._fd, size)
         self._memory = mmap.mmap(self._fd, size)
-        return True
+        return {
+            "number": self._number,
+            "start": self._start,
+            "slot_bytes": self._slot_bytes,
+            "slots": self._slots,
+        }
 
     def place(self, slot: int, height: int, width: int) -> NDArray[np.uint8]:
         """The (height, width * 3) uint8 array of a place."""
@@ -87,14 +91,15 @@ class RingReader:
     def __init__(self) -> None:
         self.fd = create_memory()
         self._memory: mmap.mmap | None = None
-        self._layout = 0
+        self.layout = 0
+        """Number of the present layout; places that are given back belong to one."""
         self._start = 0
         self._slot_bytes = 0
         self._slots = 0
         self._held: set[int] = set()
         self._released: deque[tuple[int, int]] = deque()
 
-    def move(self, start: int, slot_bytes: int, slots: int) -> None:
+    def move(self, number: int, start: int, slot_bytes: int, slots: int) -> None:
         """Follows the decoder to new places.
 
         Raises:
@@ -104,7 +109,7 @@ class RingReader:
         if min(start, slot_bytes, slots) < 0 or start + slot_bytes * slots > size:
             raise ValueError("frames outside the shared memory")
         self._memory = mmap.mmap(self.fd, size)
-        self._layout += 1
+        self.layout = number
         self._start, self._slot_bytes, self._slots = start, slot_bytes, slots
         self._held = set()
 
@@ -121,18 +126,23 @@ class RingReader:
         window = (ctypes.c_ubyte * count).from_buffer(self._memory, self._start + slot * self._slot_bytes)
         image = np.frombuffer(memoryview(window), np.uint8).reshape(height, width, 3)
         if len(self._held) >= self._slots // 2:
-            self._released.append((self._layout, slot))
+            self._released.append((self.layout, slot))
             return image.copy()
         self._held.add(slot)
-        weakref.finalize(window, self._released.append, (self._layout, slot)).atexit = False
+        weakref.finalize(window, self._released.append, (self.layout, slot)).atexit = False
         return image
+
+    @property
+    def many_freed(self) -> bool:
+        """Whether a third of all places became free since they were last given back."""
+        return len(self._released) * 3 >= self._slots > 0
 
     def freed(self) -> list[int]:
         """Places that have become free since the last call and that the decoder may use again."""
         slots = []
         while self._released:
             layout, slot = self._released.popleft()
-            if layout == self._layout:
+            if layout == self.layout:
                 self._held.discard(slot)
                 slots.append(slot)
         return slots

@@ -8,14 +8,18 @@ import resource
 import socket
 import sys
 import threading
+import time
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import av.logging
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from lightly_assets.media.channel import Channel, ChannelClosedError, Message
 from lightly_assets.media.decoder import Decoder, Log
@@ -25,6 +29,11 @@ from lightly_assets.media.ring import RingWriter, create_memory
 _PARENT_CHECK_SECONDS = 10.0
 _STUCK_SECONDS = 120.0
 _LOG_BYTES = 1 << 16
+_SMALL_BYTES = 1 << 18
+_TELL_SECONDS = 0.005
+
+_Word = list[int | float | bool | None]
+"""What the parent is told of a frame: place, index, seconds, whether a key frame, height, width."""
 
 
 def main(fd: int) -> None:
@@ -48,6 +57,7 @@ class _Parent:
         self._channel = channel
         self._jobs: queue.SimpleQueue[tuple[Message, int]] = queue.SimpleQueue()
         self._free: deque[int] = deque()
+        self._layout = 0
         self._freed = threading.Condition()
         self._address_space = _address_space()
 
@@ -61,9 +71,7 @@ class _Parent:
                 if message is None:
                     continue
                 if "free" in message:
-                    with self._freed:
-                        self._free.extend(message["free"])
-                        self._freed.notify()
+                    self._take_back(message["free"], message["layout"])
                 else:
                     self._jobs.put((message, self._channel.take_fd()))
         finally:
@@ -74,52 +82,121 @@ class _Parent:
         message, ring_fd = self._jobs.get()
         _limit_memory(self._address_space, message.pop("memory_bytes"))
         log.take()
-        sink = _RingSink(self, RingWriter(ring_fd))
-        outcome = Decoder(Job(**message), sink, log).run()
-        sink.close()
+        job = Job(**message)
+        with _RingSink(self, RingWriter(ring_fd), _converters(job.threads)) as sink:
+            outcome = Decoder(job, sink, log).run()
         self.send({"done": asdict(outcome)})
 
     def send(self, message: Message) -> None:
         self._channel.send(message)
 
-    def places(self, count: int) -> None:
+    def new_places(self, layout: dict[str, int]) -> None:
         """All places of a new layout are free."""
         with self._freed:
-            self._free = deque(range(count))
+            self._layout = layout["number"]
+            self._free = deque(range(layout["slots"]))
+        self.send({"layout": layout})
 
-    def free_place(self) -> int:
-        """A place for a frame; waits until the parent gives one back."""
+    def free_place(self, *, wait: bool) -> int | None:
+        """A place for a frame; None where there is none and it is not worth to wait."""
         with self._freed:
             while not self._free:
+                if not wait:
+                    return None
                 self._freed.wait()
             return self._free.popleft()
 
+    def _take_back(self, places: list[int], layout: int) -> None:
+        with self._freed:
+            if layout == self._layout:
+                self._free.extend(places)
+                self._freed.notify()
+
 
 class _RingSink:
-    """Frames as RGB into shared memory, and word of each to the parent."""
+    """Frames as RGB into shared memory, in order, and word of each to the parent.
 
-    def __init__(self, parent: _Parent, ring: RingWriter) -> None:
+    Large frames are converted beside the decoder, which goes on meanwhile.
+    """
+
+    def __init__(self, parent: _Parent, ring: RingWriter, converters: int) -> None:
         self._parent = parent
         self._ring = ring
-        self._reformatter = VideoReformatter()
+        self._converters = converters
+        self._pool = ThreadPoolExecutor(converters) if converters else None
+        self._own = threading.local()
+        self._begun: deque[tuple[Future[None], _Word]] = deque()
+        self._ready: list[_Word] = []
+        self._told = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+        self._ring.close()
 
     def frame(self, frame: VideoFrame, index: int, seconds: float | None) -> None:
-        rgb = self._reformatter.reformat(frame, format="rgb24")
-        height, width = rgb.height, rgb.width
-        if self._ring.fit(height * width * 3):
-            self._parent.places(self._ring.layout["slots"])
-            self._parent.send({"layout": self._ring.layout})
-        slot = self._parent.free_place()
-        plane = rgb.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:height, : width * 3]
-        np.copyto(self._ring.place(slot, height, width), rows)
-        self._parent.send({"frame": [slot, index, seconds, bool(frame.key_frame), height, width]})
+        height, width = frame.height, frame.width
+        size = height * width * 3
+        if not self._ring.fits(size):
+            self.flush()
+            self._parent.new_places(self._ring.make_room(size))
+        slot = self._parent.free_place(wait=False)
+        if slot is None:
+            # The parent can only give back what it was told of.
+            self.flush()
+            slot = self._parent.free_place(wait=True)
+            assert slot is not None
+        place = self._ring.place(slot, height, width)
+        word: _Word = [slot, index, seconds, bool(frame.key_frame), height, width]
+        if self._pool is None or (size < _SMALL_BYTES and not self._begun):
+            self._convert(frame, place)
+            self._ready.append(word)
+        else:
+            self._begun.append((self._pool.submit(self._convert, frame, place), word))
+            while self._begun and (self._begun[0][0].done() or len(self._begun) > 2 * self._converters):
+                self._end_first()
+        # Waking the parent costs more than a small frame.
+        if self._ready and time.monotonic() - self._told > _TELL_SECONDS:
+            self._tell()
 
     def progress(self, frames: int) -> None:
+        if self._ready:
+            self._tell()
         self._parent.send({"progress": frames})
 
-    def close(self) -> None:
-        self._ring.close()
+    def flush(self) -> None:
+        while self._begun:
+            self._end_first()
+        self._tell()
+
+    def _end_first(self) -> None:
+        future, word = self._begun.popleft()
+        future.result()
+        self._ready.append(word)
+
+    def _tell(self) -> None:
+        if self._ready:
+            self._parent.send({"frames": self._ready})
+            self._ready = []
+        self._told = time.monotonic()
+
+    def _convert(self, frame: VideoFrame, place: NDArray[np.uint8]) -> None:
+        if not hasattr(self._own, "reformatter"):
+            self._own.reformatter = VideoReformatter()
+        rgb = self._own.reformatter.reformat(frame, format="rgb24")
+        plane = rgb.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        np.copyto(place, rows[: place.shape[0], : place.shape[1]])
+
+
+def _converters(threads: int) -> int:
+    """How many threads convert beside the decoder, which costs about four times as much."""
+    return 0 if threads == 1 else max(1, (threads or os.cpu_count() or 1) // 4)
 
 
 class LibraryLog:

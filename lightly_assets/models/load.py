@@ -1,12 +1,15 @@
 """Models from their settings, with everything checked that can be before a video is opened."""
 
 import logging
+import math
+import sys
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.models.config import (
@@ -91,6 +94,7 @@ class CheckedModel:
         self.version = runtime.version
         self.batch_size = runtime.batch_size
         self._halved = False
+        self._memory = _Memory()
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
@@ -98,8 +102,13 @@ class CheckedModel:
         for _, numbers in groupby(range(len(sources)), key=lambda number: images[number].shape):
             group = list(numbers)
             first, last = group[0], group[-1] + 1
-            results += self._predict_same_size(_array(images, first, last), sources[first:last])
+            results += self._predict_same_size(self._stacked(images, first, last), sources[first:last])
         return results
+
+    def _stacked(self, images: Images, first: int, last: int) -> Any:
+        if isinstance(images, np.ndarray):
+            return images[first:last]
+        return self._memory.stack(images[first:last])
 
     def _predict_same_size(self, images: Any, sources: Sequence[Source]) -> list[Result]:
         if self._halved and len(sources) > self.batch_size:
@@ -157,10 +166,30 @@ class CheckedModel:
         return ModelError(f"{source}: {error}", source)
 
 
-def _array(images: Images, first: int, last: int) -> Any:
-    if isinstance(images, np.ndarray):
-        return images[first:last]
-    return np.stack(images[first:last])
+class _Memory:
+    """Memory for batches, used again once nobody holds an array on it; fresh memory costs as much again."""
+
+    _MOST = 2
+
+    def __init__(self) -> None:
+        self._buffers: list[NDArray[np.uint8]] = []
+
+    def stack(self, images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """(N, H, W, 3) from N images of one size."""
+        shape = (len(images), *images[0].shape)
+        size = math.prod(shape)
+        batch = self._free(size)[:size].reshape(shape)
+        return np.stack(images, out=batch)
+
+    def _free(self, size: int) -> NDArray[np.uint8]:
+        for place in range(len(self._buffers)):
+            buffer = self._buffers[place]
+            # The list, this name and the call: whoever holds an array on it would be one more.
+            if buffer.size >= size and sys.getrefcount(buffer) == 3:
+                return buffer
+        buffer = np.empty(size, dtype=np.uint8)
+        self._buffers = [*self._buffers[-self._MOST + 1 :], buffer]
+        return buffer
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from lightly_assets.pipeline.frame_export import exported_names
 from lightly_assets.pipeline.run import Session
 
 
@@ -76,6 +77,7 @@ def collect_by_policy(session: Session) -> tuple[Collected, str | None]:
 def _delete(session: Session, collected: Collected) -> None:
     """Delete files, then forget the inputs that are gone."""
     warehouse, dry_run = session.warehouse, collected.dry_run
+    exported = [row for row in warehouse.index.entries("") if row.frames and not session.is_here(row.input)]
     for task in ["", *session.setups]:
         gone = {row.input for row in warehouse.index.entries(task) if not session.is_here(row.input)}
         collected.inputs += [key for key in sorted(gone) if key not in collected.inputs]
@@ -85,3 +87,6 @@ def _delete(session: Session, collected: Collected) -> None:
                 warehouse.lightly.delete_many(files)
             if gone:
                 warehouse.forget(task, gone)
+    if not dry_run:
+        for row in exported:
+            warehouse.state.delete_many(exported_names(row.input, row.frames or 0))

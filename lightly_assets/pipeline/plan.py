@@ -8,7 +8,7 @@ from lightly_assets.config import Project
 from lightly_assets.pipeline.index import Index
 from lightly_assets.pipeline.inputs import Input, Scan
 from lightly_assets.pipeline.records import Stage
-from lightly_assets.pipeline.tasks import TaskSetup, decode_version
+from lightly_assets.pipeline.tasks import TaskSetup, decode_version, frames_version
 
 TASK_STAGES: frozenset[Stage] = frozenset({"predictions", "singletons", "task_folder"})
 
@@ -131,7 +131,9 @@ def make_plan(
             if problem:
                 plan.problems.setdefault(key, {})[name] = problem
     if selection.frames:
-        for key in _unknown_frames(index, stated):
+        versions = {kind: frames_version(project, kind) for kind in ("video", "image")}
+        frames = [(one.key, one.entry.fingerprint, versions[one.kind]) for one in wanted.values()]
+        for key in _unknown_frames(index, frames):
             _unit(units, scan, wanted[key]).frames.add(key)
     for unit in units.values():
         unit.tasks = {name: work for name, work in unit.tasks.items() if not work.is_empty}

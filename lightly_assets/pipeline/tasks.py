@@ -85,3 +85,9 @@ def task_setups(project: Project, names: tuple[str, ...] | None = None) -> dict[
 def decode_version(project: Project, kind: InputKind) -> str:
     """Hash of what decides which frames an input has, beside its content."""
     return version(kind, DECODE_CODE_VERSION, project.on_damage if kind == "video" else "")
+
+
+def frames_version(project: Project, kind: InputKind) -> str:
+    """Like :func:`decode_version`, and whether a video's frames are exported."""
+    decode = decode_version(project, kind)
+    return version(decode, "png") if kind == "video" and project.frames.export == "png" else decode

@@ -22,7 +22,7 @@ from lightly_assets.pipeline.records import (
     version,
 )
 from lightly_assets.pipeline.tables import merge, open_stored
-from lightly_assets.pipeline.tasks import TaskSetup
+from lightly_assets.pipeline.tasks import TaskSetup, frames_version
 from lightly_assets.storage import Conflict, StorageOptions, Store, open_store
 
 # Somebody else who works on the same unit at the same moment is let through so often.
@@ -89,10 +89,13 @@ class Warehouse:
 
     def store_frames(self, outcome: UnitOutcome) -> None:
         """Record what was found out about the frames of a unit."""
-        if outcome.frames:
-            self._update(
-                "", outcome.unit, lambda record: replace(record, inputs=record.inputs | outcome.frames)
-            )
+        if not outcome.frames:
+            return
+        frames = {
+            key: replace(one, decode=frames_version(self.project, "image" if one.frames is None else "video"))
+            for key, one in outcome.frames.items()
+        }
+        self._update("", outcome.unit, lambda old: replace(old, inputs=old.inputs | frames))
 
     def store_task(self, unit: UnitOutcome, result: TaskResult) -> None:
         """Store and publish what was made for a task; failures of inputs go to its outcome.

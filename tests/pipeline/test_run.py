@@ -454,3 +454,30 @@ def test_same_root_for_everything(small: SmallProject) -> None:
 
 def test_pictures_are_what_the_tests_say() -> None:
     assert picture(None).max() == 16 and (picture(4) == 240).sum() == 16 * 16 * 3
+
+
+def test_frames_can_be_exported_on_the_way(small: SmallProject, decoded: list[str]) -> None:
+    write_video(small.input / "sub/a.b.mp4", positions(12))
+    write_image(small.input / "x.png", 3)
+    small.write(frames={"export": "png"})
+    assert run(small).ok
+    assert decoded == ["a.b.mp4"]
+    frames = small.state / "frames"
+    names = sorted(path.relative_to(frames).as_posix() for path in frames.rglob("*") if path.is_file())
+    assert names == [f"sub/a.b-{index:02d}-mp4.png" for index in range(12)]
+    with av.open(str(small.input / "sub/a.b.mp4")) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            stored = np.asarray(Image.open(frames / names[index]))
+            assert np.array_equal(stored, frame.to_ndarray(format="rgb24"))
+    assert run(small).updated == [] and decoded == ["a.b.mp4"]
+    # Asked for later, it decodes again, and no model runs.
+    small.write(frames={"export": "none"})
+    run(small)
+    small.calls(), decoded.clear(), shutil.rmtree(frames)
+    small.write(frames={"export": "png"})
+    run(small)
+    assert decoded == ["a.b.mp4"] and small.calls() == [] and len(list(frames.rglob("*.png"))) == 12
+    (small.input / "sub/a.b.mp4").unlink()
+    with Session(load_project(small.config)) as session:
+        collect(session)
+    assert not list(frames.rglob("*.png"))

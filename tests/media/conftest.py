@@ -1,0 +1,30 @@
+"""The corpus of videos, made once per test process."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from benchmarks.media_files import Video, build
+
+
+@dataclass(frozen=True)
+class Corpus:
+    folder: Path
+    videos: dict[str, Video]
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def count(self, name: str) -> int:
+        """Frames of a sound video, known from how it was made."""
+        numbers = self.videos[name].numbers
+        assert numbers is not None
+        return len(numbers)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
+    folder = tmp_path_factory.mktemp("corpus")
+    yield Corpus(folder, {video.name: video for video in build(folder)})

@@ -15,6 +15,7 @@ from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, 
 from pydantic import Field
 
 from lightly_assets.assets.events import PartitionState, Reporter, tasks_json_events
+from lightly_assets.assets.worker_run import WORKER_RUN, worker_run_event, worker_run_specs
 from lightly_assets.checks import FRAMES, TASKS_JSON, chain_check_specs
 from lightly_assets.config import ConfigError, Project
 from lightly_assets.models.protocol import ModelError
@@ -25,6 +26,7 @@ from lightly_assets.pipeline.plan import TASK_STAGES, Plan, Selection
 from lightly_assets.pipeline.run import Session
 from lightly_assets.resources import ProjectResource
 from lightly_assets.storage import StorageError
+from lightly_assets.worker import WorkerConfigError, WorkerRunError
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
@@ -84,7 +86,7 @@ def build_chain(project: Project, partitions_def: dg.PartitionsDefinition[str]) 
 
     @dg.multi_asset(
         name=CHAIN,
-        specs=_specs(project, partitions_def),
+        specs=[*_specs(project, partitions_def), *worker_run_specs(project)],
         check_specs=chain_check_specs(names, partitions_def),
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.multi_run(100),
@@ -94,7 +96,7 @@ def build_chain(project: Project, partitions_def: dg.PartitionsDefinition[str]) 
     ) -> Iterator[Event]:
         try:
             yield from _run(context, config, project.load())
-        except (ConfigError, ModelError) as error:
+        except (ConfigError, ModelError, WorkerConfigError, WorkerRunError) as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         except StorageError as error:
             raise dg.Failure(str(error), allow_retries=error.retriable) from error
@@ -200,6 +202,9 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
         batch = _Batch(session, partitions, set(config.inputs))
         plan = session.plan(_selection(selected, session.setups), batch.keys)
         batch.fail(plan.problems)
+        if config.inputs:
+            # Others of the same partitions may have failed before: the verdict is about all of them.
+            batch.fail({key: why for key, why in session.failures().items() if key not in config.inputs})
         for unit in plan.units:
             for state in batch.partitions_of(unit.inputs):
                 state.waiting += 1
@@ -223,6 +228,8 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
         if not ranged:
             _plan_failed(context, [state for state in batch.states.values() if state.problems], reporter)
         yield from _finish(context, session, selected, checks, summary)
+        if WORKER_RUN in selected and summary.ok:
+            yield worker_run_event(session, context.log)
     progress.ended(summary)
     if summary.failed:
         raise dg.Failure(_failed_text(summary), allow_retries=False, metadata={"failed": summary.failed})

@@ -62,6 +62,10 @@ class Session:
                     self._scan.paused[key] = reason
         return self._scan
 
+    def look_again(self) -> None:
+        """List the inputs anew when they are needed next."""
+        self._scan = None
+
     def plan(
         self,
         selection: Selection | None = None,

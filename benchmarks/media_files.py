@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 RATE = 25
 os.environ.setdefault("SVT_LOG", "0")
 _BITS = 12
+_ALONE = "pools=none:frame-threads=1"
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,14 @@ def encode(
     format: str | None = None,
 ) -> Path:
     """Writes a video of numbered pictures; ``times`` gives the presentation time of the k-th, in frames."""
-    defaults = {"libx264": {"preset": "veryfast", "g": "12"}, "libx265": {"x265-params": "log-level=none"}}
+    defaults = {
+        "libx264": {"preset": "veryfast", "g": "12"},
+        "libx265": {"x265-params": f"log-level=none:{_ALONE}"},
+    }
     with av.open(str(path), "w", format=format, options=container or {}) as output:
         stream = output.add_stream(codec, rate=RATE, options={**defaults.get(codec, {}), **(options or {})})
+        # One thread: the same bytes everywhere, and no encoder that waits by spinning on a busy machine.
+        stream.codec_context.thread_count = 1
         stream.width, stream.height = size
         stream.pix_fmt = pixels
         stream.codec_context.time_base = Fraction(1, RATE)

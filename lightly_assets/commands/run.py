@@ -69,6 +69,8 @@ class Done:
         self.seconds = seconds
         self.checks: tuple[int, int] | None = None
         """Passed and all."""
+        self.warnings: list[str] = []
+        """What checks warn about; nothing was stopped by it."""
         self.run_id: str | None = None
         self.planned: dict[str, Any] | None = None
         """What there would be to do, of a dry run."""
@@ -89,6 +91,10 @@ class Done:
             say(f"All up to date: {counted(summary.inputs, 'input')}, nothing to do ({self.seconds:.1f} s).")
         else:
             self._show_table()
+        for warning in self.warnings[:_MOST_SHOWN]:
+            say(f"Warning: {warning}")
+        if len(self.warnings) > _MOST_SHOWN:
+            say(f"… and {len(self.warnings) - _MOST_SHOWN} more warnings.")
         for failed in summary.failed[:_MOST_SHOWN]:
             say(f"Failed: {failed['error']}", error=True)
         if len(summary.failed) > _MOST_SHOWN:
@@ -260,6 +266,11 @@ def _run_dagster(
         done = Done(project, summary, 0.0)
         verdicts = result.get_asset_check_evaluations()
         done.checks = sum(one.passed for one in verdicts), len(verdicts)
+        done.warnings = [
+            str(one.description)
+            for one in verdicts
+            if not one.passed and one.severity == dg.AssetCheckSeverity.WARN
+        ]
         done.run_id = result.run_id
     return done
 

@@ -187,6 +187,8 @@ def _notes(info: VideoInfo, engine: Engine) -> tuple[str, ...]:
     notes = [*info.remarks, *(f"Damaged: {error}." for error in info.errors)]
     if engine == "ffmpeg" and info.bits is not None and info.bits > 8:
         notes.append(f"Pixels have {info.bits} bits, which the ffmpeg program and PyAV round differently.")
+    if engine == "ffmpeg" and info.width and info.height and (info.width % 2 or info.height % 2):
+        notes.append("Its size is odd: older ffmpeg programs convert colours differently than PyAV.")
     if engine == "ffmpeg" and info.errors:
         notes.append("Behind damage the pixels of the ffmpeg program may differ from PyAV's.")
     return tuple(notes)

@@ -56,7 +56,8 @@ def ffmpeg_command(program: str, video: Path, limits: Limits) -> list[str]:
         "%d.png",
         map="0:V:0",
         start_number=0,
-        pix_fmt="rgb24",
+        # As PyAV does: fields of interlaced frames are converted each by itself.
+        vf="scale=interl=-1,format=rgb24",
         sws_flags="bilinear",
         pred="up",
         compression_level=1,

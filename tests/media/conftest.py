@@ -1,10 +1,12 @@
 """The corpus of videos, made once per test process."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from benchmarks.media_files import Video, build
 
@@ -28,3 +30,12 @@ class Corpus:
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
     folder = tmp_path_factory.mktemp("corpus")
     yield Corpus(folder, {video.name: video for video in build(folder)})
+
+
+@pytest.fixture
+def ffmpeg_program(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The ffmpeg program of a package, as ``ffmpeg`` on PATH and alone there."""
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "ffmpeg").symlink_to(get_ffmpeg_exe())
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    return str(folder / "ffmpeg")

@@ -15,15 +15,18 @@ from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, 
 from pydantic import Field
 
 from lightly_assets.assets.events import PartitionState, Reporter, tasks_json_events
+from lightly_assets.assets.worker_run import WORKER_RUN, worker_run_event, worker_run_specs
 from lightly_assets.checks import FRAMES, TASKS_JSON, chain_check_specs
 from lightly_assets.config import ConfigError, Project
 from lightly_assets.models.protocol import ModelError
 from lightly_assets.partitions import inputs_by_partition, partition_of_key
+from lightly_assets.pipeline.collect import collect_by_policy
 from lightly_assets.pipeline.outcome import RunSummary, UnitOutcome
 from lightly_assets.pipeline.plan import TASK_STAGES, Plan, Selection
 from lightly_assets.pipeline.run import Session
 from lightly_assets.resources import ProjectResource
 from lightly_assets.storage import StorageError
+from lightly_assets.worker import WorkerConfigError, WorkerRunError
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
@@ -83,7 +86,7 @@ def build_chain(project: Project, partitions_def: dg.PartitionsDefinition[str]) 
 
     @dg.multi_asset(
         name=CHAIN,
-        specs=_specs(project, partitions_def),
+        specs=[*_specs(project, partitions_def), *worker_run_specs(project)],
         check_specs=chain_check_specs(names, partitions_def),
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.multi_run(100),
@@ -93,7 +96,7 @@ def build_chain(project: Project, partitions_def: dg.PartitionsDefinition[str]) 
     ) -> Iterator[Event]:
         try:
             yield from _run(context, config, project.load())
-        except (ConfigError, ModelError) as error:
+        except (ConfigError, ModelError, WorkerConfigError, WorkerRunError) as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         except StorageError as error:
             raise dg.Failure(str(error), allow_retries=error.retriable) from error
@@ -161,11 +164,12 @@ class _Batch:
     """The partitions that a run works on."""
 
     def __init__(self, session: Session, partitions: Sequence[str], only: Collection[str]) -> None:
-        scan, project = session.scan, session.project
-        known = inputs_by_partition(scan, project)
+        scan = session.scan
+        known = inputs_by_partition(scan)
         for key in scan.problems:
-            known.setdefault(partition_of_key(key, scan, project), []).append(key)
-        self.states = {one: PartitionState(one, sorted(known.get(one, []))) for one in partitions}
+            known.setdefault(partition_of_key(key, scan), []).append(key)
+        # Of a partition without inputs, which were removed meanwhile, there is nothing to say.
+        self.states = {one: PartitionState(one, sorted(known[one])) for one in partitions if one in known}
         self._of = {key: state for state in self.states.values() for key in state.inputs}
         self.keys = [key for key in self._of if not only or key in only]
 
@@ -198,6 +202,9 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
         batch = _Batch(session, partitions, set(config.inputs))
         plan = session.plan(_selection(selected, session.setups), batch.keys)
         batch.fail(plan.problems)
+        if config.inputs:
+            # Others of the same partitions may have failed before: the verdict is about all of them.
+            batch.fail({key: why for key, why in session.failures().items() if key not in config.inputs})
         for unit in plan.units:
             for state in batch.partitions_of(unit.inputs):
                 state.waiting += 1
@@ -221,6 +228,8 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
         if not ranged:
             _plan_failed(context, [state for state in batch.states.values() if state.problems], reporter)
         yield from _finish(context, session, selected, checks, summary)
+        if WORKER_RUN in selected and summary.ok:
+            yield worker_run_event(session, context.log)
     progress.ended(summary)
     if summary.failed:
         raise dg.Failure(_failed_text(summary), allow_retries=False, metadata={"failed": summary.failed})
@@ -235,11 +244,13 @@ def _finish(
 ) -> Iterator[Event]:
     """tasks.json, last; and what is left of inputs that are gone."""
     problems = session.finish()
+    collected, kept = collect_by_policy(session)
+    summary.files_deleted += len(collected.files)
     orphans = {}
     if dg.AssetCheckKey(TASKS_JSON, "no_orphans") in checks:
         orphans = {name: session.orphans(name) for name in session.setups}
     yield from tasks_json_events(
-        context.instance, session.warehouse.listing.tasks(), problems, orphans, selected, checks
+        context.instance, session.warehouse.listing.tasks(), problems, orphans, kept, selected, checks
     )
     for task, problem in problems.items():
         context.log.error(problem)

@@ -210,6 +210,7 @@ def tasks_json_events(
     tasks: list[str],
     problems: dict[str, str],
     orphans: dict[str, list[str]],
+    kept: str | None,
     selected: set[dg.AssetKey],
     checks: set[dg.AssetCheckKey],
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
@@ -233,9 +234,8 @@ def tasks_json_events(
         if found:
             total = sum(found.values())
             example = next(files[0] for files in orphans.values() if files)
-            text = (
-                f"{total} prediction files belong to no input, such as '{example}'; run 'lightly-assets gc'."
-            )
+            text = f"{total} prediction files belong to no input, such as '{example}'. "
+            text += kept or "'lightly-assets gc' deletes them."
         yield verdict(instance, TASKS_JSON, "no_orphans", None, text, warning=True)
 
 

@@ -204,7 +204,7 @@ def _partitions(session: "Session", plan: "Plan") -> list[str]:
     from lightly_assets.partitions import partition_of_key
 
     keys = dict.fromkeys([*plan.inputs, *plan.problems])
-    return list(dict.fromkeys(partition_of_key(key, session.scan, session.project) for key in keys))
+    return list(dict.fromkeys(partition_of_key(key, session.scan) for key in keys))
 
 
 def _planned(session: "Session", plan: "Plan") -> dict[str, Any]:

@@ -124,13 +124,17 @@ def _make_partitions_known(project: object) -> None:
 
     from lightly_assets.config import Project
     from lightly_assets.partitions import add_partitions, inputs_by_partition
+    from lightly_assets.pipeline.days import days_of
     from lightly_assets.pipeline.inputs import scan_input
     from lightly_assets.storage import StorageError, open_store
 
     assert isinstance(project, Project)
     try:
         store = open_store(project.root("input"), options=project.storage.of("input"))
-        partitions = inputs_by_partition(scan_input(store, project), project)
+        scan = scan_input(store, project)
+        state = open_store(project.root("state"), options=project.storage.of("state"))
+        scan.days = days_of(state, project, scan.inputs.values())
+        partitions = inputs_by_partition(scan)
     except StorageError as error:
         say(f"The input cannot be listed: {error}", error=True)
         return

@@ -43,6 +43,8 @@ class Scan:
     """Inputs with a problem, by key."""
     paused: dict[str, str] = field(default_factory=dict)
     """Inputs that are left alone on purpose: key → reason."""
+    days: dict[str, str] = field(default_factory=dict)
+    """With ``partitions: day``: the day of each input, those with a problem included."""
     skipped: Counter[str] = field(default_factory=Counter)
     """Files that are no input: how many by suffix, ``excluded`` for those left out on purpose."""
 

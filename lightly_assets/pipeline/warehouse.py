@@ -260,6 +260,7 @@ class Warehouse:
             record, _ = self.records.read(task, unit)
             if not record.inputs:
                 self.state.delete_many([record_key(task, unit)])
+                self.state.delete_many([key for key in (record.predictions, record.singletons) if key])
         self.index.refresh()
 
     def unused_tables(self) -> list[str]:

@@ -40,7 +40,7 @@ def small(tmp_path: Path) -> SmallProject:
 
 def partitions(small: SmallProject) -> list[str]:
     project = load_project(small.config)
-    return list(inputs_by_partition(scan_input(open_store(project.root("input")), project), project))
+    return list(inputs_by_partition(scan_input(open_store(project.root("input")), project)))
 
 
 def run_keys(small: SmallProject, instance: dg.DagsterInstance, keys: list[str]) -> Any:

@@ -198,7 +198,7 @@ UNDECLARED: list[tuple[str, str, str, int, str]] = [
         "object-detection",
         "yolov5",
         2,
-        r"has 3835 classes \XX,
+        r"has 3835 classes \(output0 .* read as layout yolov5",
     ),
     ("objects", "object-detection", "rtdetr", 2, "has 3836 classes .* choose the layout that fits"),
     ("objects", "object-detection", "yolo_nms", 2, "3840 numbers a row; the layout yolo_nms has 6"),

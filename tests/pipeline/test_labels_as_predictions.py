@@ -12,6 +12,7 @@ from lightly_assets.format.schema import Schema
 from lightly_assets.models.config import encode_settings, parse_model
 from lightly_assets.models.load import load_model
 from lightly_assets.models.protocol import Source
+from lightly_assets.pipeline.coco_import import import_coco
 from lightly_assets.pipeline.encode import TaskSettings, encode
 from lightly_assets.pipeline.prediction_files import prediction_bytes
 
@@ -92,6 +93,40 @@ COCO: dict[str, Any] = {
         {"image_id": 9, "category_id": 0, "bbox": [1.5, 10, 100.25, 30]},
     ],
 }
+
+
+LABELS = COCO | {
+    "images": [{"id": 3, "file_name": "a.png", "width": WIDTH, "height": HEIGHT}],
+    "annotations": [
+        {
+            "image_id": 3,
+            "category_id": 1,
+            "bbox": [20.5, 30, 60.25, 50],
+            "segmentation": [[20.5, 30, 80.75, 30, 80.75, 80, 50, 80.5]],
+            "keypoints": [21, 31, 2, 80, 79, 1, 0, 0, 0],
+            "iscrowd": 0,
+        },
+        {
+            "image_id": 3,
+            "category_id": 0,
+            "bbox": [0, 0, 2, 100],
+            "segmentation": {"counts": [0, 100, 100, 100, WIDTH * HEIGHT - 300], "size": [HEIGHT, WIDTH]},
+            "keypoints": [0, 0, 0.5, 2, 100, 0.25, 1, 50, 1],
+            "score": 0.75,
+            "iscrowd": 1,
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize("task_type", ["object-detection", "keypoint-detection", "instance-segmentation"])
+def test_coco_as_the_model_and_importing_it_give_the_same(task_type: str, tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text(json.dumps(LABELS))
+    import_coco(tmp_path / "labels.json", tmp_path, "labels", task_type=task_type)
+    imported = json.loads((tmp_path / ".lightly/predictions/labels/a.json").read_bytes())
+    found = json.loads(written(tmp_path, task_type, {"kind": "coco", "path": "labels.json"}, "a.png", None))
+    assert found == imported
+    assert len(found["predictions"]) == 2
 
 
 def pages_script(coco_dict: dict[str, Any]) -> dict[str, bytes]:

@@ -14,15 +14,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 import av
-import numpy as np
 import yaml
 
 import lightly_assets
+from benchmarks.media_speed import encode
 from lightly_assets.config import load_project
 from lightly_assets.pipeline.run import Session
 
@@ -38,27 +37,6 @@ def predict(images):
         time.sleep(SLEEP)
     return [ANSWER for _ in images]
 """
-
-
-def write_video(path: Path, frames: int, width: int = 1920, height: int = 1080) -> None:
-    """Soft shapes that move over a textured ground, at about the bit rate of a dashboard camera."""
-    rng = np.random.default_rng(7)
-    coarse = rng.integers(40, 200, (height // 24 + 2, width // 24 + 40, 3), dtype=np.uint8)
-    ground = np.repeat(np.repeat(coarse, 24, axis=0), 24, axis=1)
-    ground = ground + rng.integers(0, 12, ground.shape, dtype=np.uint8)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"preset": "veryfast", "crf": "23", "g": "60"}
-        stream.time_base = Fraction(1, 30)
-        for index in range(frames):
-            shift = (index * 3) % 700
-            frame = av.VideoFrame.from_ndarray(
-                np.ascontiguousarray(ground[:height, shift : shift + width]), format="rgb24"
-            )
-            frame.pts, frame.time_base = index, Fraction(1, 30)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
 
 
 def seconds(work: Callable[[], None]) -> float:
@@ -123,7 +101,7 @@ def main() -> None:
         folder = Path(name)
         (folder / "input").mkdir()
         video = folder / "input" / "street.mp4"
-        write_video(video, options.frames)
+        encode(video, "libx264", (1920, 1080), options.frames, "veryfast")
         config = write_project(folder, 0.0, 8)
         chain(config)
         against_decoder, against_script, rates = [], [], []

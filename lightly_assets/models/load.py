@@ -1,15 +1,10 @@
 """Models from their settings, with everything checked that can be before a video is opened."""
 
 import logging
-import math
-import sys
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.models.config import (
@@ -35,7 +30,7 @@ class Runtime(Protocol):
     batch_size: int
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:
-        """One result of any known kind per image; images of one size come as one array."""
+        """One result of any known kind per image; the images of a call are of one size."""
         ...
 
 
@@ -54,7 +49,16 @@ def load_model(
         ModelError: the file is missing, refused or broken, or does not fit the settings or the task.
     """
     task = TaskType(task_type)
+    _check_category_map(config.category_map, categories)
     return CheckedModel(_runtime(config, task, categories, base_dir), task)
+
+
+def _check_category_map(given: dict[int, int] | None, categories: Sequence[Category]) -> None:
+    known = [one.id for one in categories]
+    for category in (given or {}).values():
+        if category not in known:
+            shown = ", ".join(map(str, known[:10])) + (", …" if len(known) > 10 else "")
+            raise ModelError(f"category_map leads to the category id {category}; the task has {shown}.")
 
 
 def _runtime(config: Any, task: TaskType, categories: Sequence[Category], base_dir: Path) -> Runtime:
@@ -94,7 +98,6 @@ class CheckedModel:
         self.version = runtime.version
         self.batch_size = runtime.batch_size
         self._halved = False
-        self._memory = _Memory()
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
@@ -102,13 +105,8 @@ class CheckedModel:
         for _, numbers in groupby(range(len(sources)), key=lambda number: images[number].shape):
             group = list(numbers)
             first, last = group[0], group[-1] + 1
-            results += self._predict_same_size(self._stacked(images, first, last), sources[first:last])
+            results += self._predict_same_size(images[first:last], sources[first:last])
         return results
-
-    def _stacked(self, images: Images, first: int, last: int) -> Any:
-        if isinstance(images, np.ndarray):
-            return images[first:last]
-        return self._memory.stack(images[first:last])
 
     def _predict_same_size(self, images: Any, sources: Sequence[Source]) -> list[Result]:
         if self._halved and len(sources) > self.batch_size:
@@ -164,32 +162,6 @@ class CheckedModel:
 
     def _bad(self, error: ResultError, source: Source) -> ModelError:
         return ModelError(f"{source}: {error}", source)
-
-
-class _Memory:
-    """Memory for batches, used again once nobody holds an array on it; fresh memory costs as much again."""
-
-    _MOST = 2
-
-    def __init__(self) -> None:
-        self._buffers: list[NDArray[np.uint8]] = []
-
-    def stack(self, images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """(N, H, W, 3) from N images of one size."""
-        shape = (len(images), *images[0].shape)
-        size = math.prod(shape)
-        batch = self._free(size)[:size].reshape(shape)
-        return np.stack(images, out=batch)
-
-    def _free(self, size: int) -> NDArray[np.uint8]:
-        for place in range(len(self._buffers)):
-            buffer = self._buffers[place]
-            # The list, this name and the call: whoever holds an array on it would be one more.
-            if buffer.size >= size and sys.getrefcount(buffer) == 3:
-                return buffer
-        buffer = np.empty(size, dtype=np.uint8)
-        self._buffers = [*self._buffers[-self._MOST + 1 :], buffer]
-        return buffer
 
 
 def _out_of_memory(error: Exception) -> bool:

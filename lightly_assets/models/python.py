@@ -12,6 +12,7 @@ import numpy as np
 
 from lightly_assets.models.config import PythonModel
 from lightly_assets.models.files import file_hash, version_of
+from lightly_assets.models.memory import BatchMemory
 from lightly_assets.models.protocol import Images, ModelError, Source
 
 CODE_VERSION = 1
@@ -28,6 +29,7 @@ class PythonRuntime:
 
     def __init__(self, config: PythonModel, base_dir: Path) -> None:
         self.name = config.call
+        self._memory = BatchMemory()
         module_name, _, name = config.call.partition(":")
         module = _module(module_name, base_dir, config.call)
         target = _attribute(module, name, config.call)
@@ -48,7 +50,7 @@ class PythonRuntime:
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:
         """What the user's code returns for images of one size."""
-        batch = images if isinstance(images, np.ndarray) else np.stack(images)
+        batch = images if isinstance(images, np.ndarray) else self._memory.stack(images)
         returned = self._call(batch, sources) if self._wants_sources else self._call(batch)
         if returned is None:
             raise ModelError(f"{self.name} returned None; it must return a list with one result per image.")

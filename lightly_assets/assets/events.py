@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -60,6 +60,7 @@ class Reporter:
         tasks: Iterable[str],
         selected: set[dg.AssetKey],
         selected_checks: set[dg.AssetCheckKey],
+        waiting: Mapping[str, str],
     ) -> None:
         self._instance = instance
         self._index = index
@@ -67,6 +68,7 @@ class Reporter:
         self._tasks = list(tasks)
         self._selected = selected
         self._checks = selected_checks
+        self._waiting = waiting
         self._made: set[tuple[dg.AssetKey, str]] = set()
 
     def not_made(self, state: PartitionState) -> list[dg.AssetKey]:
@@ -112,7 +114,8 @@ class Reporter:
         for stage in stages:
             key = dg.AssetKey([task, stage])
             made = [row for row in rows.values() if getattr(row, _STAGE_FIELD[stage])]
-            if key in self._selected and not problem and len(made) == len(state.inputs):
+            waits = stage == "task_folder" and task in self._waiting
+            if key in self._selected and not problem and not waits and len(made) == len(state.inputs):
                 data_version = version(
                     *sorted((row.input, getattr(row, _STAGE_FIELD[stage])) for row in made)
                 )
@@ -127,7 +130,8 @@ class Reporter:
                     key, "boxes_are_xywh", state, text if corners else None, warning=True
                 )
             elif stage == "task_folder":
-                yield from self._verdict(key, "task_folder_complete", state, problem)
+                reason = problem or (self._waiting[task] if waits else None)
+                yield from self._verdict(key, "task_folder_complete", state, reason, warning=not problem)
 
     def _materialization(
         self,

@@ -213,6 +213,8 @@ class Warehouse:
         keys = {key for key in keys if key in record.inputs}
         if not keys:
             return Published()
+        if result.setup.name in self.held_back:
+            self.listing.withdraw([result.setup.name])
         publisher = Publisher(self.lightly, result.setup.name, result.setup.schema)
         published = publisher.publish(record, keys, self._opener(record), result.work.lost)
         self.lightly.sync()
@@ -290,8 +292,11 @@ class Warehouse:
                 continue
             wanted = setup.schema.hash()
             old = [row.input for row in rows if row.schema != wanted]
+            if len(old) == len(rows):
+                continue  # files, schema and listing are all as they were
             try:
                 if old:
+                    self.listing.withdraw([setup.name])
                     raise PublishError(
                         f"Task '{setup.name}' stays out of tasks.json: {len(old)} inputs still have files "
                         f"of its old schema, such as '{old[0]}'."

@@ -70,6 +70,8 @@ class Look:
     """Run key of a run that looks after what removed inputs have left behind."""
     empty_partitions: list[str] = field(default_factory=list)
     """Partitions of which nothing is left."""
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Tasks whose schema changes, and how many of their inputs are not encoded with the new one yet."""
     staleness: dict[str, Staleness] = field(default_factory=dict)
     """What is stale in each task."""
 
@@ -84,6 +86,8 @@ class Look:
         if waiting > 0:
             until = "a run to end" if self.open_runs else "the next look"
             parts.append(f"{_inputs(waiting)} waiting for {until}")
+        for task, count in self.waiting.items():
+            parts.append(f"the new schema of '{task}' waits for {_inputs(count)}")
         if self.unstable:
             parts.append(f"{_inputs(self.unstable)} perhaps still being written")
         if self.failed:
@@ -256,6 +260,11 @@ class Watch:
         paused = read_quarantine(self.state)
         requested = self.sightings.requested()
         look.staleness = {task: Staleness() for task in versions}
+        look.waiting = {
+            task: count
+            for task, wanted in versions.items()
+            if (count := self.sightings.not_encoded(task, wanted))
+        }
         look.open_runs = len(self.sightings.under_way())
         batches = _Batches(self._settings.runs - look.open_runs, self._project)
         for stale in self.sightings.stale(versions, decode):
@@ -267,7 +276,13 @@ class Watch:
                 for task, stage in stale.stages.items():
                     if task:
                         look.staleness[task].add(key, stale.partition, stage)
+            for task in look.waiting:
+                # What is encoded waits until all are; then one run publishes them.
+                if stale.stages.get(task) == "task_folder":
+                    del stale.stages[task]
             before, attempts, is_open = requested.pop(key, ("", 0, False))
+            if not stale.stages:
+                continue
             want, blocked = wants.of(stale)
             if want is None or (blocked and want == before and not is_open):
                 look.failed += 1

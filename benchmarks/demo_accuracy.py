@@ -25,6 +25,7 @@ CATEGORIES = ("person", "car")
 FIRST_SEED = 50_000  # Training begins at 100,000, the demo's own clips are below 100.
 HEIGHT, WIDTH, PAD, GREY = 192, 320, 6, 114
 SCALE = 0.5  # From a 640x360 frame to the models' input.
+FLOOR = 0.05  # Boxes below it count nowhere, not in the average precision either.
 SCORE, OVERLAP = 0.35, 0.6  # Score threshold and the IoU of the suppression, as in the demo's lightly.yaml.
 
 Array = NDArray[Any]
@@ -81,9 +82,9 @@ def overlaps(box: Array, boxes: Array) -> Array:
     )
 
 
-def found_objects(table: Array, classes: int) -> tuple[Array, Array, Array, Array]:
+def found_objects(table: Array, classes: int, least: float = SCORE) -> tuple[Array, Array, Array, Array]:
     """Boxes (corners, frame pixels), scores, classes and what follows them, of a (4 + C + extra, A) table."""
-    rows = table.T[table[4 : 4 + classes].max(axis=0) >= SCORE]
+    rows = table.T[table[4 : 4 + classes].max(axis=0) >= least]
     scores, kinds = rows[:, 4 : 4 + classes].max(axis=1), rows[:, 4 : 4 + classes].argmax(axis=1)
     corners = np.concatenate([rows[:, :2] - rows[:, 2:4] / 2, rows[:, :2] + rows[:, 2:4] / 2], axis=1)
     boxes = (corners - (0, PAD, 0, PAD)) / SCALE
@@ -121,6 +122,10 @@ class Detection:
     clear: list[bool] = field(default_factory=list)
     """Of each object of which more than half is seen, whether it was found."""
     ious: list[float] = field(default_factory=list)
+    ranked: list[tuple[float, str, bool]] = field(default_factory=list)
+    """Score, category and whether it is a hit, of each box that counts."""
+    asked: dict[str, int] = field(default_factory=dict)
+    """Objects of each category that have to be found."""
 
     def add(self, boxes: Array, scores: Array, kinds: Array, truth: Truth) -> list[tuple[int, int]]:
         """Count a frame; returns pairs of found and true objects."""
@@ -134,14 +139,19 @@ class Detection:
             order = sorted(range(len(same)), key=lambda place: (must[same[place]], values[place]))
             best = next((place for place in reversed(order) if values[place] >= 0.5), None)
             if best is None:
-                self.mistakes += not self._forgiven(boxes[index], true, must)
+                if not self._forgiven(boxes[index], true, must):
+                    self.mistakes += 1
+                    self.ranked.append((float(scores[index]), CATEGORIES[kinds[index]], False))
                 continue
             free.discard(same[best])
             if must[same[best]]:
                 self.hits += 1
+                self.ranked.append((float(scores[index]), CATEGORIES[kinds[index]], True))
                 self.ious.append(float(values[best]))
                 pairs.append((int(index), same[best]))
         self.missed += sum(must[other] for other in free)
+        for one, needed in zip(truth.objects, must, strict=True):
+            self.asked[one.category] = self.asked.get(one.category, 0) + needed
         self.clear += [
             place not in free for place, one in enumerate(truth.objects) if must[place] and one.visible > 0.5
         ]
@@ -155,6 +165,21 @@ class Detection:
             if not needed and np.clip(high - low, 0, None).prod() > 0.5 * (box[2:] - box[:2]).prod():
                 return True
         return False
+
+    @property
+    def mean_average_precision(self) -> float:
+        """At IoU 0.5: the area below precision over recall, the mean of the categories."""
+        areas = []
+        for category, asked in self.asked.items():
+            if not asked:
+                continue
+            ordered = sorted((one for one in self.ranked if one[1] == category), key=lambda one: -one[0])
+            hits = np.cumsum([hit for _, _, hit in ordered])
+            precision = hits / np.arange(1, len(hits) + 1)
+            # The best precision that is had at this recall or a higher one.
+            best = np.maximum.accumulate(precision[::-1])[::-1]
+            areas.append(float((best * np.diff(hits, prepend=0)).sum() / asked))
+        return float(np.mean(areas))
 
     @property
     def precision(self) -> float:
@@ -171,6 +196,8 @@ class Accuracy:
 
     frames: int = 0
     objects: Detection = field(default_factory=Detection)
+    candidates: Detection = field(default_factory=Detection)
+    """All boxes above the floor, for the average precision."""
     instances: Detection = field(default_factory=Detection)
     people: Detection = field(default_factory=Detection)
     mask_ious: list[float] = field(default_factory=list)
@@ -205,8 +232,10 @@ def measure(folder: Path, scenes: int, frames: int = 4) -> Accuracy:
 
 def _add(result: Accuracy, nets: dict[str, Net], image: Array, truth: Truth) -> None:
     batch, (height, width) = model_input(image), image.shape[:2]
-    boxes, scores, kinds, _ = found_objects(nets["objects"](batch)[0][0], 2)
-    result.objects.add(boxes, scores, kinds, truth)
+    table = nets["objects"](batch)[0][0]
+    for counted, least in ((result.objects, SCORE), (result.candidates, FLOOR)):
+        boxes, scores, kinds, _ = found_objects(table, 2, least)
+        counted.add(boxes, scores, kinds, truth)
 
     table, prototypes = nets["instances"](batch)
     boxes, scores, kinds, mix = found_objects(table[0], 2)
@@ -269,6 +298,7 @@ def main() -> None:
     )]  # fmt: skip
     errors = np.array(found.point_errors)
     lines += [
+        ("objects: mean average precision at IoU 0.5", found.candidates.mean_average_precision, 0.9),
         ("instances: mean IoU of masks", float(np.mean(found.mask_ious)), 0.8),
         ("people: keypoints within a tenth of the height", float((errors < 0.1).mean()), 0.9),
         ("semantic: mean IoU", float(found.class_ious.mean()), 0.85),

@@ -59,6 +59,27 @@ class Frames(_Section):
     """``png``: every frame is also written below the state, named as the specification says."""
 
 
+class Sensor(_Section):
+    """How the sensor ``new_input`` looks for work, and how much it asks for at once."""
+
+    running: bool = False
+    """Whether it runs without being switched on in the UI: its first tick asks for everything there is."""
+    interval_seconds: Annotated[int, Field(ge=1)] = 30
+    """The least time between two looks."""
+    stable_seconds: Annotated[float, Field(ge=0)] = 60
+    """A file this old is taken as complete at once; a younger one when two looks saw the same."""
+    list_seconds: Annotated[float, Field(gt=0, le=40)] = 20
+    """The longest that one look lists the input; the next one goes on from there."""
+    partitions: Annotated[int, Field(ge=1)] = 500
+    """The most partitions in a run."""
+    inputs: Annotated[int, Field(ge=1)] = 5_000
+    """The most inputs in a run."""
+    bytes: Annotated[int, Field(ge=1)] = 64 << 30
+    """A run gets no further input once it has this much."""
+    runs: Annotated[int, Field(ge=1)] = 2
+    """The most runs that are under way or waiting; more work is asked for when one of them ends."""
+
+
 class Task(_Section):
     """A prediction task: its schema, and the model that fills it."""
 
@@ -101,13 +122,16 @@ class Project(_Section):
     boxes: Literal["clip", "strict"] = "clip"
     """Boxes that leave their image are cut, or are errors."""
     partitions: Literal["video", "day"] = "video"
-    day_pattern: str = r"(?P<year>\d{4})[-_]?(?P<month>\d{2})[-_]?(?P<day>\d{2})"
+    day_pattern: str = r"(?<!\d)(?P<year>\d{4})[-_/]?(?P<month>\d{2})[-_/]?(?P<day>\d{2})"
     """With ``partitions: day``: where a key holds its date."""
     on_damage: Literal["fail", "keep"] = "fail"
     """What happens to a video that does not decode to its end."""
     probability_tolerance: Annotated[float, Field(ge=0, le=0.5)] = 1e-3
     """How far from 1 the sum of a prediction's probabilities may be."""
     frames: Frames = Frames()
+    orphans: Literal["keep", "delete"] = "keep"
+    """Published files of inputs that are gone: reported and left to ``gc``, or deleted by the next run."""
+    sensor: Sensor = Sensor()
     tasks: tuple[Task, ...] = ()
     storage: Storage = Storage()
     worker_run: dict[str, Any] | None = None
@@ -115,6 +139,8 @@ class Project(_Section):
 
     base_dir: Path = Path()
     """The folder of the file; not a key of it."""
+    file_name: str = FILE_NAME
+    """The name of the file; not a key of it."""
 
     @field_validator("tasks")
     @classmethod
@@ -144,6 +170,11 @@ class Project(_Section):
         if _URL.match(value):
             return value
         return str((self.base_dir / Path(value).expanduser()).resolve())
+
+    @property
+    def path(self) -> Path:
+        """The project file."""
+        return self.base_dir / self.file_name
 
     @property
     def local_state(self) -> Path:
@@ -206,10 +237,12 @@ def load_project(path: Path | str) -> Project:
 
 def parse_project(data: dict[str, Any], path: Path) -> Project:
     """A project from what its file says. Raises ConfigError."""
-    if "base_dir" in data:
-        raise ConfigError(f"{path}: 'base_dir' is no key; paths are relative to the file.")
+    for name in ("base_dir", "file_name"):
+        if name in data:
+            raise ConfigError(f"{path}: {name} is not a known key.")
+    where = {"base_dir": path.parent.absolute(), "file_name": path.name}
     try:
-        return Project.model_validate(data | {"base_dir": path.parent.absolute()})
+        return Project.model_validate(data | where)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_named_tasks(first_problem(error), data)}") from None
 

@@ -1,1 +1,41 @@
-"""Placeholder."""
+"""Everything that Dagster loads: ``dagster dev`` finds ``defs`` here."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from lightly_assets.assets.chain import build_chain, videos_spec
+from lightly_assets.assets.freshness import build_up_to_date
+from lightly_assets.config import Project, load_project
+from lightly_assets.jobs import build_job, build_worker_jobs
+from lightly_assets.partitions import partitions_definition
+from lightly_assets.resources import ProjectResource, config_path
+from lightly_assets.sensors import build_sensor
+
+
+def build_definitions(config: Project | Path | str) -> dg.Definitions:
+    """The asset graph of a project, from its file or what was read from it.
+
+    Runs work in one process: one for every step would cost seconds each.
+
+    Raises:
+        ConfigError: the project file is wrong.
+    """
+    project = config if isinstance(config, Project) else load_project(config)
+    partitions_def = partitions_definition()
+    chain = build_chain(project, partitions_def)
+    job = build_job(chain)
+    return dg.Definitions(
+        assets=[videos_spec(partitions_def), chain],
+        asset_checks=[build_up_to_date(project)] if project.tasks else [],
+        jobs=[job, *build_worker_jobs(chain)],
+        sensors=[build_sensor(project, job)],
+        resources={"project": ProjectResource(path=str(project.path))},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The graph of the project file that the environment or the folder names."""
+    return build_definitions(config_path())

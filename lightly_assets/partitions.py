@@ -2,18 +2,18 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
 import dagster as dg
 
-from lightly_assets.config import Project
 from lightly_assets.pipeline.inputs import Input, Scan
 
 PARTITIONS_NAME = "lightly_inputs"
 
-# Dagster reads "a...b" as a range and "a|b" as two dimensions; the percent sign makes the encoding reversible.
-_TROUBLE = re.compile(r"[%|\x00-\x1f\x7f]|\.(?=\.\.)|^\s|\s$")
+# Dagster reads "a...b" as a range and "a|b" as two dimensions, and refuses control characters; spaces at the
+# ends are cut off by whoever copies a key. With the percent sign it is reversible.
+_TROUBLE = re.compile(r"[%|\x00-\x1f\x7f-\x9f\u2028\u2029]|\.(?=\.\.)|^\s|\s$")
 
 
 def partitions_definition() -> dg.DynamicPartitionsDefinition:
@@ -22,7 +22,7 @@ def partitions_definition() -> dg.DynamicPartitionsDefinition:
 
 
 def encode_key(key: str) -> str:
-    """A key as a partition key: unchanged but for what Dagster's own syntax would trip over."""
+    """A key as a partition key: as it is, but for what Dagster's own syntax would trip over."""
     return _TROUBLE.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), key)
 
 
@@ -31,36 +31,27 @@ def decode_key(partition: str) -> str:
     return unquote(partition)
 
 
-def partition_of(one: Input, project: Project) -> str:
+def partition_of(one: Input, days: Mapping[str, str]) -> str:
     """The partition of an input.
 
     A video has its own, images share that of their folder (with a trailing slash, ``./`` for the root). With
-    ``partitions: day`` it is the date in the key, else the day (UTC) of the last modification.
+    ``partitions: day`` it is their day, see :func:`~lightly_assets.pipeline.days.days_of`.
     """
-    if project.partitions == "day":
-        return _day(one, project)
-    return encode_key(one.key if one.kind == "video" else one.folder)
+    day = days.get(one.key)
+    return day if day is not None else encode_key(one.key if one.kind == "video" else one.folder)
 
 
-def _day(one: Input, project: Project) -> str:
-    for match in re.finditer(project.day_pattern, one.key):
-        year, month, day = (int(match[name]) for name in ("year", "month", "day"))
-        if year >= 1970 and 1 <= month <= 12 and 1 <= day <= 31:
-            return f"{year:04d}-{month:02d}-{day:02d}"
-    return one.entry.modified.strftime("%Y-%m-%d")
+def partition_of_key(key: str, scan: Scan) -> str:
+    """The partition of a key of the listing; of one that is gone, as if it were a video's."""
+    one = scan.inputs.get(key) or scan.blocked.get(key)
+    return encode_key(key) if one is None else partition_of(one, scan.days)
 
 
-def partition_of_key(key: str, scan: Scan, project: Project) -> str:
-    """The partition of a key, whether or not its input is there."""
-    one = scan.inputs.get(key)
-    return encode_key(key) if one is None else partition_of(one, project)
-
-
-def inputs_by_partition(scan: Scan, project: Project) -> dict[str, list[str]]:
+def inputs_by_partition(scan: Scan) -> dict[str, list[str]]:
     """The inputs of each partition."""
     found: dict[str, list[str]] = defaultdict(list)
     for key, one in scan.inputs.items():
-        found[partition_of(one, project)].append(key)
+        found[partition_of(one, scan.days)].append(key)
     return dict(found)
 
 

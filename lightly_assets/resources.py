@@ -1,6 +1,7 @@
 """What assets need beside their inputs: the project."""
 
 import os
+from pathlib import Path
 
 import dagster as dg
 
@@ -21,5 +22,7 @@ class ProjectResource(dg.ConfigurableResource[Project]):
 
 
 def config_path() -> str:
-    """The project file that ``dagster dev`` works with: ``LIGHTLY_ASSETS_CONFIG``, or that of the folder."""
-    return os.environ.get(CONFIG_VARIABLE) or FILE_NAME
+    """The project file that Dagster loads: ``LIGHTLY_ASSETS_CONFIG``, that of the folder, else the demo's."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    demo = Path("demo") / FILE_NAME
+    return named or str(demo if demo.is_file() and not Path(FILE_NAME).is_file() else FILE_NAME)

@@ -1,1 +1,1 @@
-"""The commands of ``lightly-assets``, one file each."""
+"""The commands of ``lightly-assets``, one file each. Dagster and other large packages are imported late."""

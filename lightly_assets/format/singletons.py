@@ -404,7 +404,25 @@ def _triples(array: NDArray[Any], first: int) -> list[list[float]]:
 def _segmentations(values: Sequence[Any], count: int, height: int, width: int) -> list[list[int]]:
     if len(values) != count:
         raise ValueError(f"there are {len(values)} masks, but {count} scores.")
+    if _are_run_lengths(values, height * width):
+        return [value.tolist() for value in values]
     return [_segmentation(value, index, height, width) for index, value in enumerate(values)]
+
+
+def _are_run_lengths(values: Sequence[Any], pixels: int) -> bool:
+    """Arrays are looked at all at once; where this is not enough, one after the other says what is wrong."""
+    if not all(
+        isinstance(value, np.ndarray) and value.dtype == np.int64 and value.ndim == 1 for value in values
+    ):
+        return False
+    lengths = np.array([len(value) for value in values], dtype=np.int64)
+    if lengths.size == 0 or lengths.min() == 0:
+        return False
+    runs = np.concatenate(values)
+    starts = np.cumsum(lengths) - lengths
+    empty = runs <= 0
+    empty[starts] = runs[starts] < 0
+    return not empty.any() and bool((np.add.reduceat(runs, starts) == pixels).all())
 
 
 def _segmentation(value: Any, index: int, height: int, width: int) -> list[int]:

@@ -228,6 +228,7 @@ class Decoder:
         if self._state is not None and _file_state(self._job.path) != self._state:
             self.outcome.final = True
             self.outcome.errors = ["changes while it is read; it may still be written to"]
+            self.outcome.more_errors = 0
 
     def _read_log(self) -> None:
         """Everything that the demuxer or the video decoder calls an error is one, but for cut files."""

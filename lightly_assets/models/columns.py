@@ -9,6 +9,8 @@ per array) and ``singletons`` (JSON text, where the model gave ready singletons;
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -28,6 +30,7 @@ from lightly_assets.models.results import (
     RunLengths,
     SemanticScores,
     SemanticSegments,
+    unchecked,
 )
 
 # The stubs know fewer signatures than pyarrow has.
@@ -262,40 +265,53 @@ _WRITERS = {
 
 
 class _Lists:
-    """A list column, read row by row without making Python objects of its numbers."""
+    """A list column, read row by row without making Python objects of its numbers. Nulls are None."""
 
     def __init__(self, column: Any) -> None:
-        self._offsets = column.offsets.to_numpy()
-        self._valid = column.is_valid().to_numpy(zero_copy_only=False)
+        self._offsets: list[int] = column.offsets.to_pylist()
+        self._valid: list[bool] = column.is_valid().to_pylist()
         inner = column.values
         self._inner = _Lists(inner) if pa.types.is_list(inner.type) else None
         self._flat = None if self._inner else inner.to_numpy()
 
-    def row(self, row: int, float32: bool = False) -> Any:
-        """The numbers of a row, as an array of its own; None for a null."""
-        if not self._valid[row]:
-            return None
+    @cached_property
+    def _flat32(self) -> NDArray[np.float32]:
         assert self._flat is not None
-        found = self._flat[self._offsets[row] : self._offsets[row + 1]]
-        return found.astype(np.float32) if float32 else found
+        return np.asarray(self._flat, dtype=np.float32)
+
+    def numbers(self, float32: bool) -> Any:
+        """Of all rows, flat."""
+        return self._flat32 if float32 else self._flat
+
+    def span(self, row: int) -> slice | None:
+        """Where a row lies in the numbers of all rows."""
+        return slice(self._offsets[row], self._offsets[row + 1]) if self._valid[row] else None
+
+    def row(self, row: int, float32: bool = False) -> Any:
+        """The numbers of a row, as an array."""
+        span = self.span(row)
+        return None if span is None else self.numbers(float32)[span]
 
     def rows(self, row: int, float32: bool = False) -> Any:
-        """The lists of a row, one array for each; None for a null."""
+        """The lists of a row, one array for each."""
         if not self._valid[row]:
             return None
-        assert self._inner is not None
-        return [self._inner.row(one, float32) for one in range(self._offsets[row], self._offsets[row + 1])]
+        inner = self._inner
+        assert inner is not None
+        edges = inner._offsets[self._offsets[row] : self._offsets[row + 1] + 1]
+        numbers = inner.numbers(float32)
+        return [numbers[start:stop] for start, stop in pairwise(edges)]
 
     def table(self, row: int, float32: bool = False) -> Any:
-        """The lists of a row, which are equally long, as one (N, K) array; None for a null."""
+        """The lists of a row, which are equally long, as one (N, K) array."""
         if not self._valid[row]:
             return None
-        assert self._inner is not None and self._inner._flat is not None
+        inner = self._inner
+        assert inner is not None
         first, last = self._offsets[row], self._offsets[row + 1]
         if first == last:
             return np.zeros((0, 0), dtype=np.float32 if float32 else np.float64)
-        flat = self._inner._flat[self._inner._offsets[first] : self._inner._offsets[last]]
-        return (flat.astype(np.float32) if float32 else flat).reshape(last - first, -1)
+        return inner.numbers(float32)[inner._offsets[first] : inner._offsets[last]].reshape(last - first, -1)
 
 
 def _read_classification(columns: dict[str, Any]) -> Any:
@@ -321,37 +337,33 @@ class _Objects:
         self._corners = [_Lists(columns[name]) for name in _CORNERS]
         self._probabilities = _Lists(columns["probabilities"])
 
-    def boxes(self, row: int, bits: int) -> NDArray[Any] | None:
-        if (first := self._corners[0].row(row)) is None:
-            return None
-        boxes = np.empty((len(first), 4), dtype=np.float32 if bits & _BOXES else np.float64)
-        for place, corner in enumerate(self._corners):
-            boxes[:, place] = corner.row(row)
+    @cached_property
+    def _boxes(self) -> NDArray[np.float64]:
+        """(M, 4) boxes of all rows."""
+        return np.stack([corner.numbers(float32=False) for corner in self._corners], axis=1)
+
+    @cached_property
+    def _boxes32(self) -> NDArray[np.float32]:
+        boxes: NDArray[np.float32] = self._boxes.astype(np.float32)
         return boxes
 
-    def scores(self, row: int, bits: int) -> NDArray[Any]:
-        scores: NDArray[Any] = self._scores.row(row, bool(bits & _SCORES))
-        return scores
-
-    def ids(self, row: int) -> NDArray[np.int64]:
-        ids: NDArray[np.int64] = self._ids.row(row)
-        return ids
-
-    def probabilities(self, row: int, bits: int) -> NDArray[Any] | None:
-        table: NDArray[Any] | None = self._probabilities.table(row, bool(bits & _PROBABILITIES))
-        return table
+    def fields(self, row: int, bits: int) -> dict[str, Any]:
+        """The fields of a row's result; they were checked before they were stored."""
+        edges = self._corners[0].span(row)
+        boxes = self._boxes32 if bits & _BOXES else self._boxes
+        return {
+            "boxes": None if edges is None else boxes[edges],
+            "scores": self._scores.row(row, bool(bits & _SCORES)),
+            "category_ids": self._ids.row(row),
+            "probabilities": self._probabilities.table(row, bool(bits & _PROBABILITIES)),
+        }
 
 
 def _read_detections(columns: dict[str, Any]) -> Any:
     objects = _Objects(columns)
 
     def read(row: int, bits: int, _source: Source) -> Result:
-        return Detections(
-            objects.boxes(row, bits),
-            objects.scores(row, bits),
-            objects.ids(row),
-            objects.probabilities(row, bits),
-        )
+        return unchecked(Detections, **objects.fields(row, bits), masks=None, keypoints=None)
 
     return read
 
@@ -361,14 +373,10 @@ def _read_keypoints(columns: dict[str, Any]) -> Any:
 
     def read(row: int, bits: int, _source: Source) -> Result:
         triples = [one.reshape(-1, 3) for one in points.rows(row, bool(bits & _KEYPOINTS))]
-        same = len({len(one) for one in triples}) == 1
-        return Keypoints(
-            np.stack(triples) if same else triples,
-            objects.scores(row, bits),
-            objects.ids(row),
-            objects.boxes(row, bits),
-            objects.probabilities(row, bits),
-        )
+        keypoints: Any = tuple(triples)
+        if len({len(one) for one in triples}) <= 1:
+            keypoints = np.stack(triples) if triples else np.zeros((0, 0, 3))
+        return unchecked(Keypoints, keypoints=keypoints, **objects.fields(row, bits))
 
     return read
 
@@ -377,13 +385,8 @@ def _read_instances(columns: dict[str, Any]) -> Any:
     objects, counts = _Objects(columns), _Lists(columns["segmentation"])
 
     def read(row: int, bits: int, source: Source) -> Result:
-        return Detections(
-            objects.boxes(row, bits),
-            objects.scores(row, bits),
-            objects.ids(row),
-            objects.probabilities(row, bits),
-            RunLengths(counts.rows(row), source.height, source.width),
-        )
+        masks = RunLengths(counts.rows(row), source.height, source.width)
+        return unchecked(Detections, **objects.fields(row, bits), masks=masks, keypoints=None)
 
     return read
 

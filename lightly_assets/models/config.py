@@ -5,8 +5,9 @@ Some settings decide what the model says (predict time: a change runs it again),
 is part of the model's version.
 """
 
+from difflib import get_close_matches
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
@@ -304,8 +305,15 @@ def _problem(error: ValidationError, data: Any) -> str:
         return f"model.kind is {shown(data.get('kind'))}; allowed are {kinds}."
     field = field_name(first["loc"][1:])
     if first["type"] == "extra_forbidden":
-        known = ", ".join(_KINDS[data["kind"]].model_fields)
-        return f"model.{field} is not known; a model of kind {data['kind']} has {known}."
+        return _unknown_key(field, data["kind"])
+    if first["loc"][-1] == "[key]":
+        return (
+            f"model.category_map has the key {shown(first['input'])}; it maps numbers of the model's classes "
+            "to category ids, such as {0: 1}."
+        )
+    if first["type"] == "missing" and field == "layout":
+        known = ", ".join(get_args(LayoutModel.model_fields["layout"].annotation))
+        return f"model.layout is missing; it says how the outputs are to be read: {known}."
     if first["type"] == "missing":
         return f"model.{field} is missing; a model of kind {data['kind']} needs it."
     if first["loc"][-1] == "call":
@@ -314,6 +322,17 @@ def _problem(error: ValidationError, data: Any) -> str:
         return f"model.{field}: {first['ctx']['error']}."
     allowed = first["msg"].removeprefix("Input should ")
     return f"model.{field} is {shown(first['input'])}; it should {allowed}."
+
+
+def _unknown_key(field: str, kind: str) -> str:
+    fields: dict[str, Any] = dict(_KINDS[kind].model_fields)
+    owner, _, name = field.rpartition(".")
+    if owner == "preprocess":
+        fields = dict(Preprocess.model_fields)
+    close = get_close_matches(name, fields, n=1)
+    meant = f" (did you mean {close[0]}?)" if close else ""
+    where = "preprocess" if owner else f"a model of kind {kind}"
+    return f"model.{field} is not known{meant}; {where} has {', '.join(fields)}."
 
 
 def encode_settings(config: Any, task_type: TaskType) -> EncodeSettings:

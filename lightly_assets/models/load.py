@@ -6,8 +6,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.models.config import (
     CocoModel,
@@ -32,7 +30,7 @@ class Runtime(Protocol):
     batch_size: int
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:
-        """One result of any known kind per image; images of one size come as one array."""
+        """One result of any known kind per image; the images of a call are of one size."""
         ...
 
 
@@ -51,7 +49,16 @@ def load_model(
         ModelError: the file is missing, refused or broken, or does not fit the settings or the task.
     """
     task = TaskType(task_type)
+    _check_category_map(config.category_map, categories)
     return CheckedModel(_runtime(config, task, categories, base_dir), task)
+
+
+def _check_category_map(given: dict[int, int] | None, categories: Sequence[Category]) -> None:
+    known = [one.id for one in categories]
+    for category in (given or {}).values():
+        if category not in known:
+            shown = ", ".join(map(str, known[:10])) + (", …" if len(known) > 10 else "")
+            raise ModelError(f"category_map leads to the category id {category}; the task has {shown}.")
 
 
 def _runtime(config: Any, task: TaskType, categories: Sequence[Category], base_dir: Path) -> Runtime:
@@ -98,7 +105,7 @@ class CheckedModel:
         for _, numbers in groupby(range(len(sources)), key=lambda number: images[number].shape):
             group = list(numbers)
             first, last = group[0], group[-1] + 1
-            results += self._predict_same_size(_array(images, first, last), sources[first:last])
+            results += self._predict_same_size(images[first:last], sources[first:last])
         return results
 
     def _predict_same_size(self, images: Any, sources: Sequence[Source]) -> list[Result]:
@@ -155,12 +162,6 @@ class CheckedModel:
 
     def _bad(self, error: ResultError, source: Source) -> ModelError:
         return ModelError(f"{source}: {error}", source)
-
-
-def _array(images: Images, first: int, last: int) -> Any:
-    if isinstance(images, np.ndarray):
-        return images[first:last]
-    return np.stack(images[first:last])
 
 
 def _out_of_memory(error: Exception) -> bool:

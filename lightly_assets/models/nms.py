@@ -1,57 +1,79 @@
 """Non-maximum suppression: of boxes that overlap, the one with the highest score stays."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Up to so many boxes, all overlaps at once are faster than one box's after the other.
-_ALL_PAIRS = 512
+# So many pairs of boxes are compared at once: they fit into the cache.
+_PAIRS_AT_ONCE = 1 << 15
 
 
 def suppress(
-    boxes: NDArray[Any], scores: NDArray[Any], classes: NDArray[Any] | None, iou: float
+    boxes: NDArray[Any], scores: NDArray[Any], groups: NDArray[Any] | None, iou: float
 ) -> NDArray[np.intp]:
     """The indices of (N, 4) corner boxes that stay, by falling score; of equal scores the first one first.
 
     Args:
-        classes: (N,) integers; only boxes of the same class suppress each other. None: all do.
+        groups: (N,) integers; only boxes of the same group (a class, or a class of an image) suppress each
+            other. None: all do.
         iou: a box that overlaps a better one by more than this goes.
     """
     order = np.argsort(-scores, kind="stable")
-    corners = boxes[order].astype(np.float64)
-    if classes is not None and corners.size:
-        # Classes are moved so far apart that their boxes cannot meet.
-        span = corners.max() - corners.min() + 1
-        corners += (classes[order] * span)[:, None]
-    areas = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
-    if len(order) <= _ALL_PAIRS:
-        return order[_by_pairs(corners, areas, iou)]
-    alive = np.ones(len(order), dtype=np.bool_)
-    for index in range(len(order) - 1):
-        if not alive[index]:
-            continue
-        rest = slice(index + 1, None)
-        x1, y1, x2, y2 = corners[index]
-        shared_w = np.minimum(corners[rest, 2], x2) - np.maximum(corners[rest, 0], x1)
-        shared_h = np.minimum(corners[rest, 3], y2) - np.maximum(corners[rest, 1], y1)
-        shared = np.maximum(shared_w, 0) * np.maximum(shared_h, 0)
-        # Without a division: two boxes without area do not suppress each other.
-        alive[rest] &= shared <= iou * (areas[index] + areas[rest] - shared)
-    return order[alive]
+    return order[survivors(boxes, scores, groups, iou)[order]]
 
 
-def _by_pairs(corners: NDArray[Any], areas: NDArray[Any], iou: float) -> list[int]:
-    """The places of the boxes that stay, given from the best to the worst."""
-    x1, y1, x2, y2 = corners.T
-    shared_w = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1)
-    shared_h = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1)
-    shared = np.maximum(shared_w, 0) * np.maximum(shared_h, 0)
-    overlaps = shared > iou * (areas[:, None] + areas - shared)
-    kept: list[int] = []
-    gone = np.zeros(len(areas), dtype=np.bool_)
-    for place in range(len(areas)):
-        if not gone[place]:
-            kept.append(place)
-            gone |= overlaps[place]
+def survivors(
+    boxes: NDArray[Any], scores: NDArray[Any], groups: NDArray[Any] | None, iou: float
+) -> NDArray[np.bool_]:
+    """(N,): which boxes stay; see :func:`suppress`."""
+    count = len(scores)
+    groups = np.zeros(count, dtype=np.int64) if groups is None else groups
+    order = np.lexsort((-scores, groups))
+    sides = _Sides(boxes[order])
+    ordered = groups[order]
+    stops = np.searchsorted(ordered, ordered, side="right")
+    # Every box is compared to the worse ones of its group, which follow it.
+    followers = stops - np.arange(count) - 1
+    pairs_before = np.concatenate([[0], np.cumsum(followers)])
+    alive = np.ones(count, dtype=np.bool_)
+    start = 0
+    while start < count:
+        most = pairs_before[start] + _PAIRS_AT_ONCE
+        stop = max(start + 1, int(np.searchsorted(pairs_before, most, side="right")) - 1)
+        places = np.flatnonzero(alive[start:stop]) + start
+        for better, worse in sides.overlaps(places, followers[places], iou):
+            if alive[better]:
+                alive[worse] = False
+        start = stop
+    kept = np.empty(count, dtype=np.bool_)
+    kept[order] = alive
     return kept
+
+
+class _Sides:
+    """Boxes as columns, from the best to the worst of each group."""
+
+    def __init__(self, boxes: NDArray[Any]) -> None:
+        self.x1, self.y1, self.x2, self.y2 = np.ascontiguousarray(boxes.T, dtype=np.float64)
+        self.areas = (self.x2 - self.x1) * (self.y2 - self.y1)
+
+    def overlaps(
+        self, places: NDArray[np.intp], followers: NDArray[np.intp], iou: float
+    ) -> Iterable[tuple[int, int]]:
+        """The pairs of a box in these places and one of its followers that overlap by more than ``iou``."""
+        starts = np.cumsum(followers) - followers
+        others = np.arange(followers.sum()) + np.repeat(places + 1 - starts, followers)
+
+        def both(side: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            return np.repeat(side[places], followers), side[others]
+
+        shared = np.minimum(*both(self.x2)) - np.maximum(*both(self.x1))
+        np.maximum(shared, 0, out=shared)
+        high = np.minimum(*both(self.y2)) - np.maximum(*both(self.y1))
+        shared *= np.maximum(high, 0, out=high)
+        # Without a division: two boxes without area do not suppress each other.
+        found = np.flatnonzero(shared > iou * (np.add(*both(self.areas)) - shared))
+        betters = places[np.searchsorted(starts, found, side="right") - 1]
+        return zip(betters.tolist(), others[found].tolist(), strict=True)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from lightly_assets.models.config import OnnxModel
 from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
 from lightly_assets.models.layouts.base import Output
 from lightly_assets.models.protocol import Images, ModelError, Source
-from lightly_assets.models.reader import Input, Reader
+from lightly_assets.models.reader import Input, Reader, fitted_preprocess, tried_outputs
 from lightly_assets.models.results import Result
 
 # Part of the version: raise it when this file or a layout changes what a model says.
@@ -53,7 +54,7 @@ class OnnxRuntime:
         refuse_pickle(self.path, "ONNX")
         self.session = _session(self.path, config)
         image_input, self._feed = _inputs(self.session, self.path)
-        outputs = [Output(one.name, _shape(one.shape)) for one in self.session.get_outputs()]
+        outputs = self._outputs(config, image_input)
         self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name)
         self.batch_size = self.reader.batch_size
         self.version = version_of(
@@ -61,6 +62,17 @@ class OnnxRuntime:
             config.predict_settings_for(task_type) | {"task_type": task_type},
             CODE_VERSION,
         )
+
+    def _outputs(self, config: OnnxModel, image_input: Input) -> list[Output]:
+        outputs = [Output(one.name, _shape(one.shape)) for one in self.session.get_outputs()]
+        declared = not any(None in one.shape[1:] for one in outputs)
+        # How many objects torchvision's detectors return depends on the image, and a black one has none.
+        if declared or config.layout == "torchvision":
+            return outputs
+        if fitted_preprocess(config, image_input, self.path.name).size is None:
+            return outputs
+        names = [one.name for one in outputs]
+        return tried_outputs(config, image_input, names, self._run, self.path.name)
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:  # noqa: ARG002
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
@@ -111,7 +123,7 @@ def default_threads() -> int:
 
 def _first(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", lines[0]).rstrip(".")
 
 
 def _shape(shape: Sequence[Any]) -> tuple[int | None, ...]:

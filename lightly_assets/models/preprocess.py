@@ -47,7 +47,11 @@ class Preprocess(BaseModel):
     @field_validator("size", mode="before")
     @classmethod
     def _square(cls, value: Any) -> Any:
-        return (value, value) if isinstance(value, int) else value
+        if isinstance(value, int):
+            return (value, value)
+        if not (isinstance(value, list | tuple) and len(value) == 2):
+            raise ValueError(f"size is {value!r}; it must be [height, width], or one number for both")
+        return value
 
     @field_validator("std")
     @classmethod

@@ -12,6 +12,7 @@ import numpy as np
 
 from lightly_assets.models.config import PythonModel
 from lightly_assets.models.files import file_hash, version_of
+from lightly_assets.models.memory import BatchMemory
 from lightly_assets.models.protocol import Images, ModelError, Source
 
 CODE_VERSION = 1
@@ -28,6 +29,7 @@ class PythonRuntime:
 
     def __init__(self, config: PythonModel, base_dir: Path) -> None:
         self.name = config.call
+        self._memory = BatchMemory()
         module_name, _, name = config.call.partition(":")
         module = _module(module_name, base_dir, config.call)
         target = _attribute(module, name, config.call)
@@ -37,7 +39,8 @@ class PythonRuntime:
             raise ModelError(f"call: {config.call} is no class, so args cannot be used.")
         self._call, self._wants_sources = _callable(target, config.call)
         self.batch_size = _own(target, "batch_size", int) or config.batch_size
-        self.version = version_of(_content(module, target, config), config.predict_settings(), CODE_VERSION)
+        content = _content(module, target, config, base_dir)
+        self.version = version_of(content, config.predict_settings(), CODE_VERSION)
 
     def _instance(self, target: type, config: PythonModel) -> Any:
         try:
@@ -47,7 +50,7 @@ class PythonRuntime:
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:
         """What the user's code returns for images of one size."""
-        batch = images if isinstance(images, np.ndarray) else np.stack(images)
+        batch = images if isinstance(images, np.ndarray) else self._memory.stack(images)
         returned = self._call(batch, sources) if self._wants_sources else self._call(batch)
         if returned is None:
             raise ModelError(f"{self.name} returned None; it must return a list with one result per image.")
@@ -147,15 +150,30 @@ def _own(target: Any, name: str, kind: type) -> Any:
     return value if isinstance(value, kind) else None
 
 
-def _content(module: Any, target: Any, config: PythonModel) -> str:
-    """What stands for the model's code: the version that the user gives, else the module's source."""
+def _content(module: Any, target: Any, config: PythonModel, base_dir: Path) -> str:
+    """What stands for the model: the user's version, else the module's source and files in args."""
     if config.version is not None:
         return config.version
     version = _own(target, "version", str)
     if version is not None:
         return str(version)
     source = getattr(module, "__file__", None)
-    return file_hash(Path(source)) if source and Path(source).is_file() else config.call
+    code = [Path(source)] if source and Path(source).is_file() else []
+    files = [*code, *_named_files(config.args, base_dir)]
+    return file_hash(*files) if files else config.call
+
+
+def _named_files(args: dict[str, Any], base_dir: Path) -> list[Path]:
+    """The files that arguments name, such as weights."""
+    found = []
+    for name in sorted(args):
+        try:
+            if isinstance(args[name], str) and (base_dir / args[name]).is_file():
+                found.append(base_dir / args[name])
+        except OSError:
+            # A text that is too long for a path is none.
+            continue
+    return found
 
 
 def described_error(error: BaseException) -> str:

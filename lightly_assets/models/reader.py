@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import LayoutModel
 from lightly_assets.models.layouts import LAYOUTS
-from lightly_assets.models.layouts.base import LayoutError, Output, ReadSettings
+from lightly_assets.models.layouts.base import LayoutError, Output, ReadSettings, described
 from lightly_assets.models.preprocess import DEFAULTS, Preprocess, Preprocessor
 from lightly_assets.models.protocol import Image, ModelError
 from lightly_assets.models.results import Result, ResultError
@@ -66,7 +66,7 @@ class Reader:
             self._layout = kind(settings, outputs)
         except LayoutError as error:
             raise ModelError(f"The model {name} does not fit: {error}") from None
-        self._check_classes(self._layout.classes)
+        self._check_classes(self._layout.classes, outputs)
         self.preprocess = fitted_preprocess(config, image_input, name)
         self._preprocessor = Preprocessor(self.preprocess)
         self._single = image_input is not None and len(image_input.shape) == 3
@@ -86,15 +86,24 @@ class Reader:
             )
         return self._fixed
 
-    def _check_classes(self, classes: int | None) -> None:
+    def _check_classes(self, classes: int | None, outputs: Sequence[Output]) -> None:
         """Without a map, class i is the i-th category, so there must be as many."""
-        if classes is None or self._config.category_map is not None or classes == self._categories:
+        if classes is None:
             return
-        raise ModelError(
-            f"The model {self.name} has {classes} classes, but the task has {self._categories} categories; "
-            "list as many categories, or say with category_map which class is which category id (others are "
-            "left out)."
-        )
+        given = self._config.category_map
+        unknown = [one for one in given or () if not 0 <= one < classes]
+        if unknown:
+            raise ModelError(
+                f"category_map names the class {unknown[0]}, but the model {self.name} has the classes 0 to "
+                f"{classes - 1}."
+            )
+        if given is None and classes != self._categories:
+            raise ModelError(
+                f"The model {self.name} has {classes} classes ({described(outputs)}, read as layout "
+                f"{self._config.layout}), but the task has {self._categories} categories; list as many "
+                "categories, or say with category_map which class is which category id (others are left "
+                "out), or choose the layout that fits."
+            )
 
     def predict(self, images: Sequence[Image], run: Run) -> list[Result]:
         """One result per image."""
@@ -128,6 +137,33 @@ class Reader:
             return self._layout.results(outputs, views)
         except LayoutError as error:
             raise ModelError(f"The output of {self.name} does not fit the layout: {error}.") from None
+
+
+def tried_outputs(
+    config: LayoutModel, image_input: Input | None, names: Sequence[str], run: Run, name: str
+) -> list[Output]:
+    """The outputs of a model that does not declare their shapes: it is run once, on black images.
+
+    Raises:
+        ModelError: the size of the input is not known, or the model cannot run on it.
+    """
+    settings = fitted_preprocess(config, image_input, name)
+    if settings.size is None:
+        raise ModelError(f"The model {name} does not say its input; say preprocess.size.")
+    image = (3, *settings.size) if settings.axes == "nchw" else (*settings.size, 3)
+    single = image_input is not None and len(image_input.shape) == 3
+    count = image_input.shape[0] if image_input is not None and not single and image_input.shape[0] else 1
+    shape = image if single else (count, *image)
+    try:
+        found = run(np.zeros(shape, dtype=settings.dtype))
+    except Exception as error:  # noqa: BLE001 - runtimes raise whatever their parts raise
+        first = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        raise ModelError(
+            f"The model {name} cannot run on an input of {shape} {settings.dtype}: {first}."
+        ) from None
+    given = [*names, *(f"output{place}" for place in range(len(names), len(found)))]
+    # The first dimension is the batch, except of layouts that take one image.
+    return [Output(one, (None, *output.shape[1:])) for one, output in zip(given, found, strict=True)]
 
 
 def fitted_preprocess(config: LayoutModel, image_input: Input | None, name: str) -> Preprocess:

@@ -6,7 +6,8 @@ are float32, so that 0.8 is written as 0.8, and are float64 otherwise.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -229,6 +230,7 @@ class Ready:
     singletons: list[dict[str, Any]]
 
 
+R = TypeVar("R")
 Result = Classification | Detections | Keypoints | SemanticScores | SemanticSegments | Ready
 
 
@@ -380,13 +382,41 @@ def indices_of(kept: NDArray[np.bool_] | NDArray[np.intp] | Sequence[int]) -> ND
     return np.flatnonzero(array) if array.dtype == np.bool_ else array.astype(np.intp)
 
 
+def unchecked(kind: type[R], **fields: Any) -> R:
+    """A result of parts that were checked before."""
+    new = object.__new__(kind)
+    for name, value in fields.items():
+        _set(new, name, value)
+    return new
+
+
 def take(result: "Detections | Keypoints", kept: NDArray[np.bool_] | NDArray[np.intp] | Sequence[int]) -> Any:
     """The objects at these places, without checking them again."""
     indices = indices_of(kept)
-    new = object.__new__(type(result))
-    for field in result.__dataclass_fields__:
-        _set(new, field, _taken(getattr(result, field), indices))
-    return new
+    fields = {name: _taken(getattr(result, name), indices) for name in result.__dataclass_fields__}
+    return unchecked(type(result), **fields)
+
+
+def joined(results: "Sequence[Detections | Keypoints]") -> Any:
+    """The objects of results that have the same fields and dtypes, without checking them again."""
+    if len(results) == 1:
+        return results[0]
+    first = results[0]
+    fields = {
+        name: _joined([getattr(result, name) for result in results]) for name in first.__dataclass_fields__
+    }
+    return unchecked(type(first), **fields)
+
+
+def _joined(values: list[Any]) -> Any:
+    first = values[0]
+    if first is None:
+        return None
+    if isinstance(first, RunLengths):
+        return RunLengths(chain.from_iterable(one.counts for one in values), first.height, first.width)
+    if isinstance(first, tuple):
+        return tuple(chain.from_iterable(values))
+    return np.concatenate(values)
 
 
 def _taken(values: Any, indices: NDArray[np.intp]) -> Any:

@@ -18,10 +18,9 @@ from lightly_assets.models.files import (
     refuse_pickle,
     version_of,
 )
-from lightly_assets.models.layouts.base import Output
 from lightly_assets.models.onnx import default_threads
 from lightly_assets.models.protocol import Images, ModelError, Source
-from lightly_assets.models.reader import Input, Reader, fitted_preprocess
+from lightly_assets.models.reader import Input, Reader, tried_outputs
 from lightly_assets.models.results import Result
 
 CODE_VERSION = 1
@@ -44,7 +43,7 @@ class TorchRuntime:
         self._torch = torch
         self.device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._program, image_input = self._load()
-        outputs = self._outputs(config, image_input)
+        outputs = tried_outputs(config, image_input, (), self._run, self.path.name)
         self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name)
         self.batch_size = self.reader.batch_size
         self.version = version_of(
@@ -73,23 +72,6 @@ class TorchRuntime:
         except Exception as error:  # noqa: BLE001 - PyTorch raises whatever its parts raise
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelError(f"The model file {self.path.name} cannot be loaded: {first}.") from None
-
-    def _outputs(self, config: TorchModel, image_input: Input | None) -> list[Output]:
-        settings = fitted_preprocess(config, image_input, self.path.name)
-        if settings.size is None:
-            raise ModelError(f"The model {self.path.name} does not say its input; say preprocess.size.")
-        rows, columns = settings.size
-        count = image_input.shape[0] if image_input is not None and image_input.shape[0] else 1
-        shape = (count, 3, rows, columns) if settings.axes == "nchw" else (count, rows, columns, 3)
-        try:
-            found = self._run(np.zeros(shape, dtype=settings.dtype))
-        except Exception as error:  # noqa: BLE001 - PyTorch raises whatever its parts raise
-            first = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-            raise ModelError(
-                f"The model {self.path.name} cannot run on an input of {shape} {settings.dtype}: {first}."
-            ) from None
-        # The first dimension is the batch, except of layouts that take one image.
-        return [Output(f"output{place}", (None, *one.shape[1:])) for place, one in enumerate(found)]
 
 
 def _torch() -> Any:

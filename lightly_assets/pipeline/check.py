@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -58,6 +58,7 @@ def check(
     *,
     tasks: Iterable[str] | None = None,
     measure: Measure | None = None,
+    only: Callable[[str], bool] | None = None,
     processes: int = 1,
 ) -> Report:
     """Checks every listed task of the Lightly datasource ``root``.
@@ -68,6 +69,7 @@ def check(
             compared with the images.
         tasks: only these of the listed tasks.
         measure: counts a video's frames, given its key; the default decodes it.
+        only: which inputs must be complete, given their keys; the others are neither missing nor orphaned.
         processes: how many processes share the work on large folders. More than one needs the usual
             ``if __name__ == "__main__":`` guard in scripts.
 
@@ -78,13 +80,22 @@ def check(
     run = _Run(reader, processes)
     if input is not None:
         run.input_reader = _reader(input)
-        run.input, found = read_input(run.input_reader, measure or _decoding(input))
+        run.input, found = read_input(run.input_reader, measure or decoding(input), only)
         run.findings.extend(found)
     wanted = None if tasks is None else set(tasks)
     for task in run.read_tasks():
         if wanted is None or task in wanted:
             run.check_task(task)
     return make_report(run.files, run.findings)
+
+
+def listed_tasks(root: str | Path | Store) -> list[str]:
+    """The tasks that a check of ``root`` would look at; none where ``tasks.json`` is missing or wrong.
+
+    Raises:
+        StorageError: the store is out of reach.
+    """
+    return _Run(_reader(root), 1).read_tasks()
 
 
 def _reader(root: str | Path | Store) -> Reader:
@@ -95,7 +106,7 @@ def _reader(root: str | Path | Store) -> Reader:
     return StoreReader(open_store(root) if isinstance(root, str) else root)
 
 
-def _decoding(root: str | Path | Store) -> Measure:
+def decoding(root: str | Path | Store) -> Measure:
     """Counts frames by decoding, as the pipeline does."""
     from lightly_assets.media import probe  # late: PyAV is not needed without an input
 

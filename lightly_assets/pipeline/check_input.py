@@ -51,19 +51,29 @@ class Item(NamedTuple):
 
 @dataclass
 class InputIndex:
-    """The inputs by what their prediction files are called."""
+    """The inputs by what their prediction files are called.
+
+    ``ignored`` are inputs that nobody asked about: keys of videos, and images without their suffix.
+    """
 
     images: dict[str, str] = field(default_factory=dict)
     videos: dict[str, VideoSize] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
+    ignored: set[str] = field(default_factory=set)
+
+    def is_unknown(self, video: str) -> bool:
+        """Whether a video is there, but not how many frames it has."""
+        return video in self.unreadable or video in self.ignored
 
     def coverage(self, task: str) -> Coverage:
         """Starts to compare a task's files with the input."""
         return Coverage(task, self)
 
 
-def read_input(reader: Reader, measure: Measure) -> tuple[InputIndex, list[Finding]]:
-    """Lists the input and counts the frames of its videos."""
+def read_input(
+    reader: Reader, measure: Measure, only: Callable[[str], bool] | None = None
+) -> tuple[InputIndex, list[Finding]]:
+    """Lists the input and counts the frames of its videos; ``only`` says which keys are wanted."""
     index = InputIndex()
     findings: list[Finding] = []
     keys: list[str] = []
@@ -71,7 +81,11 @@ def read_input(reader: Reader, measure: Measure) -> tuple[InputIndex, list[Findi
         kind = input_kind(key)
         if kind is None:
             continue
-        if problem is not None:
+        if only is not None and not only(key):
+            index.ignored.add(key if kind == "video" else split_suffix(key)[0])
+            continue
+        # Videos are large, and images are decoded by their own limits.
+        if problem is not None and problem != "file-too-large":
             findings.append(finding("input-unreadable", "", "", f"The input '{key}' is not followed."))
             continue
         try:
@@ -117,7 +131,7 @@ class Coverage:
             return Item(stem, key, image=key), []
         frame = parse_frame_name(f"{stem}.json")
         if frame is None or frame.video not in self.index.videos:
-            if frame is not None and frame.video in self.index.unreadable:
+            if stem in self.index.ignored or (frame is not None and self.index.is_unknown(frame.video)):
                 return Item(stem), []
             message = "No image and no frame of the input has this name; was the input deleted or renamed?"
             return Item(stem), [self._finding("prediction-orphan", stem, message)]

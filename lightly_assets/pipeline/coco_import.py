@@ -12,10 +12,12 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from lightly_assets.format import rle
 from lightly_assets.format.boxes import BoxPolicy, fit_boxes, fit_keypoints
@@ -121,10 +123,16 @@ def import_coco(
     imported = Imported(found_type)
     groups = _group(annotations, by_id, imported)
     write = _Converter(schema, default_score, boxes, imported)
-    imported.files = store.write_many(
-        (PREDICTIONS + prediction_path(task, image.key), write.file(image, groups.get(image_id, [])))
-        for image_id, image in by_id.items()
-    )
+    with TemporaryFile() as converted:
+        # All of it is converted before anything is published: one bad annotation leaves nothing behind.
+        sizes = [
+            converted.write(write.file(image, groups.get(image_id, []))) for image_id, image in by_id.items()
+        ]
+        converted.seek(0)
+        imported.files = store.write_many(
+            (PREDICTIONS + prediction_path(task, image.key), converted.read(size))
+            for image, size in zip(by_id.values(), sizes, strict=True)
+        )
     store.write(f"{PREDICTIONS}{task}/schema.json", schema.to_bytes())
     if task not in tasks:
         store.update(f"{PREDICTIONS}tasks.json", lambda data: _with_task(data, task))
@@ -282,10 +290,7 @@ class _Converter:
 
     def _keypoints(self, image: _Image, annotation: dict[str, Any], score: float) -> list[dict[str, Any]]:
         points = np.array(annotation["keypoints"], dtype=np.float64).reshape(-1, 3)
-        # Results may carry scores already, between 0 and 1.
-        visibilities = "score" not in annotation or (points[:, 2] > 1).any()
-        if visibilities and np.isin(points[:, 2], list(VISIBILITY_SCORES)).all():
-            points[:, 2] = [VISIBILITY_SCORES[int(visibility)] for visibility in points[:, 2]]
+        points[:, 2] = _keypoint_scores(points[:, 2], is_label="score" not in annotation)
         points, _ = fit_keypoints(points, image.width, image.height)
         bbox = self._fitted(image, annotation["bbox"]) if "bbox" in annotation else None
         return keypoint_singletons(
@@ -331,3 +336,24 @@ class _Converter:
             return None
         # A box that was not cut is written with the numbers that were read.
         return list(bbox) if not fitted.clipped else fitted.xywh[0].tolist()
+
+
+def _keypoint_scores(values: NDArray[np.float64], *, is_label: bool) -> NDArray[np.float64]:
+    """Third values of keypoints as scores: visibilities 0, 1, 2 are converted, what lies between is a score.
+
+    Results have scores, unless a 2 shows that they were copied from labels. Labels have visibilities, and
+    some (COCO-WholeBody's) have scores among them.
+    """
+    odd = np.flatnonzero(~((values >= 0) & (values <= 1) | (values == 2)))
+    if odd.size:
+        raise ValueError(
+            f"keypoint {odd[0]} has the third value {values[odd[0]]:g}; it must be a visibility (0, 1 or 2) "
+            "or a score in [0, 1]; bring scores of another range into that one"
+        )
+    has_visibilities = (values == 2).any() or (is_label and np.isin(values, (0, 1)).all())
+    if not has_visibilities:
+        return values
+    scores = values.copy()
+    for visibility, score in VISIBILITY_SCORES.items():
+        scores[values == visibility] = score
+    return scores

@@ -39,7 +39,7 @@ class Tile:
     """One picture of a contact sheet."""
 
     image: Pixels
-    """(H, W, 3) RGB, as large as the frame."""
+    """(H, W, 3) RGB, as large as the frame, or smaller."""
     predictions: Predictions
     """The frame's singletons; coordinates and masks are those of the whole frame."""
     task_type: str
@@ -48,6 +48,8 @@ class Tile:
     """The name of each category id of the schema."""
     caption: str
     """Below the picture, such as ``drive 1.v2 · frame 37``."""
+    frame_size: tuple[int, int] | None = None
+    """Width and height of the frame, where the image is smaller than it."""
 
 
 def draw(image: Pixels, predictions: Predictions, task_type: str, names: Mapping[int, str]) -> Pixels:
@@ -318,7 +320,8 @@ def _tile_picture(tile: Tile, tile_width: int) -> Pixels:
     height, width = tile.image.shape[:2]
     scale = min(tile_width / width, tile_width / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return _drawn(_scaled(tile.image, size), (width, height), tile.predictions, tile.task_type, tile.names)
+    frame_size = tile.frame_size or (width, height)
+    return _drawn(_scaled(tile.image, size), frame_size, tile.predictions, tile.task_type, tile.names)
 
 
 def _scaled(image: Pixels, size: tuple[int, int]) -> Pixels:
@@ -331,13 +334,13 @@ def _scaled(image: Pixels, size: tuple[int, int]) -> Pixels:
     thinned = np.ascontiguousarray(image[::step, ::step])
     enlarged = size[0] > 3 * width or size[1] > 3 * height
     kind = Image.Resampling.NEAREST if enlarged else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(thinned).resize(size, kind))
+    return np.asarray(Image.fromarray(thinned).resize(size, kind, reducing_gap=1.0))
 
 
 def _sheet(pictures: Sequence[Pixels], captions: Sequence[str], columns: int, tile_width: int) -> "Image":
     from PIL import Image, ImageDraw
 
-    size = max(11, tile_width // 27)
+    size = max(11, tile_width // 34)
     gap, caption_height = max(4, tile_width // 40), round(1.9 * size)
     rows = [range(first, min(first + columns, len(pictures))) for first in range(0, len(pictures), columns)]
     heights = [max(pictures[index].shape[0] for index in row) for row in rows]

@@ -14,18 +14,21 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 from lightly_assets.media import Limits, VideoInfo
+from lightly_assets.models.columns import pack
 from lightly_assets.models.protocol import ModelError, Source
-from lightly_assets.models.results import Result
-from lightly_assets.pipeline.encode import encode
+from lightly_assets.models.results import Result, ResultError
+from lightly_assets.pipeline.encode import Encoded, encode_batch
+from lightly_assets.pipeline.frame_export import FrameExports
 from lightly_assets.pipeline.inputs import Input
 from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.plan import TaskWork, UnitWork
 from lightly_assets.pipeline.prediction_files import singletons_bytes
-from lightly_assets.pipeline.reading import Ended, PixelReader, Pixels, Unreadable
+from lightly_assets.pipeline.reading import Ended, Event, PixelReader, Pixels, Unreadable
 from lightly_assets.pipeline.records import InputRecord
 from lightly_assets.pipeline.sheet import Thumbnails, sheet
 from lightly_assets.pipeline.tables import PredictionsWriter, Row, SingletonsWriter, read_predictions
@@ -36,6 +39,8 @@ from lightly_assets.storage import NotFound
 # Batches of results, and finished units, that wait for the next thread.
 _WAITING_BATCHES = 2
 _WAITING_UNITS = 2
+# Stored results that are encoded together.
+_ENCODED_AT_ONCE = 128
 
 
 class _UnitState:
@@ -238,6 +243,8 @@ class Flow:
         states: dict[str, _UnitState] = {}
         batches: dict[str, _Batch] = {name: _Batch() for name in self._setups}
         order = iter(units)
+        exporting = self._warehouse.project.frames.export == "png"
+        exports = FrameExports(self._warehouse.state, self._folder) if exporting else None
 
         def inputs() -> Iterator[tuple[Input, bool]]:
             for number, work in enumerate(order):
@@ -248,13 +255,19 @@ class Flow:
                     states[one.key] = state
                 self._put(self._encode_queue, _Begin(state))
                 predicted = set().union(*(task.predict for task in work.tasks.values()))
-                yield from ((one, one.key in predicted) for one in work.decode)
+                for one in work.decode:
+                    exported = exports is not None and one.kind == "video" and one.key in work.frames
+                    if exports is not None and exported:
+                        exports.begin(one)
+                    yield one, exported or one.key in predicted
 
         reader = PixelReader(self._warehouse.input, inputs(), self._warehouse.project.on_damage, self._limits)
         try:
             for event in reader:
                 if self._stop.is_set():
                     raise _Stopped
+                if exports is not None:
+                    _export(exports, event)
                 if isinstance(event, Pixels):
                     self._offer(states[event.source.input], event, batches)
                     self._on_frames(1)
@@ -268,6 +281,8 @@ class Flow:
                 self._flush(name, batch)
         finally:
             reader.close()
+            if exports is not None:
+                exports.close()
         self._put(self._encode_queue, None)
 
     def _offer(self, state: _UnitState, pixels: Pixels, batches: dict[str, _Batch]) -> None:
@@ -322,11 +337,8 @@ class Flow:
     def _encode(self) -> None:
         while (item := self._get(self._encode_queue)) is not None:
             if isinstance(item, _Results):
-                touched = {}
-                for task, source, result in item.rows:
-                    self._take(task, source, result, predicted=True)
-                    touched[id(task)] = task
-                for task in touched.values():
+                for task, rows in _by_task(item.rows):
+                    self._take(task, rows, predicted=True)
                     self._settle(task.unit)
             elif isinstance(item, _End):
                 self._end(item)
@@ -348,8 +360,9 @@ class Flow:
         for stored, keys in self._warehouse.stored_predictions(task.setup.name, task.work.encode).items():
             try:
                 with self._warehouse.open(stored) as path:
-                    for source, result in read_predictions(path, task.setup.config.task_type, keys):
-                        self._take(task, source, result, predicted=False)
+                    stored_rows = read_predictions(path, task.setup.config.task_type, keys)
+                    while rows := list(islice(stored_rows, _ENCODED_AT_ONCE)):
+                        self._take(task, rows, predicted=False)
             except NotFound:
                 for key in keys:
                     task.outcome.failed[key] = (
@@ -363,22 +376,42 @@ class Flow:
                     f"'{key}': no predictions of task '{task.setup.name}' are stored; materialise them first."
                 )
 
-    def _take(self, task: _TaskState, source: Source, result: Result, *, predicted: bool) -> None:
-        key = source.input
-        if not task.is_open(key):
-            return
-        try:
+    def _take(self, task: _TaskState, rows: list[tuple[Source, Result]], *, predicted: bool) -> None:
+        """Store and encode what a model said about some images."""
+        rows = self._packed(task, rows)
+        encoded: list[Encoded | None] = [None] * len(rows)
+        if rows and (task.work.encodes or not predicted):
+            sizes = [(source.width, source.height) for source, _ in rows]
+            try:
+                encoded = [*encode_batch([result for _, result in rows], task.setup.settings, sizes)]
+            except ResultError as error:
+                # Only the input that it is about fails; the others are taken without it.
+                self._fail(task, rows[error.index or 0][0], error)
+                return self._take(task, rows, predicted=predicted)
+        for (source, result), one in zip(rows, encoded, strict=True):
             if predicted:
                 task.predictions.add(source, result)
-            if task.work.encodes or not predicted:
-                self._write_singletons(task, source, result)
-        except ValueError as error:
-            task.outcome.failed[key] = f"task '{task.setup.name}', {source}: {error}"
-            return
-        task.seen[key] += 1
+            if one is not None:
+                self._write_singletons(task, source, one)
+            task.seen[source.input] += 1
+        return None
 
-    def _write_singletons(self, task: _TaskState, source: Source, result: Result) -> None:
-        encoded = encode(result, task.setup.settings, source.width, source.height)
+    def _packed(self, task: _TaskState, rows: list[tuple[Source, Result]]) -> list[tuple[Source, Result]]:
+        """Results in their stored form, of inputs that still matter."""
+        packed: list[tuple[Source, Result]] = []
+        for source, result in rows:
+            if not task.is_open(source.input):
+                continue
+            try:
+                packed.append((source, pack(result)))
+            except ValueError as error:
+                self._fail(task, source, error)
+        return [row for row in packed if task.is_open(row[0].input)]
+
+    def _fail(self, task: _TaskState, source: Source, error: ValueError) -> None:
+        task.outcome.failed[source.input] = f"task '{task.setup.name}', {source}: {error}"
+
+    def _write_singletons(self, task: _TaskState, source: Source, encoded: Encoded) -> None:
         count = len(encoded.singletons)
         task.singletons.add(Row(source, count, singletons_bytes(encoded.singletons)))
         outcome = task.outcome
@@ -448,6 +481,22 @@ class Flow:
             state.outcome.seconds = time.monotonic() - state.started
             self._outcomes.put(state.outcome)
         self._outcomes.put(None)
+
+
+def _export(exports: FrameExports, event: Event) -> None:
+    if isinstance(event, Pixels):
+        exports.add(event.source, event.image)
+    else:
+        exports.end(event.input.key, event.info if isinstance(event, Ended) else None)
+
+
+def _by_task(
+    rows: list[tuple[_TaskState, Source, Result]],
+) -> Iterator[tuple[_TaskState, list[tuple[Source, Result]]]]:
+    """Rows of a batch, which may hold images of several units, unit by unit."""
+    for _, same in groupby(rows, key=lambda row: id(row[0])):
+        group = list(same)
+        yield group[0][0], [(source, result) for _, source, result in group]
 
 
 class _Stopped(Exception):  # noqa: N818 - control flow, never leaves this module

@@ -5,11 +5,14 @@ inputs as reading the table does.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from lightly_assets.pipeline.records import STAGES, InputRecord, Record, Stage, record_key
 from lightly_assets.storage import Store
@@ -45,6 +48,7 @@ CREATE INDEX IF NOT EXISTS entries_of_record ON entries (record);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _COLUMNS = 21
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +117,50 @@ class Index:
             ValueError: a record cannot be read.
             StorageError: the state root cannot be read.
         """
-        known = dict(self._connection.execute("SELECT key, fingerprint FROM records"))
-        seen = set()
-        for entry in self._store.list("manifests"):
-            seen.add(entry.key)
-            if known.get(entry.key) != entry.fingerprint:
-                self._put(Record.parse(self._store.read(entry.key), entry.key), entry.key, entry.fingerprint)
-        gone = [(key,) for key in known.keys() - seen]
+        after: str | None = ""
+        while after is not None:
+            after = self.refresh_some(after, lambda: False)
+
+    def refresh_some(self, after: str, is_over: Callable[[], bool]) -> str | None:
+        """A part of :meth:`refresh`: the records behind the key ``after``, until ``is_over``; where to go on.
+
+        What is gone is noticed only where one call takes in everything.
+        """
+        connection = self._connection
+        (newest,) = connection.execute("SELECT max(rowid) FROM records").fetchone()
+        connection.execute("CREATE TEMP TABLE IF NOT EXISTS there (key TEXT PRIMARY KEY) WITHOUT ROWID")
+        connection.execute("DELETE FROM there")
+        entries = self._store.list("manifests", after=after or None)
+        while chunk := list(islice(entries, _AT_ONCE)):
+            keys = orjson.dumps([entry.key for entry in chunk]).decode()
+            known = dict(
+                connection.execute(
+                    "SELECT key, fingerprint FROM records WHERE key IN (SELECT value FROM json_each(?))",
+                    (keys,),
+                )
+            )
+            connection.execute("INSERT OR IGNORE INTO there SELECT value FROM json_each(?)", (keys,))
+            for entry in chunk:
+                if known.get(entry.key) != entry.fingerprint:
+                    record = Record.parse(self._store.read(entry.key), entry.key)
+                    self._put(record, entry.key, entry.fingerprint)
+            if is_over():
+                return chunk[-1].key
+        if not after:
+            self._forget_missing(newest or 0)
+        return None
+
+    def _forget_missing(self, newest: int) -> None:
+        """Forget records that a listing has not seen, but for those that others have added meanwhile."""
+        connection = self._connection
+        gone = connection.execute(
+            "SELECT key FROM records WHERE rowid <= ? AND key NOT IN (SELECT key FROM there)", (newest,)
+        ).fetchall()
         if gone:
-            with self._connection:
-                self._connection.execute("BEGIN")
-                self._connection.executemany("DELETE FROM entries WHERE record = ?", gone)
-                self._connection.executemany("DELETE FROM records WHERE key = ?", gone)
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany("DELETE FROM entries WHERE record = ?", gone)
+                connection.executemany("DELETE FROM records WHERE key = ?", gone)
 
     def put(self, record: Record) -> None:
         """Take over a record that was just written."""

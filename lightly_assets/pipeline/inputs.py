@@ -39,8 +39,12 @@ class Scan:
     """By key, in the order of the listing."""
     problems: dict[str, str] = field(default_factory=dict)
     """Inputs that cannot be processed whatever their content: key → one sentence."""
+    blocked: dict[str, Input] = field(default_factory=dict)
+    """Inputs with a problem, by key."""
     paused: dict[str, str] = field(default_factory=dict)
     """Inputs that are left alone on purpose: key → reason."""
+    days: dict[str, str] = field(default_factory=dict)
+    """With ``partitions: day``: the day of each input, those with a problem included."""
     skipped: Counter[str] = field(default_factory=Counter)
     """Files that are no input: how many by suffix, ``excluded`` for those left out on purpose."""
 
@@ -97,13 +101,15 @@ def scan_input(store: Store, project: Project) -> Scan:
             validate_key(entry.key)
         except ValueError as error:
             scan.problems[entry.key] = str(error)
+            scan.blocked[entry.key] = Input(entry.key, kind, entry)
             continue
         scan.inputs[entry.key] = Input(entry.key, kind, entry)
     for collision in find_collisions(scan.inputs):
         for key in collision.inputs:
             scan.problems[key] = collision.message
     for key in scan.problems:
-        scan.inputs.pop(key, None)
+        if key in scan.inputs:
+            scan.blocked[key] = scan.inputs.pop(key)
     return scan
 
 

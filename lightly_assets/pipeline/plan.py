@@ -8,7 +8,7 @@ from lightly_assets.config import Project
 from lightly_assets.pipeline.index import Index
 from lightly_assets.pipeline.inputs import Input, Scan
 from lightly_assets.pipeline.records import Stage
-from lightly_assets.pipeline.tasks import TaskSetup, decode_version
+from lightly_assets.pipeline.tasks import TaskSetup, decode_version, frames_version
 
 TASK_STAGES: frozenset[Stage] = frozenset({"predictions", "singletons", "task_folder"})
 
@@ -44,6 +44,14 @@ class TaskWork:
     """Published files that are missing."""
     encodes: bool = True
     """Whether new predictions are encoded too."""
+
+    def first_stage(self, key: str) -> Stage | None:
+        """The first stage that must be done for an input."""
+        if key in self.predict:
+            return "predictions"
+        if key in self.encode:
+            return "singletons"
+        return "task_folder" if key in self.publish else None
 
     @property
     def is_empty(self) -> bool:
@@ -123,7 +131,9 @@ def make_plan(
             if problem:
                 plan.problems.setdefault(key, {})[name] = problem
     if selection.frames:
-        for key in _unknown_frames(index, stated):
+        versions = {kind: frames_version(project, kind) for kind in ("video", "image")}
+        frames = [(one.key, one.entry.fingerprint, versions[one.kind]) for one in wanted.values()]
+        for key in _unknown_frames(index, frames):
             _unit(units, scan, wanted[key]).frames.add(key)
     for unit in units.values():
         unit.tasks = {name: work for name, work in unit.tasks.items() if not work.is_empty}

@@ -33,7 +33,13 @@ def singletons_bytes(predictions: Sequence[dict[str, Any]]) -> bytes:
         ValueError: a number is NaN or infinite, which JSON does not have.
     """
     data = orjson.dumps(predictions)
-    if any(trace in data for trace in _OTHERWISE):
+    floats = data
+    if predictions and "segmentation" in predictions[0]:
+        # Run lengths are integers, and long: looking through them takes as long as writing them.
+        floats = orjson.dumps(
+            [{key: one[key] for key in one if key != "segmentation"} for one in predictions]
+        )
+    if any(trace in floats for trace in _OTHERWISE):
         return json.dumps(predictions, allow_nan=False).encode()
     # Singletons hold no text but their keys, so these are separators.
     return data.replace(b",", b", ").replace(b":", b": ")

@@ -6,24 +6,27 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from lightly_assets.config import Project
 from lightly_assets.media import Limits
+from lightly_assets.pipeline.days import days_of
 from lightly_assets.pipeline.flow import Flow
 from lightly_assets.pipeline.folder import Inspection, inspect_folder
-from lightly_assets.pipeline.inputs import Scan, scan_input
+from lightly_assets.pipeline.inputs import Input, Scan, scan_input
 from lightly_assets.pipeline.outcome import UnitOutcome
 from lightly_assets.pipeline.plan import Plan, Selection, make_plan
-from lightly_assets.pipeline.publish import PublishError
+from lightly_assets.pipeline.publish import PREDICTIONS, PublishError, file_keys
+from lightly_assets.pipeline.quarantine import change_quarantine, read_quarantine
 from lightly_assets.pipeline.records import place
-from lightly_assets.pipeline.tasks import TaskSetup, task_setups
+from lightly_assets.pipeline.sightings import Versions
+from lightly_assets.pipeline.tasks import TaskSetup, decode_version, task_setups
 from lightly_assets.pipeline.warehouse import Warehouse
+from lightly_assets.pipeline.watch import attempt_version
 from lightly_assets.storage import NotFound
 from lightly_assets.storage.local import LocalStore
 from lightly_assets.storage.temporary import is_abandoned, temporary_name
 
-_QUARANTINE = "quarantine.json"
 _OTHER_MACHINE_SECONDS = 24 * 3600.0
 
 
@@ -51,11 +54,17 @@ class Session:
         """The inputs, listed once."""
         if self._scan is None:
             self._scan = scan_input(self.warehouse.input, self.project)
+            everything = [*self._scan.inputs.values(), *self._scan.blocked.values()]
+            self._scan.days = days_of(self.warehouse.state, self.project, everything)
             for key, reason in self.quarantine().items():
                 if self._scan.inputs.pop(key, None):
                     self._scan.skipped["quarantined"] += 1
                     self._scan.paused[key] = reason
         return self._scan
+
+    def look_again(self) -> None:
+        """List the inputs anew when they are needed next."""
+        self._scan = None
 
     def plan(
         self,
@@ -64,7 +73,7 @@ class Session:
         *,
         verify: bool | None = None,
     ) -> Plan:
-        """What there is to do. ``verify`` also looks for published files that are missing; by default on disk.
+        """What there is to do. ``verify`` also looks for files that are missing; by default on disk only.
 
         Raises:
             ModelError: a model cannot be loaded.
@@ -84,6 +93,23 @@ class Session:
         """A task folder compared with the records."""
         return inspect_folder(self.warehouse.lightly, task, self.warehouse.index.entries(task))
 
+    def orphans(self, task: str) -> list[str]:
+        """Prediction files of a task that belong to no input, in the Lightly datasource."""
+        names = list(self.gone_files(task))
+        names += (name for name in self.inspect(task).unknown if name.endswith(".json"))
+        return sorted(names)
+
+    def gone_files(self, task: str) -> Iterator[str]:
+        """Published files of inputs that are gone."""
+        for row in self.warehouse.index.entries(task):
+            if row.published_from and not self.is_here(row.input):
+                yield from file_keys(task, row.input, row.frames)
+
+    def is_here(self, key: str) -> bool:
+        """Whether an input exists, whatever its state."""
+        scan = self.scan
+        return key in scan.inputs or key in scan.problems or key in scan.paused
+
     def _hold_back(self, task: str, plan: Plan) -> None:
         """Where a schema changes, all files follow in this run, or nothing of the task is published."""
         setup, warehouse = self.setups[task], self.warehouse
@@ -100,18 +126,13 @@ class Session:
         rows = [row for row in warehouse.index.entries(task) if row.published_from and row.schema != wanted]
         behind = [row.input for row in rows if row.input not in work]
         if behind or not rows:
-            whose = (
-                f"{len(behind)} published inputs are not part of this run, such as '{behind[0]}'"
-                if behind
-                else ("the folder was written by somebody else")
-            )
-            text = f"The schema of task '{task}' changed ({'; '.join(changes)}), but {whose}. "
-            hint = (
-                "Run all inputs of the task at once ('gc' removes those that are gone)."
-                if behind
-                else f"Delete {warehouse.lightly.url}/.lightly/predictions/{task} or name the task differently."
-            )
-            return _refuse(plan, task, work, text + hint)
+            folder = f"{warehouse.lightly.url}/{PREDICTIONS}/{task}"
+            whose, hint = "its folder was written by somebody else", f"Delete {folder} or rename the task."
+            if behind:
+                whose = f"{len(behind)} published inputs are not part of this run, such as '{behind[0]}'"
+                hint = "Run all inputs of the task at once ('gc' removes those that are gone)."
+            text = f"The schema of task '{task}' changed ({'; '.join(changes)}), but {whose}. {hint}"
+            return _refuse(plan, task, work, text)
         warehouse.held_back.add(task)
         return None
 
@@ -130,18 +151,18 @@ class Session:
         """
         if self.warehouse.held_back:
             self.warehouse.listing.withdraw(self.warehouse.held_back)
-        self._remember(plan.problems)
+        self.remember(plan.problems)
         with self._folder() as folder:
             flow = Flow(
                 self.warehouse, self.setups, folder, limits=limits, on_frames=on_frames, sheets=sheets
             )
             for outcome in flow.run(plan.units) if plan.units else ():
-                self._remember(outcome.problems(), outcome.inputs)
+                self.remember(outcome.problems(), outcome.inputs)
                 yield outcome
         self.warehouse.tidy()
 
     def finish(self, tasks: Collection[str] | None = None) -> dict[str, str]:
-        """Make ``schema.json`` and ``tasks.json`` right; tasks that cannot be listed, each with one sentence."""
+        """Make ``schema.json`` and ``tasks.json`` right; tasks that cannot be listed, with one sentence."""
         self._forget_gone()
         setups = [setup for name, setup in self.setups.items() if tasks is None or name in tasks]
         return dict(self.warehouse.heal_listing(setups))
@@ -182,46 +203,47 @@ class Session:
                     continue
         return self._failures
 
-    def _remember(self, problems: Mapping[str, Mapping[str, str]], inputs: Collection[str] = ()) -> None:
+    def remember(self, problems: Mapping[str, Mapping[str, str]], inputs: Collection[str] = ()) -> None:
+        """Note failures, and that other inputs have succeeded."""
         known, state = self._known_failures(), self.warehouse.state
         for key, by_task in problems.items():
             name = f"failures/{place(key)}.json"
-            data = json.dumps({"input": key, "problems": dict(by_task)}, indent=2, sort_keys=True)
-            state.write(name, data.encode())
+            note: dict[str, Any] = {"input": key, "problems": dict(by_task)}
+            one = self.scan.inputs.get(key) or self.scan.blocked.get(key)
+            if one is not None:
+                note["made_of"] = {task: self._attempt(one, task) for task in by_task}
+                note["blocked"] = key in self.scan.blocked
+            state.write(name, json.dumps(note, indent=2, sort_keys=True).encode())
             known[key] = name
         healed = [key for key in inputs if key in known and key not in problems]
         state.delete_many([known.pop(key) for key in healed])
 
+    def _attempt(self, one: Input, task: str) -> str:
+        """What was tried: the sensor does not ask for the same again."""
+        setup = self.setups.get(task)
+        versions = Versions(setup.model_version, setup.settings_hash) if setup else None
+        return attempt_version(one.entry.fingerprint, decode_version(self.project, one.kind), versions)
+
     def _forget_gone(self) -> None:
-        known, scan = self._known_failures(), self.scan
-        here = scan.inputs.keys() | scan.problems.keys() | scan.paused.keys()
-        gone = [key for key in known if key not in here]
+        known = self._known_failures()
+        gone = [key for key in known if not self.is_here(key)]
         self.warehouse.state.delete_many([known.pop(key) for key in gone])
 
     def quarantine(self) -> dict[str, str]:
         """Inputs that are left alone on purpose: key → reason."""
-        try:
-            found: dict[str, str] = json.loads(self.warehouse.state.read(_QUARANTINE))
-        except NotFound:
-            return {}
-        return found
+        return read_quarantine(self.warehouse.state)
 
     def pause(self, key: str, reason: str) -> None:
         """Leave an input alone from now on."""
-        self._change_quarantine(lambda known: known | {key: reason})
+        change_quarantine(self.warehouse.state, lambda known: known | {key: reason})
 
     def resume(self, key: str) -> None:
         """Take an input up again. Raises KeyError where it is not paused."""
         if key not in self.quarantine():
             raise KeyError(key)
-        self._change_quarantine(lambda known: {one: why for one, why in known.items() if one != key})
-
-    def _change_quarantine(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
-        def changed(content: bytes | None) -> bytes:
-            known: dict[str, str] = json.loads(content) if content else {}
-            return json.dumps(change(known), indent=2, sort_keys=True).encode()
-
-        self.warehouse.state.update(_QUARANTINE, changed)
+        change_quarantine(
+            self.warehouse.state, lambda known: {one: why for one, why in known.items() if one != key}
+        )
 
 
 def _refuse(plan: Plan, task: str, keys: Collection[str], problem: str) -> None:

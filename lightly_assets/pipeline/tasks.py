@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from lightly_assets.config import Project, Task
 from lightly_assets.format.names import InputKind
@@ -78,15 +77,17 @@ def task_setups(project: Project, names: tuple[str, ...] | None = None) -> dict[
     for name in names or ():
         if name not in known:
             raise ValueError(
-                f"There is no task '{name}'; {_path(project)} has {', '.join(known) or 'no task at all'}."
+                f"There is no task '{name}'; {project.path} has {', '.join(known) or 'no task at all'}."
             )
     return known if names is None else {name: known[name] for name in known if name in names}
-
-
-def _path(project: Project) -> Path:
-    return project.base_dir / "lightly.yaml"
 
 
 def decode_version(project: Project, kind: InputKind) -> str:
     """Hash of what decides which frames an input has, beside its content."""
     return version(kind, DECODE_CODE_VERSION, project.on_damage if kind == "video" else "")
+
+
+def frames_version(project: Project, kind: InputKind) -> str:
+    """Like :func:`decode_version`, and whether a video's frames are exported."""
+    decode = decode_version(project, kind)
+    return version(decode, "png") if kind == "video" and project.frames.export == "png" else decode

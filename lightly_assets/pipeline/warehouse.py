@@ -18,10 +18,11 @@ from lightly_assets.pipeline.records import (
     Records,
     data_key,
     predictions_version,
+    record_key,
     version,
 )
 from lightly_assets.pipeline.tables import merge, open_stored
-from lightly_assets.pipeline.tasks import TaskSetup
+from lightly_assets.pipeline.tasks import TaskSetup, frames_version
 from lightly_assets.storage import Conflict, StorageOptions, Store, open_store
 
 # Somebody else who works on the same unit at the same moment is let through so often.
@@ -88,10 +89,13 @@ class Warehouse:
 
     def store_frames(self, outcome: UnitOutcome) -> None:
         """Record what was found out about the frames of a unit."""
-        if outcome.frames:
-            self._update(
-                "", outcome.unit, lambda record: replace(record, inputs=record.inputs | outcome.frames)
-            )
+        if not outcome.frames:
+            return
+        frames = {
+            key: replace(one, decode=frames_version(self.project, "image" if one.frames is None else "video"))
+            for key, one in outcome.frames.items()
+        }
+        self._update("", outcome.unit, lambda old: replace(old, inputs=old.inputs | frames))
 
     def store_task(self, unit: UnitOutcome, result: TaskResult) -> None:
         """Store and publish what was made for a task; failures of inputs go to its outcome.
@@ -246,6 +250,28 @@ class Warehouse:
             return self.index.put(after)
         return None
 
+    def forget(self, task: str, keys: Collection[str]) -> None:
+        """Remove inputs from the records of a task (``""``: of the frames); records left empty go too."""
+        units: dict[str, set[str]] = defaultdict(set)
+        for row in self.index.entries(task, sorted(keys)):
+            units[row.unit].add(row.input)
+        for unit, gone in units.items():
+            self._update(task, unit, lambda old, gone=gone: old.without(gone))  # type: ignore[misc]
+            record, _ = self.records.read(task, unit)
+            if not record.inputs:
+                self.state.delete_many([record_key(task, unit)])
+                self.state.delete_many([key for key in (record.predictions, record.singletons) if key])
+        self.index.refresh()
+
+    def unused_tables(self) -> list[str]:
+        """Stored tables that no record speaks of, such as those of runs that were killed."""
+        used = set()
+        for key in self.state.names("manifests"):
+            record = Record.parse(self.state.read(key), key)
+            used |= {record.predictions, record.singletons}
+        stored = (name for stage in ("predictions", "singletons") for name in self.state.names(stage))
+        return sorted(name for name in stored if name not in used)
+
     # The end of a run
 
     def tidy(self) -> None:
@@ -267,8 +293,8 @@ class Warehouse:
             try:
                 if old:
                     raise PublishError(
-                        f"Task '{setup.name}' stays out of tasks.json: {len(old)} inputs still have files of its "
-                        f"old schema, such as '{old[0]}'."
+                        f"Task '{setup.name}' stays out of tasks.json: {len(old)} inputs still have files "
+                        f"of its old schema, such as '{old[0]}'."
                     )
                 self.listing.publish(setup.name, setup.schema)
             except PublishError as error:

@@ -60,12 +60,12 @@ class LocalStore:
 
     # Reading
 
-    def list(self, prefix: str = "", *, skip: Skip = ()) -> Iterator[Entry]:
+    def list(self, prefix: str = "", *, skip: Skip = (), after: str | None = None) -> Iterator[Entry]:
         folder = check_folder(prefix)
         if not folder and not self.root.is_dir():
             raise NotFound(f"The folder {self.url} does not exist.")
         skipped = skip if callable(skip) else frozenset(skip).__contains__
-        for key, entry in self._walk(folder, skipped):
+        for key, entry in self._walk(folder, skipped, after=after or ""):
             with contextlib.suppress(FileNotFoundError):  # gone since the folder was read
                 status = entry.stat()
                 if S_ISREG(status.st_mode):
@@ -191,9 +191,12 @@ class LocalStore:
     # Inside
 
     def _walk(
-        self, folder: str, skipped: Callable[[str], bool], *, temporary: bool = False
+        self, folder: str, skipped: Callable[[str], bool], *, temporary: bool = False, after: str = ""
     ) -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """Files below ``folder`` in the byte order of their keys; our temporary files, or all the others."""
+        """Files below ``folder`` in the byte order of their keys; our temporary files, or all the others.
+
+        Those up to the key ``after`` are left out, and folders that hold no others are not even opened.
+        """
         pending: list[tuple[str, os.DirEntry[str] | None]] = [(f"{folder}/" if folder else "", None)]
         while pending:
             key, found = pending.pop()
@@ -205,8 +208,11 @@ class LocalStore:
                 for entry in entries:
                     child = key + entry.name
                     if entry.is_dir(follow_symlinks=False):
-                        if not skipped(f"{child}/"):
-                            children.append((f"{child}/", None))
+                        inside = f"{child}/"
+                        if (inside > after or after.startswith(inside)) and not skipped(inside):
+                            children.append((inside, None))
+                    elif child <= after:
+                        continue
                     elif is_temporary(entry.name) if temporary else self._is_listed(child, entry):
                         children.append((child, entry))
             children.sort(key=lambda item: item[0], reverse=True)

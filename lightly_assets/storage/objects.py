@@ -102,13 +102,12 @@ class ObjectStore:
 
     # Reading
 
-    def list(self, prefix: str = "", *, skip: Skip = ()) -> Iterator[Entry]:
+    def list(self, prefix: str = "", *, skip: Skip = (), after: str | None = None) -> Iterator[Entry]:
         folder = check_folder(prefix)
         if not skip:
-            yield from self._entries(folder, None)
+            yield from self._entries(folder, after)
             return
         pruning = Pruning(skip)
-        after: str | None = None
         while True:
             jump = None
             for entry in self._entries(folder, after):

@@ -71,9 +71,10 @@ class Store(Protocol):
     def url(self) -> str:
         """The root, for people and logs. Never contains secrets."""
 
-    def list(self, prefix: str = "", *, skip: Skip = ()) -> Iterator[Entry]:
+    def list(self, prefix: str = "", *, skip: Skip = (), after: str | None = None) -> Iterator[Entry]:
         """All files below the folder ``prefix``, streaming, in an order that does not vary between calls.
 
+        With ``after``, only those behind that key: a listing can be broken off and taken up again.
         Links to folders are not entered, links out of the root are left out. A missing folder is empty;
         a missing root is ``NotFound``.
         """

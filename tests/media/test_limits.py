@@ -110,7 +110,7 @@ def test_a_growing_file_is_refused(corpus: Corpus, tmp_path: Path) -> None:
 
     def write() -> None:
         with path.open("ab", buffering=0) as file:
-            while not ended.is_set():
+            while not ended.wait(0.02):
                 file.write(data)
 
     writer = threading.Thread(target=write)

@@ -50,12 +50,25 @@ WRONG: list[tuple[Any, str]] = [
     (YOLO | {"layout": "yolov7"}, "model.layout is \"yolov7\"; it should be 'yolo', 'yolov5'"),
     (
         YOLO | {"treshold": 0.5},
-        "model.treshold is not known; a model of kind onnx has score_threshold, nms_iou",
+        r"model.treshold is not known \(did you mean score_threshold\?\); a model of kind onnx has score_th",
     ),
     (YOLO | {"score_threshold": 2}, "model.score_threshold is 2; it should be less than or equal to 1"),
     (
         YOLO | {"preprocess": {"std": [1, 0, 1]}},
         r"model.preprocess.std: std is \[1.0, 0.0, 1.0\]; its three",
+    ),
+    (
+        YOLO | {"preprocess": {"resze": "crop"}},
+        r"model.preprocess.resze is not known \(did you mean resize\?\)",
+    ),
+    (
+        YOLO | {"preprocess": {"size": "640x640"}},
+        "size is '640x640'; it must be .height, width., or one number",
+    ),
+    (YOLO | {"category_map": {"person": 0}}, 'has the key "person"; it maps numbers of the model\'s classes'),
+    (
+        {"kind": "onnx", "path": "m.onnx"},
+        "layout is missing; it says how the outputs are to be read: yolo, yolov5",
     ),
     ({"kind": "python", "call": "predict"}, 'model.call is "predict"; it must be package.module:name'),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import lightly_assets
 from lightly_assets.format.schema import Category
 from lightly_assets.models.config import parse_model
 from lightly_assets.models.load import load_model
@@ -136,7 +137,9 @@ def test_nan_names_the_frame(tmp_path: Path) -> None:
 
 
 CASES: list[tuple[dict[str, Any], str]] = [
-    ({"count": 3}, "has 2 classes, but the task has 3 categories.*category_map"),
+    ({"count": 3}, r"has 2 classes .* read as layout yolo\), but the task has 3 categories.*category_map"),
+    ({"category_map": {0: 5}}, "category_map leads to the category id 5; the task has 0, 1"),
+    ({"category_map": {7: 0}}, "names the class 7, but the model m.onnx has the classes 0 to 1"),
     ({"preprocess": {"size": 32}}, r"size is \[32, 32\].*takes images float32.*height 64, width 64"),
     ({"preprocess": {"dtype": "uint8"}}, "dtype is uint8, but .* float32"),
     ({"preprocess": {"resize": "none"}}, "of one size; use letterbox"),
@@ -186,3 +189,37 @@ def test_a_pickle_is_refused_and_not_opened(tmp_path: Path, monkeypatch: pytest.
         with pytest.raises(ModelError, match=r"model.onnx is a pickle .* refused; export the model to ONNX"):
             load(path)
     assert not Path("unpickled").exists()
+
+
+DEMO = Path(lightly_assets.__file__).parent / "demo" / "models"
+UNDECLARED: list[tuple[str, str, str, int, str]] = [
+    (
+        "objects",
+        "object-detection",
+        "yolov5",
+        2,
+        r"has 3835 classes \(output0 .* read as layout yolov5",
+    ),
+    ("objects", "object-detection", "rtdetr", 2, "has 3836 classes .* choose the layout that fits"),
+    ("objects", "object-detection", "yolo_nms", 2, "3840 numbers a row; the layout yolo_nms has 6"),
+    ("objects", "object-detection", "rtdetr_topk", 2, "needs rows"),
+    ("objects", "object-detection", "yolo", 3, "has 2 classes .* 3 categories"),
+    ("people", "keypoint-detection", "yolo", 2, "leaves 16 numbers for 2 class scores"),
+    ("instances", "object-detection", "yolo", 2, "has 18 classes"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "task_type", "layout", "count", "message"), UNDECLARED, ids=range(len(UNDECLARED))
+)
+def test_a_file_that_does_not_declare_its_outputs_is_run_once_when_it_is_loaded(
+    name: str, task_type: str, layout: str, count: int, message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        load(DEMO / f"{name}.onnx", task_type, count, layout=layout)
+
+
+def test_scores_are_no_label_map(tmp_path: Path) -> None:
+    path = constant_model(tmp_path / "m.onnx", np.full((1, 2, 2), 0.25), [4, 4])
+    with pytest.raises(ModelError, match=r"a label is 0.25; the layout label_map has whole numbers"):
+        predict(load(path, "semantic-segmentation", 3, layout="label_map"), 4, 8)

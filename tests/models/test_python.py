@@ -1,5 +1,6 @@
 """The user's own code as the model, good and bad."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,21 @@ def test_the_version_follows_the_source_and_can_be_said(tmp_path: Path) -> None:
     said = load(tmp_path, code, version="7").version
     assert load(tmp_path, code + "# changed\n", version="7").version == said
     assert load(tmp_path, code, version="8").version != said
+
+
+def test_files_that_arguments_name_are_part_of_the_version(tmp_path: Path) -> None:
+    code = """
+class predict:
+    def __init__(self, weights, title): ...
+    def __call__(self, images): return [[] for _ in images]
+"""
+    args = {"weights": "w.pth", "title": "x" * 5000}
+    versions = set()
+    for weights in (b"1", b"2", b"1"):
+        (tmp_path / "w.pth").write_bytes(weights)
+        versions.add(load(tmp_path, code, args=args).version)
+    assert len(versions) == 2
+    assert load(tmp_path, code + "# changed\n", args=args).version not in versions
 
 
 def test_an_edited_module_and_another_project_of_the_same_name_are_read_anew(tmp_path: Path) -> None:
@@ -225,3 +241,18 @@ def predict(images):
 """
     found = predict(load(tmp_path, code, task_type="classification"))
     assert isinstance(found[0], Classification)
+
+
+def test_a_batch_that_is_kept_does_not_change(tmp_path: Path) -> None:
+    code = """
+KEPT = []
+def predict(images):
+    KEPT.append(images[:1])
+    return [[] for _ in images]
+"""
+    model = load(tmp_path, code, name="keeps_batches")
+    for value in range(5):
+        images = [np.full((4, 6, 3), value, dtype=np.uint8) for _ in range(2)]
+        model.predict(images, [Source("a.mp4", index, 6, 4) for index in range(2)])
+    kept = sys.modules["keeps_batches"].KEPT
+    assert [int(one[0, 0, 0, 0]) for one in kept] == [0, 1, 2, 3, 4]

@@ -147,6 +147,45 @@ def masks() -> tuple[list[dict[str, Any]], list[Any]]:
     return annotations, segmentations
 
 
+@pytest.mark.parametrize(
+    ("thirds", "scored", "expected"),
+    [
+        ([0, 1, 2], False, [0, 0.5, 1]),
+        ([0, 1, 1], False, [0, 0.5, 0.5]),
+        ([0.25, 1, 0], False, [0.25, 1, 0]),  # scores, though there is none for the whole
+        ([0.25, 1, 2], False, [0.25, 0.5, 1]),  # COCO-WholeBody: both in one annotation
+        ([0, 1, 1], True, [0, 1, 1]),
+        ([0, 1, 2], True, [0, 0.5, 1]),
+    ],
+)
+def test_third_values(root: Path, thirds: list[float], scored: bool, expected: list[float]) -> None:
+    points = [value for third in thirds for value in (10, 20, third)]
+    annotation = {"image_id": 7, "category_id": 1, "keypoints": points} | ({"score": 0.5} if scored else {})
+    import_coco(save(root, coco([annotation])), root / "lightly", "pose")
+    (singleton,) = read(root, "pose/sub/a b.json")["predictions"]
+    assert singleton["keypoints"][2::3] == expected
+
+
+@pytest.mark.parametrize("third", [3, 1.5, -1])
+def test_third_values_of_no_known_kind(root: Path, third: float) -> None:
+    annotation = {"image_id": 7, "category_id": 1, "keypoints": [10, 20, 2, 10, 20, third], "score": 0.5}
+    with pytest.raises(CocoError, match=rf"keypoint 1 has the third value {third}; it must be a visibility"):
+        import_coco(save(root, coco([annotation])), root / "lightly", "pose")
+
+
+def test_a_bad_annotation_leaves_nothing_behind(root: Path) -> None:
+    bad = [*BOXES, {"image_id": 8, "category_id": 1, "bbox": ["x", 0, 1, 1]}]
+    with pytest.raises(CocoError, match=r"annotations\[3\]"):
+        import_coco(save(root, coco(bad)), root / "lightly", "labels")
+    assert [path for path in (root / "lightly").rglob("*") if path.is_file()] == []
+    import_coco(save(root, coco(BOXES)), root / "lightly", "labels")
+    before = {path: path.read_bytes() for path in (root / "lightly").rglob("*.json")}
+    moved = [{**BOXES[0], "bbox": [9, 9, 9, 9]}, bad[-1]]
+    with pytest.raises(CocoError):
+        import_coco(save(root, coco(moved)), root / "lightly", "labels")
+    assert {path: path.read_bytes() for path in (root / "lightly").rglob("*.json")} == before
+
+
 @pytest.mark.parametrize("task_type", [None, "semantic-segmentation"])
 def test_masks(root: Path, task_type: str | None) -> None:
     annotations, _ = masks()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -245,6 +245,7 @@ def _scene(data: Any) -> tuple[int, int, TaskType, list[dict[str, Any]], dict[in
     return height, width, task_type, singletons, names
 
 
+@settings(deadline=None)
 @given(_scene(), st.text(max_size=80))
 def test_no_valid_singleton_is_too_odd_to_be_drawn(
     scene: tuple[int, int, TaskType, list[dict[str, Any]], dict[int, str]], caption: str

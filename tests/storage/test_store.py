@@ -75,6 +75,18 @@ def test_hostile_keys_are_refused_everywhere(store: Store, key: str, tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
 
 
+def test_a_listing_goes_on_behind_any_key(store: Store) -> None:
+    for key in ("a.mp4", "a/1.mp4", "a/2/x.mp4", "a/3.mp4", "b/.hidden/y.mp4", "b/z.mp4", "c.mp4"):
+        store.write(key, b"x")
+    everything = keys(store)
+    for number, key in enumerate(everything):
+        assert [entry.key for entry in store.list(after=key)] == everything[number + 1 :]
+    assert [entry.key for entry in store.list(after="a/2/x.mp4", skip=("b/.hidden/",))] == [
+        key for key in everything[everything.index("a/2/x.mp4") + 1 :] if ".hidden" not in key
+    ]
+    assert [entry.key for entry in store.list("a", after="a/2/x.mp4")] == ["a/3.mp4"]
+
+
 def test_listing_is_ordered_pruned_and_limited_to_a_folder(store: Store) -> None:
     names = ["a/1", "a/2", "a.x", "ab/1", ".lightly/p/1", ".lightly/p/q/2", "b/.lightly/1", "z"]
     assert store.write_many((name, b"x") for name in names) == len(names)

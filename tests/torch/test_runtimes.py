@@ -16,6 +16,8 @@ from lightly_assets.pipeline.encode import TaskSettings, encode
 from tests.models.comparison import assert_same
 from tests.torch.oracles import picture, shaken
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
 
 def load(folder: Path, task_type: str, count: int, **settings: Any) -> Any:
     categories = [Category(id=number, name=f"c{number}") for number in range(count)]
@@ -204,3 +206,29 @@ def test_torchvision_modules_return_dicts() -> None:
     found: Any = as_result(given, Source("a.png", None, 60, 40), TaskType.INSTANCE_SEGMENTATION)
     assert len(found) == len(given["scores"])
     np.testing.assert_array_equal(found.masks, given["masks"][:, 0].detach().numpy() >= 0.5)
+
+
+def test_the_torchvision_example_with_random_weights(tmp_path: Path) -> None:
+    import torchvision
+
+    from lightly_assets.config import load_project
+
+    for name in ("models.py", "lightly.yaml"):
+        (tmp_path / name).write_bytes((EXAMPLES / "torchvision" / name).read_bytes())
+    torch.manual_seed(0)
+    made = torchvision.models.detection.maskrcnn_resnet50_fpn(
+        weights=None, weights_backbone=None, num_classes=3
+    )
+    torch.save(made.state_dict(), tmp_path / "weights.pth")
+    task = load_project(tmp_path).tasks[0]
+    model = load_model(
+        task.model, task_type=task.task_type, categories=task.schema_.categories, base_dir=tmp_path
+    )
+    image = picture((90, 160), 2)
+    result: Any = model.predict(image[None], [Source("a.png", None, 160, 90)])[0]
+    with torch.inference_mode():
+        theirs = made.eval()([torch.from_numpy(image).permute(2, 0, 1).float() / 255])[0]
+    np.testing.assert_allclose(result.scores, theirs["scores"].numpy(), atol=1e-5)
+    np.testing.assert_allclose(result.boxes, theirs["boxes"].numpy(), atol=1e-3)
+    assert set(result.category_ids.tolist()) <= {1, 2}
+    encode(result, TaskSettings(task.schema_, encode_settings(task.model, task.task_type)), 160, 90)

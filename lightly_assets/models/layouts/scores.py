@@ -124,4 +124,12 @@ class LabelMap:
         y = np.clip(np.floor(view.rows(rows)), 0, rows - 1).astype(np.intp)
         x = np.clip(np.floor(view.columns(columns)), 0, columns - 1).astype(np.intp)
         whole = labels[y[:, None], x]
-        return SemanticScores(label_map=whole.astype(np.int64) if whole.dtype.kind == "f" else whole)
+        if whole.dtype.kind == "f":
+            labels = whole.astype(np.int64)
+            if (labels != whole).any():
+                raise LayoutError(
+                    f"a label is {whole[labels != whole][0]:g}; the layout label_map has whole numbers "
+                    "(scores have the layouts logits and probabilities)"
+                )
+            whole = labels
+        return SemanticScores(label_map=whole)

@@ -149,9 +149,16 @@ class YoloNms(Yolo):
     _rows_axis = 1
 
     def _classes(self, columns: int, outputs: Sequence[Output]) -> int:
-        if columns < 6:
+        extra = columns - 6
+        fits = extra == 0
+        if self.settings.task_type is TaskType.KEYPOINT_DETECTION:
+            fits = extra > 0 and extra % 3 == 0
+        elif self._prototypes is not None:
+            fits = extra == (outputs[self._prototypes].shape[1] or extra)
+        if not fits:
             raise LayoutError(
-                f"{described(outputs)} has {columns} numbers a row; a box, score and class are 6."
+                f"{described(outputs)} has {columns} numbers a row; the layout {self.name} has 6 "
+                "(box, score, class), then mask coefficients or keypoints of x, y, score for those tasks."
             )
         return self.settings.classes
 

@@ -1,0 +1,134 @@
+"""The whole chain against the decoder alone and against the documented script.
+
+``python -m benchmarks.chain_speed [--rounds 5] [--frames 600]``, with the ffmpeg program on PATH. All are run
+one after the other in each round; the table shows medians of ratios within a round. The busy share is that
+of a model that sleeps: whatever it does not sleep was spent waiting for us.
+"""
+
+import argparse
+import compileall
+import json
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import av
+import yaml
+
+import lightly_assets
+from benchmarks.media_speed import encode
+from lightly_assets.config import load_project
+from lightly_assets.pipeline.run import Session
+
+MODEL = """
+import time
+
+SLEEP = {sleep}
+ANSWER = [{{"category_id": 0, "bbox": [0, 10, 100, 30], "score": 0.8}}]
+
+
+def predict(images):
+    if SLEEP:
+        time.sleep(SLEEP)
+    return [ANSWER for _ in images]
+"""
+
+
+def seconds(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def decode_alone(video: Path) -> None:
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(video), "-f", "null", "-"]
+    subprocess.run(command, check=True)
+
+
+def documented_script(dataset: Path, predictions: Path, most: int) -> None:
+    """The specification's example for videos, on the first frames."""
+    for video in dataset.glob("**/*.mp4"):
+        found = []
+        with av.open(str(video)) as container:
+            for frame in container.decode(container.streams.video[0]):
+                frame.to_image()
+                found.append([{"category_id": 0, "bbox": [0, 10, 100, 30], "score": 0.8}])
+                if len(found) == most:
+                    break
+        padding = len(str(len(found)))
+        for index, one in enumerate(found):
+            name = Path(f"{video.relative_to(dataset).with_suffix('')}-{index:0{padding}}-mp4.png")
+            path = predictions / name.with_suffix(".json")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("w") as file:
+                json.dump({"file_name": str(name), "predictions": one}, file)
+
+
+def write_project(folder: Path, sleep: float, batch_size: int) -> Path:
+    (folder / "stub.py").write_text(MODEL.format(sleep=sleep))
+    model = {"kind": "python", "call": "stub:predict", "batch_size": batch_size}
+    categories = [{"id": 0, "name": "thing"}]
+    task = {"name": "stub", "task_type": "object-detection", "categories": categories, "model": model}
+    roots = {"input": "input", "lightly": "lightly", "state": "state"}
+    config = folder / "lightly.yaml"
+    config.write_text(yaml.safe_dump({"datasource": roots, "tasks": [task]}))
+    return config
+
+
+def chain(config: Path) -> None:
+    """Everything from nothing."""
+    for name in ("lightly", "state"):
+        shutil.rmtree(config.parent / name, ignore_errors=True)
+    with Session(load_project(config)) as session:
+        for outcome in session.run(session.plan()):
+            if outcome.problems():
+                raise SystemExit(str(outcome.problems()))
+        session.finish()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=600)
+    options = parser.parse_args()
+    compileall.compile_dir(str(Path(lightly_assets.__file__).parent), quiet=1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "input").mkdir()
+        video = folder / "input" / "street.mp4"
+        encode(video, "libx264", (1920, 1080), options.frames, "veryfast")
+        config = write_project(folder, 0.0, 8)
+        chain(config)
+        against_decoder, against_script, rates = [], [], []
+        few = max(60, options.frames // 10)
+        for _ in range(options.rounds):
+            alone = options.frames / seconds(lambda: decode_alone(video))
+            ours = options.frames / seconds(lambda: chain(config))
+            script = few / seconds(lambda: documented_script(folder / "input", folder / "script", few))
+            against_decoder.append(ours / alone)
+            against_script.append(ours / script)
+            rates.append((alone, ours, script))
+        busy = []
+        for _ in range(3):
+            # As slow as a model that is clearly the slowest part: 60 ms an image.
+            slow = write_project(folder, 0.48, 8)
+            taken = seconds(partial(chain, slow))
+            busy.append(0.48 * -(-options.frames // 8) / taken)
+    alone, ours, script = (statistics.median(column) for column in zip(*rates, strict=True))
+    print(f"frames/s: ffmpeg -f null {alone:.0f}, chain {ours:.0f}, documented script {script:.0f}")
+    print(f"{'':52}{'measured':>9}{'at least':>9}{'aim':>6}")
+    for text, value, least, aim in (
+        ("chain with a 0 ms stub, 1080p, / ffmpeg -f null", statistics.median(against_decoder), 0.75, 0.95),
+        ("the same / the documented script", statistics.median(against_script), 4.4, 5.2),
+        ("busy share of a model that is the slowest part", statistics.median(busy), 0.95, 0.98),
+    ):
+        print(f"{text:52}{value:9.2f}{least:9.2f}{aim:6.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""What happened to a partition, as the events that Dagster shows."""
+
+import base64
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from lightly_assets.checks import FRAMES, TASKS_JSON, verdict
+from lightly_assets.pipeline.index import Index, Indexed
+from lightly_assets.pipeline.inputs import Scan
+from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
+from lightly_assets.pipeline.records import Stage, version
+
+_STAGE_FIELD = {
+    "predictions": "predictions_version",
+    "singletons": "singletons_version",
+    "task_folder": "published_from",
+}
+_MOST_NAMED = 10
+
+
+@dataclass
+class PartitionState:
+    """The inputs of a partition, and what has come of them in this run."""
+
+    partition: str
+    inputs: list[str]
+    problems: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Key → task (``""``: all) → one sentence."""
+    outcomes: list[UnitOutcome] = field(default_factory=list)
+    waiting: int = 0
+    """Units that are not done."""
+
+    def problem(self, task: str) -> str | None:
+        """What is wrong for a task, in one text; None where nothing is."""
+        found = []
+        for _, by_task in sorted(self.problems.items()):
+            error = by_task.get("") or by_task.get(task)
+            if error:
+                found.append(error)
+        if not found:
+            return None
+        more = f" … and {len(found) - _MOST_NAMED} more inputs" if len(found) > _MOST_NAMED else ""
+        return " ".join(found[:_MOST_NAMED]) + more
+
+    def tasks(self, name: str) -> list[TaskOutcome]:
+        return [outcome.tasks[name] for outcome in self.outcomes if name in outcome.tasks]
+
+
+class Reporter:
+    """Turns partitions into materialisations and verdicts."""
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        index: Index,
+        scan: Scan,
+        tasks: Iterable[str],
+        selected: set[dg.AssetKey],
+        selected_checks: set[dg.AssetCheckKey],
+    ) -> None:
+        self._instance = instance
+        self._index = index
+        self._scan = scan
+        self._tasks = list(tasks)
+        self._selected = selected
+        self._checks = selected_checks
+        self._made: set[tuple[dg.AssetKey, str]] = set()
+
+    def not_made(self, state: PartitionState) -> list[dg.AssetKey]:
+        """Selected assets that were not made for a partition."""
+        made = [
+            dg.AssetKey("frames"),
+            *(dg.AssetKey([t, stage]) for t in self._tasks for stage in _STAGE_FIELD),
+        ]
+        return [key for key in made if key in self._selected and (key, state.partition) not in self._made]
+
+    def report(self, state: PartitionState) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+        """The events of one partition, in the order of the chain."""
+        yield from self._frames(state)
+        for task in self._tasks:
+            rows = {row.input: row for row in self._index.entries(task, state.inputs)}
+            yield from self._task(state, task, rows)
+
+    def _frames(self, state: PartitionState) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+        unread = {key: by[""] for key, by in state.problems.items() if "" in by}
+        rows = {row.input: row for row in self._index.entries("", state.inputs)}
+        good = len(unread) < len(state.inputs) and not unread
+        if FRAMES in self._selected and good:
+            yield self._materialization(
+                FRAMES, state, self._frames_version(rows), _frames_metadata(state, rows), []
+            )
+        colliding = [error for key, error in sorted(unread.items()) if key in self._scan.problems]
+        yield from self._verdict(FRAMES, "no_collisions", state, " ".join(colliding[:_MOST_NAMED]) or None)
+        broken = [error for key, error in sorted(unread.items()) if key not in self._scan.problems]
+        if broken:
+            yield from self._verdict(FRAMES, "frame_count_matches", state, " ".join(broken[:_MOST_NAMED]))
+            return
+        notes = [note for row in rows.values() for note in _notes(row)]
+        yield from self._verdict(
+            FRAMES, "frame_count_matches", state, " ".join(notes[:_MOST_NAMED]) or None, warning=True
+        )
+
+    def _task(
+        self, state: PartitionState, task: str, rows: dict[str, Indexed]
+    ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+        problem = state.problem(task)
+        parent = FRAMES
+        stages: tuple[Stage, ...] = ("predictions", "singletons", "task_folder")
+        for stage in stages:
+            key = dg.AssetKey([task, stage])
+            made = [row for row in rows.values() if getattr(row, _STAGE_FIELD[stage])]
+            if key in self._selected and not problem and len(made) == len(state.inputs):
+                data_version = version(
+                    *sorted((row.input, getattr(row, _STAGE_FIELD[stage])) for row in made)
+                )
+                metadata = self._task_metadata(state, task, stage, rows)
+                yield self._materialization(key, state, data_version, metadata, [parent])
+            parent = key
+            if stage == "singletons":
+                yield from self._verdict(key, "singletons_valid", state, problem)
+                corners = any(outcome.corners for outcome in state.tasks(task))
+                text = "All boxes look like corners (x1, y1, x2, y2); the format wants x, y, width, height."
+                yield from self._verdict(
+                    key, "boxes_are_xywh", state, text if corners else None, warning=True
+                )
+            elif stage == "task_folder":
+                yield from self._verdict(key, "task_folder_complete", state, problem)
+
+    def _materialization(
+        self,
+        key: dg.AssetKey,
+        state: PartitionState,
+        data_version: str,
+        metadata: dict[str, dg.MetadataValue],
+        parents: list[dg.AssetKey],
+    ) -> dg.AssetMaterialization:
+        tags = {"dagster/data_version": data_version, "dagster/data_version_is_user_provided": "true"}
+        for parent in parents:
+            records = self._instance.fetch_materializations(
+                dg.AssetRecordsFilter(parent, asset_partitions=[state.partition]), limit=1
+            ).records
+            if records and (found := records[0].asset_materialization) is not None:
+                name = parent.to_user_string()
+                tags[f"dagster/input_data_version/{name}"] = (found.tags or {}).get(
+                    "dagster/data_version", ""
+                )
+                tags[f"dagster/input_event_pointer/{name}"] = str(records[0].storage_id)
+        self._made.add((key, state.partition))
+        description = None if state.outcomes else "Unchanged: it was up to date."
+        return dg.AssetMaterialization(
+            key, partition=state.partition, metadata=metadata, tags=tags, description=description
+        )
+
+    def _verdict(
+        self,
+        key: dg.AssetKey,
+        name: str,
+        state: PartitionState,
+        problem: str | None,
+        *,
+        warning: bool = False,
+    ) -> Iterator[dg.AssetCheckEvaluation]:
+        if dg.AssetCheckKey(key, name) in self._checks:
+            yield verdict(self._instance, key, name, state.partition, problem, warning=warning)
+
+    def _frames_version(self, rows: dict[str, Indexed]) -> str:
+        return version(*sorted((row.input, row.fingerprint, row.decode) for row in rows.values()))
+
+    def _task_metadata(
+        self, state: PartitionState, task: str, stage: Stage, rows: dict[str, Indexed]
+    ) -> dict[str, dg.MetadataValue]:
+        outcomes = state.tasks(task)
+        metadata: dict[str, dg.MetadataValue] = {
+            "inputs": dg.MetadataValue.int(len(rows)),
+            "frames": dg.MetadataValue.int(sum(row.frames or 1 for row in rows.values())),
+        }
+        if stage == "predictions":
+            seconds = sum(one.predict_seconds for one in outcomes)
+            predicted = sum(one.predicted for one in outcomes)
+            metadata["predicted"] = dg.MetadataValue.int(predicted)
+            if seconds:
+                metadata["model_seconds"] = dg.MetadataValue.float(round(seconds, 3))
+                metadata["model_frames_per_second"] = dg.MetadataValue.float(round(predicted / seconds, 1))
+            models = sorted({row.model for row in rows.values()})
+            metadata["model_version"] = dg.MetadataValue.text(", ".join(models))
+            return metadata
+        metadata["predictions"] = dg.MetadataValue.int(sum(row.predictions for row in rows.values()))
+        if stage == "singletons":
+            counts: Counter[str] = sum((one.categories for one in outcomes), Counter())
+            if counts:
+                metadata["by_category"] = dg.MetadataValue.json(dict(counts.most_common()))
+            metadata["boxes_clipped"] = dg.MetadataValue.int(sum(one.clipped for one in outcomes))
+            metadata["boxes_dropped"] = dg.MetadataValue.int(sum(one.dropped for one in outcomes))
+        else:
+            metadata["files"] = dg.MetadataValue.int(sum(row.files for row in rows.values()))
+            metadata["bytes"] = dg.MetadataValue.int(sum(row.bytes for row in rows.values()))
+            metadata["files_written"] = dg.MetadataValue.int(sum(one.files_written for one in outcomes))
+            metadata["files_deleted"] = dg.MetadataValue.int(sum(one.files_deleted for one in outcomes))
+        sheets = [one.sheet for one in outcomes if one.sheet]
+        if sheets and stage == "singletons":
+            metadata["preview"] = _picture(sheets[0])
+        return metadata
+
+
+def tasks_json_events(
+    instance: dg.DagsterInstance,
+    tasks: list[str],
+    problems: dict[str, str],
+    orphans: dict[str, list[str]],
+    kept: str | None,
+    selected: set[dg.AssetKey],
+    checks: set[dg.AssetCheckKey],
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """What ``tasks.json`` lists now, and whether that is right."""
+    if TASKS_JSON in selected:
+        metadata = {"tasks": dg.MetadataValue.json(tasks), "listed": dg.MetadataValue.int(len(tasks))}
+        yield dg.AssetMaterialization(
+            TASKS_JSON,
+            metadata=metadata,
+            tags={
+                "dagster/data_version": version(*tasks),
+                "dagster/data_version_is_user_provided": "true",
+            },
+        )
+    if dg.AssetCheckKey(TASKS_JSON, "tasks_json_valid") in checks:
+        problem = " ".join(problems.values()) or None
+        yield verdict(instance, TASKS_JSON, "tasks_json_valid", None, problem)
+    if dg.AssetCheckKey(TASKS_JSON, "no_orphans") in checks:
+        found = defaultdict(int, {task: len(files) for task, files in orphans.items() if files})
+        text = None
+        if found:
+            total = sum(found.values())
+            example = next(files[0] for files in orphans.values() if files)
+            text = f"{total} prediction files belong to no input, such as '{example}'. "
+            text += kept or "'lightly-assets gc' deletes them."
+        yield verdict(instance, TASKS_JSON, "no_orphans", None, text, warning=True)
+
+
+def _frames_metadata(state: PartitionState, rows: dict[str, Indexed]) -> dict[str, dg.MetadataValue]:
+    frames = sum(row.frames or 1 for row in rows.values())
+    decoded = sum(outcome.decoded for outcome in state.outcomes)
+    seconds = sum(outcome.seconds for outcome in state.outcomes)
+    metadata: dict[str, dg.MetadataValue] = {
+        "inputs": dg.MetadataValue.int(len(rows)),
+        "frames": dg.MetadataValue.int(frames),
+        "decoded": dg.MetadataValue.int(decoded),
+    }
+    sizes = sorted({f"{row.width}×{row.height}" for row in rows.values()})
+    metadata["size"] = dg.MetadataValue.text(", ".join(sizes[:_MOST_NAMED]))
+    if decoded and seconds:
+        metadata["seconds"] = dg.MetadataValue.float(round(seconds, 3))
+        metadata["frames_per_second"] = dg.MetadataValue.float(round(decoded / seconds, 1))
+    claimed = [row.container_frames for row in rows.values() if row.container_frames is not None]
+    if claimed:
+        metadata["container_frames"] = dg.MetadataValue.int(sum(claimed))
+    rotations = sorted({row.rotation for row in rows.values() if row.rotation})
+    if rotations:
+        metadata["rotation"] = dg.MetadataValue.text(", ".join(f"{one}°" for one in rotations))
+    return metadata
+
+
+def _notes(row: Indexed) -> Iterator[str]:
+    """What is worth a warning about a video that decodes."""
+    if row.frames is not None and row.container_frames not in (None, row.frames):
+        yield (
+            f"'{row.input}' has {row.frames} frames, but its container claims {row.container_frames}; "
+            f"files are named after {row.frames}."
+        )
+    if row.rotation:
+        yield (
+            f"'{row.input}' is to be shown rotated by {row.rotation}°; coordinates are those of the frame "
+            "before that."
+        )
+
+
+def _picture(jpeg: bytes) -> dg.MetadataValue:
+    text = base64.b64encode(jpeg).decode()
+    return dg.MetadataValue.md(f"![predictions](data:image/jpeg;base64,{text})")

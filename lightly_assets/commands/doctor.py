@@ -1,0 +1,71 @@
+"""``lightly-assets doctor``: what is wrong with access to the roots, before a run finds out."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from lightly_assets.commands.shared import (
+    DEFAULT_CONFIG,
+    FAILED,
+    OK,
+    ConfigOption,
+    JsonOption,
+    errors_for_people,
+    open_project,
+    print_json,
+    say,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lightly_assets.storage import Diagnosis, Store
+
+
+def doctor_command(
+    roots: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ROOT…]", help="Folders or URLs.", show_default="those of the project"),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Do not try to write to a ROOT.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Try everything that a run needs of its roots. Leaves nothing behind."""
+    with errors_for_people(as_json=as_json, document={"ok": False, "roots": []}):
+        from lightly_assets.storage import diagnose, open_store
+
+        if roots:
+            stores = [(root, open_store(root), not read_only) for root in roots]
+        else:
+            stores = _project_stores(config, as_json)
+        results = [(name, writable, diagnose(store, writable=writable)) for name, store, writable in stores]
+    ok = all(one.ok for _, _, diagnoses in results for one in diagnoses)
+    if as_json:
+        print_json({"ok": ok, "roots": [_document(*result) for result in results]})
+    else:
+        for name, _, diagnoses in results:
+            _show(name, diagnoses)
+    raise typer.Exit(OK if ok else FAILED)
+
+
+def _project_stores(config: "Path", as_json: bool) -> "list[tuple[str, Store, bool]]":
+    from lightly_assets.storage import open_store
+
+    project = open_project(config, as_json=as_json, document={"roots": []})
+    names: tuple[Literal["input", "lightly", "state"], ...] = ("input", "lightly", "state")
+    return [
+        (name, open_store(project.root(name), options=project.storage.of(name)), name != "input")
+        for name in names
+    ]
+
+
+def _document(name: str, writable: bool, diagnoses: "list[Diagnosis]") -> dict[str, Any]:
+    checks = [{"name": one.name, "ok": one.ok, "message": one.message} for one in diagnoses]
+    return {"root": name, "writable": writable, "ok": all(one.ok for one in diagnoses), "checks": checks}
+
+
+def _show(name: str, diagnoses: "list[Diagnosis]") -> None:
+    say(f"{name}:")
+    for one in diagnoses:
+        say(f"  {'ok   ' if one.ok else 'ERROR'} {one.name}: {one.message}")

@@ -1,0 +1,284 @@
+"""``lightly-assets run``: bring everything up to date, through Dagster."""
+
+import time
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lightly_assets.commands.instance import use_instance
+from lightly_assets.commands.progress import Progress
+from lightly_assets.commands.shared import (
+    DEFAULT_CONFIG,
+    FAILED,
+    ConfigOption,
+    JsonOption,
+    counted,
+    errors_for_people,
+    open_project,
+    print_json,
+    say,
+    shown_bytes,
+)
+
+if TYPE_CHECKING:
+    from lightly_assets.config import Project
+    from lightly_assets.pipeline.outcome import RunSummary
+    from lightly_assets.pipeline.plan import Plan
+    from lightly_assets.pipeline.run import Session
+
+_MOST_SHOWN = 20
+
+SelectOption = Annotated[
+    list[str] | None,
+    typer.Option("--select", help="Only this input (a key, or a glob such as 'front/**'); repeatable."),
+]
+TaskOption = Annotated[list[str] | None, typer.Option("--task", help="Only this task; repeatable.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+
+
+def run_command(
+    config: ConfigOption = DEFAULT_CONFIG,
+    select: SelectOption = None,
+    task: TaskOption = None,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the predictions of all inputs up to date; what is up to date already costs nothing."""
+    from lightly_assets.pipeline.outcome import RunSummary
+
+    empty = RunSummary().to_json()
+    project = open_project(config, as_json=as_json, document=empty)
+    with errors_for_people(as_json=as_json, document=empty):
+        done = run_project(
+            project, select or (), tuple(task) if task else None, dry_run=dry_run, quiet=as_json
+        )
+    if as_json:
+        print_json(done.document)
+    else:
+        done.show()
+    raise typer.Exit(0 if done.ok else FAILED)
+
+
+class Done:
+    """What a run did, for people and machines."""
+
+    def __init__(self, project: "Project", summary: "RunSummary", seconds: float) -> None:
+        self.project = project
+        self.summary = summary
+        self.seconds = seconds
+        self.checks: tuple[int, int] | None = None
+        """Passed and all."""
+        self.warnings: list[str] = []
+        """What checks warn about; nothing was stopped by it."""
+        self.run_id: str | None = None
+        self.planned: dict[str, Any] | None = None
+        """What there would be to do, of a dry run."""
+
+    @property
+    def ok(self) -> bool:
+        return self.summary.ok
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return self.summary.to_json() | ({"planned": self.planned} if self.planned is not None else {})
+
+    def show(self) -> None:
+        summary = self.summary
+        if self.planned is not None:
+            self._show_plan()
+        elif not summary.updated and summary.ok:
+            say(f"All up to date: {counted(summary.inputs, 'input')}, nothing to do ({self.seconds:.1f} s).")
+        else:
+            self._show_table()
+        for warning in self.warnings[:_MOST_SHOWN]:
+            say(f"Warning: {warning}")
+        if len(self.warnings) > _MOST_SHOWN:
+            say(f"… and {len(self.warnings) - _MOST_SHOWN} more warnings.")
+        for failed in summary.failed[:_MOST_SHOWN]:
+            say(f"Failed: {failed['error']}", error=True)
+        if len(summary.failed) > _MOST_SHOWN:
+            say(f"… and {len(summary.failed) - _MOST_SHOWN} more.", error=True)
+
+    def _show_table(self) -> None:
+        summary = self.summary
+        rows = [
+            ("inputs", _counts(summary)),
+            ("frames", f"{summary.frames:,}"),
+            *((f"predictions {task}", f"{count:,}") for task, count in sorted(summary.predictions.items())),
+            ("files", f"{summary.files_written:,} written, {summary.files_deleted:,} deleted"),
+        ]
+        if self.checks is not None:
+            rows.append(("checks", f"{self.checks[0]} of {self.checks[1]} passed"))
+        rows.append(("seconds", f"{self.seconds:.1f}"))
+        rows.append(("folder", f"{self.project.root('lightly').rstrip('/')}/.lightly/predictions"))
+        width = max(len(name) for name, _ in rows)
+        for name, value in rows:
+            say(f"{name:<{width}}  {value}")
+
+    def _show_plan(self) -> None:
+        planned = self.planned or {}
+        for one in planned["inputs"][:_MOST_SHOWN]:
+            frames = f"{one['frames']:,} frames" if one["frames"] is not None else "frames not known yet"
+            say(f"{one['input']}: {frames}, {shown_bytes(one['bytes'])}; {', '.join(one['tasks'])}")
+        if len(planned["inputs"]) > _MOST_SHOWN:
+            say(f"… and {len(planned['inputs']) - _MOST_SHOWN} more.")
+        say(
+            f"{counted(len(planned['inputs']), 'input')} to do ({shown_bytes(planned['bytes'])}), "
+            f"{self.summary.unchanged} up to date."
+        )
+
+
+def run_project(
+    project: "Project",
+    select: Collection[str] = (),
+    tasks: tuple[str, ...] | None = None,
+    *,
+    dry_run: bool = False,
+    quiet: bool = False,
+) -> Done:
+    """Do what a project's state asks for. Dagster is not even imported where there is nothing to do.
+
+    Raises:
+        ValueError: a selection or a task name fits nothing.
+        ModelError: a model cannot be loaded.
+        StorageError: a store is out of reach.
+    """
+    from lightly_assets.pipeline.outcome import RunSummary
+    from lightly_assets.pipeline.run import Session
+
+    started = time.monotonic()
+    with Session(project, tasks) as session:
+        keys = _selected(session, select)
+        plan = session.plan(keys=keys)
+        everything = len(session.scan.inputs) + len(session.scan.problems)
+        summary = RunSummary(everything if keys is None else len(keys), unchanged=len(plan.unchanged))
+        summary.fail(plan.problems)
+        if dry_run:
+            done = Done(project, summary, time.monotonic() - started)
+            done.planned = _planned(session, plan)
+            return done
+        if not plan.units:
+            session.remember(plan.problems)
+            for task, problem in session.finish().items():
+                summary.failed.append({"input": None, "task": task, "error": problem})
+            return Done(project, summary, time.monotonic() - started)
+        partitions = _partitions(session, plan)
+    done = _run_dagster(project, partitions, keys, tasks, quiet=quiet)
+    # The run itself knows only the partitions that had something to do.
+    done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
+    done.seconds = time.monotonic() - started
+    return done
+
+
+def _counts(summary: "RunSummary") -> str:
+    updated, failed = len(summary.updated), len(summary.failed)
+    return f"{updated} updated, {summary.unchanged} up to date, {failed} failed"
+
+
+def _selected(session: "Session", select: Collection[str]) -> list[str] | None:
+    """The keys that a selection names; None for all."""
+    if not select:
+        return None
+    from lightly_assets.pipeline.inputs import glob_pattern
+
+    scan = session.scan
+    known = [*scan.inputs, *scan.problems]
+    found: dict[str, None] = {}
+    for one in select:
+        if one in scan.inputs or one in scan.problems:
+            found[one] = None
+            continue
+        matching = [key for key in known if glob_pattern([one]).fullmatch(key)]
+        if not matching:
+            raise ValueError(
+                f"No input is called '{one}' or fits it; {session.project.root('input')} has "
+                f"{counted(len(known), 'input')}, and 'lightly-assets status' lists what is left out."
+            )
+        found |= dict.fromkeys(matching)
+    return list(found)
+
+
+def _partitions(session: "Session", plan: "Plan") -> list[str]:
+    """The partitions with something to do or to say."""
+    from lightly_assets.partitions import partition_of_key
+
+    keys = dict.fromkeys([*plan.inputs, *plan.problems])
+    return list(dict.fromkeys(partition_of_key(key, session.scan) for key in keys))
+
+
+def _planned(session: "Session", plan: "Plan") -> dict[str, Any]:
+    known = {row.input: row.frames for row in session.warehouse.index.entries("")}
+    inputs = []
+    for unit in plan.units:
+        for key, one in unit.inputs.items():
+            tasks = [
+                name for name, work in unit.tasks.items() if key in work.predict | work.encode | work.publish
+            ]
+            entry = {"input": key, "bytes": one.entry.size, "tasks": tasks}
+            inputs.append(entry | {"frames": 1 if one.kind == "image" else known.get(key)})
+    return {"inputs": inputs, "bytes": sum(one["bytes"] for one in inputs)}
+
+
+def _run_dagster(
+    project: "Project",
+    partitions: list[str],
+    keys: list[str] | None,
+    tasks: tuple[str, ...] | None,
+    *,
+    quiet: bool,
+) -> Done:
+    """One run of the chain in this process, on the project's instance."""
+    use_instance(project)
+    import dagster as dg
+
+    from lightly_assets.assets.chain import CHAIN, watcher
+    from lightly_assets.definitions import build_definitions
+    from lightly_assets.jobs import PREDICTIONS_JOB, task_assets
+    from lightly_assets.partitions import add_partitions
+    from lightly_assets.pipeline.outcome import RunSummary
+
+    definitions = build_definitions(project)
+    job = definitions.resolve_job_def(PREDICTIONS_JOB)
+    chain: dict[str, Any] = {"partitions": partitions, "inputs": keys or []}
+    run_config = {
+        "ops": {CHAIN: {"config": chain}},
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+    with dg.DagsterInstance.get() as instance, Progress(quiet=quiet) as progress:
+        add_partitions(instance, partitions)
+        token = watcher.set(progress)
+        try:
+            result = job.execute_in_process(
+                run_config=run_config,
+                instance=instance,
+                asset_selection=None if tasks is None else task_assets(tasks),
+                tags={"lightly_assets/started_by": "command line"},
+                raise_on_error=False,
+            )
+        finally:
+            watcher.reset(token)
+        summary = progress.summary
+        if summary is None:
+            # The chain could not do its work at all: its own words are the best there are.
+            summary = RunSummary(inputs=len(keys or []))
+            summary.failed.append({"input": None, "task": None, "error": _failure(result)})
+        done = Done(project, summary, 0.0)
+        verdicts = result.get_asset_check_evaluations()
+        done.checks = sum(one.passed for one in verdicts), len(verdicts)
+        done.warnings = [
+            str(one.description)
+            for one in verdicts
+            if not one.passed and one.severity == dg.AssetCheckSeverity.WARN
+        ]
+        done.run_id = result.run_id
+    return done
+
+
+def _failure(result: Any) -> str:
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error:
+            error = event.step_failure_data.error
+            data = event.step_failure_data.user_failure_data
+            return str((data.description if data else None) or error.message.strip())
+    return "The run did not get to its end."

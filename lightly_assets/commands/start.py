@@ -1,0 +1,142 @@
+"""Commands to begin with: ``init``, ``demo``, ``ui``."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lightly_assets.commands.instance import use_instance
+from lightly_assets.commands.shared import (
+    DEFAULT_CONFIG,
+    FAILED,
+    WRONG_USE,
+    ConfigOption,
+    JsonOption,
+    errors_for_people,
+    open_project,
+    print_json,
+    say,
+)
+
+TEMPLATE = """\
+# A Lightly Assets project. Paths are relative to this file; s3://bucket/prefix/ works too, with the usual AWS
+# variables. `lightly-assets run` brings everything up to date.
+datasource:
+  input: ./input      # videos and images; only read
+  lightly: ./lightly  # .lightly/predictions is written here
+  state: ./state      # what is remembered between runs
+
+# include: ["**"]     # globs on input keys; exclude: ["test/**"]
+# boxes: clip         # clip boxes that leave their image, or strict: refuse them
+# partitions: video   # video | day
+# on_damage: fail     # fail | keep: what decodes of a damaged video is published
+
+tasks:
+  - name: people                  # the task's folder and its name in selection configurations
+    task_type: object-detection   # classification, keypoint-detection, instance- or semantic-segmentation
+    categories:
+      - {id: 0, name: person}
+    model:
+      kind: onnx                  # onnx, python, torch, ultralytics, coco, lightly
+      path: models/people.onnx
+      layout: yolo                # how the outputs are to be read, see docs/models.md
+      score_threshold: 0.25
+    # Your own function, called as predict(images) with (N, H, W, 3) uint8 RGB:
+    # model: {kind: python, call: my_models:predict, batch_size: 16}
+    # Labels as predictions:
+    # model: {kind: coco, path: labels.json}
+"""
+
+
+def init_command(
+    folder: Annotated[Path, typer.Argument(help="Where lightly.yaml is written.")] = Path(),
+) -> None:
+    """Write a commented lightly.yaml to start from."""
+    path = folder / DEFAULT_CONFIG
+    if path.exists():
+        say(f"Error: {path} exists already; it is left as it is.", error=True)
+        raise typer.Exit(WRONG_USE)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(TEMPLATE)
+    say(f"{path} is written. Put in your folders, categories and model, then: lightly-assets run -c {path}")
+
+
+def demo_command(
+    out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("demo"),
+    as_json: JsonOption = False,
+) -> None:
+    """Run the whole chain on built-in footage: five tasks, five real models."""
+    from lightly_assets.commands.run import run_project
+    from lightly_assets.demo import write_demo
+
+    if not as_json and not (out / "input").exists():
+        say(f"Footage and models are written to {out}/ …", error=True)
+    project = open_project(write_demo(out))
+    with errors_for_people(as_json=as_json):
+        done = run_project(project, quiet=as_json)
+    if as_json:
+        print_json(done.document)
+    else:
+        done.show()
+        say()
+        say("Next: make ui            the graph and its pictures, on 127.0.0.1")
+        say(f"      {_program()} check {out}/lightly --input {out}/input")
+        say(f"      {_program()} status -c {out}/lightly.yaml")
+    raise typer.Exit(0 if done.ok else FAILED)
+
+
+def _program() -> str:
+    """How this program can be called again from here."""
+    name = "lightly-assets"
+    called = Path(sys.argv[0])
+    return name if shutil.which(name) or called.name != name else os.path.relpath(called)
+
+
+def ui_command(
+    config: ConfigOption = DEFAULT_CONFIG,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
+    host: Annotated[
+        str, typer.Option(help="Address; anything but loopback lets others in, unasked.")
+    ] = "127.0.0.1",
+) -> None:
+    """Dagster's web UI and daemon for a project, on loopback."""
+    project = open_project(config)
+    home = use_instance(project)
+    os.environ["LIGHTLY_ASSETS_CONFIG"] = str(project.path)
+    say(f"http://{host}:{port} (instance: {home}); Ctrl+C ends it.", error=True)
+    _make_partitions_known(project)
+    arguments = ["dagster", "dev", "-m", "lightly_assets.definitions", "-h", host, "-p", str(port)]
+    # The program beside this interpreter, also where its folder is not on PATH.
+    program = Path(sys.executable).with_name("dagster")
+    if not program.exists():
+        say("Error: Dagster's web UI is not installed: pip install 'lightly-assets[ui]'.", error=True)
+        raise typer.Exit(FAILED)
+    os.chdir(home)
+    os.execv(str(program), arguments)  # noqa: S606 - no shell
+
+
+def _make_partitions_known(project: object) -> None:
+    """So that inputs can be chosen by hand before the first run."""
+    import dagster as dg
+
+    from lightly_assets.config import Project
+    from lightly_assets.partitions import add_partitions, inputs_by_partition
+    from lightly_assets.pipeline.days import days_of
+    from lightly_assets.pipeline.inputs import scan_input
+    from lightly_assets.storage import StorageError, open_store
+
+    assert isinstance(project, Project)
+    try:
+        store = open_store(project.root("input"), options=project.storage.of("input"))
+        scan = scan_input(store, project)
+        state = open_store(project.root("state"), options=project.storage.of("state"))
+        scan.days = days_of(state, project, scan.inputs.values())
+        partitions = inputs_by_partition(scan)
+    except StorageError as error:
+        say(f"The input cannot be listed: {error}", error=True)
+        return
+    with dg.DagsterInstance.get() as instance:
+        add_partitions(instance, partitions)

@@ -1,0 +1,33 @@
+"""Memory for batches of images."""
+
+import math
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MOST = 2
+
+
+class BatchMemory:
+    """Memory that is used again once nobody holds an array on it; fresh memory costs as much as a copy."""
+
+    def __init__(self) -> None:
+        self._buffers: list[NDArray[np.uint8]] = []
+
+    def stack(self, images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """(N, H, W, 3) from N images of one size."""
+        shape = (len(images), *images[0].shape)
+        size = math.prod(shape)
+        batch = self._free(size)[:size].reshape(shape)
+        return np.stack(images, out=batch)
+
+    def _free(self, size: int) -> NDArray[np.uint8]:
+        for place in range(len(self._buffers)):
+            buffer = self._buffers[place]
+            # The list, this name and the call: whoever holds an array on it would be one more.
+            if buffer.size >= size and sys.getrefcount(buffer) == 3:
+                return buffer
+        buffer = np.empty(size, dtype=np.uint8)
+        self._buffers = [*self._buffers[-_MOST + 1 :], buffer]
+        return buffer

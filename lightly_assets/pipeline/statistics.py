@@ -1,0 +1,211 @@
+"""What is predicted for a video or a task, and whether that differs much from the last time."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.format.schema import Schema
+
+if TYPE_CHECKING:
+    from lightly_assets.pipeline.encode import Encoded
+
+BINS = 20
+"""Of the score histogram: [0, 0.05), [0.05, 0.1), … [0.95, 1]."""
+
+ENOUGH = 200
+"""With fewer predictions nothing is said about a shift."""
+SHIFT = 0.25
+"""A population stability index above it is a strong shift."""
+FACTOR = 3.0
+"""So many times more or fewer predictions a frame are a strong shift, too."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Statistics:
+    """Sums over frames (or images) of a task; those of two parts can be added."""
+
+    frames: int
+    """All frames."""
+    empty: int
+    """Frames without a prediction."""
+    counts: Mapping[int, int]
+    """Predictions of each category id that was predicted, ascending by id."""
+    scores: NDArray[np.int64]
+    """(BINS,) predictions by score; a classification without score is in none."""
+    boxes: int
+    """Predictions that have a box."""
+    clipped: int
+    """Boxes that left the image and were cut."""
+    dropped: int
+    """Predictions of which too little was left to be written."""
+    moved_keypoints: int
+    """Keypoints that were moved to the image's edge."""
+
+    @classmethod
+    def none(cls) -> Self:
+        """Of no frame at all: where a sum begins."""
+        return cls(0, 0, {}, np.zeros(BINS, dtype=np.int64), 0, 0, 0, 0)
+
+    @property
+    def predictions(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def per_frame(self) -> float:
+        """Predictions a frame; 0 where there are no frames."""
+        return self.predictions / self.frames if self.frames else 0.0
+
+    @property
+    def clipped_share(self) -> float:
+        """Of the boxes, from 0 to 1; many say that boxes are not what the format means by them."""
+        return self.clipped / self.boxes if self.boxes else 0.0
+
+    @property
+    def median_score(self) -> float | None:
+        """To about the width of a bin; None where there are no scores."""
+        total = int(self.scores.sum())
+        if total == 0:
+            return None
+        sums = np.cumsum(self.scores)
+        place = int(np.searchsorted(sums, total / 2))
+        before = int(sums[place] - self.scores[place])
+        return float((place + (total / 2 - before) / self.scores[place]) / BINS)
+
+    def __add__(self, other: "Statistics") -> "Statistics":
+        counts = Counter(self.counts)
+        counts.update(other.counts)
+        return Statistics(
+            self.frames + other.frames,
+            self.empty + other.empty,
+            dict(sorted(counts.items())),
+            self.scores + other.scores,
+            self.boxes + other.boxes,
+            self.clipped + other.clipped,
+            self.dropped + other.dropped,
+            self.moved_keypoints + other.moved_keypoints,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Statistics) and self.to_json() == other.to_json()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, the same keys in the same order whatever was predicted."""
+        return {
+            "frames": self.frames,
+            "frames_without_predictions": self.empty,
+            "predictions": self.predictions,
+            "predictions_per_frame": round(self.per_frame, 4),
+            "counts": {str(category): count for category, count in sorted(self.counts.items())},
+            "score_histogram": self.scores.tolist(),
+            "boxes": self.boxes,
+            "clipped_boxes": self.clipped,
+            "clipped_share": round(self.clipped_share, 4),
+            "dropped": self.dropped,
+            "moved_keypoints": self.moved_keypoints,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """What :meth:`to_json` gave.
+
+        Raises:
+            ValueError: it is something else, such as the statistics of a version with other bins.
+        """
+        try:
+            found = cls(
+                frames=int(data["frames"]),
+                empty=int(data["frames_without_predictions"]),
+                counts={int(category): int(count) for category, count in data["counts"].items()},
+                scores=np.array(data["score_histogram"], dtype=np.int64),
+                boxes=int(data["boxes"]),
+                clipped=int(data["clipped_boxes"]),
+                dropped=int(data["dropped"]),
+                moved_keypoints=int(data["moved_keypoints"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"These are no statistics of predictions: {error!r}.") from None
+        if found.scores.shape != (BINS,):
+            raise ValueError(f"score_histogram has the shape {found.scores.shape}; it must be ({BINS},).")
+        return found
+
+
+def statistics_of(frames: Iterable["Encoded"]) -> Statistics:
+    """The sums over what is written about some frames."""
+    number = empty = boxes = clipped = dropped = moved = 0
+    categories: list[int] = []
+    scores: list[float] = []
+    for frame in frames:
+        number += 1
+        empty += not frame.singletons
+        clipped, dropped = clipped + frame.clipped, dropped + frame.dropped
+        moved += frame.moved_keypoints
+        for one in frame.singletons:
+            categories.append(one["category_id"])
+            boxes += "bbox" in one
+            if one.get("score") is not None:
+                scores.append(one["score"])
+    histogram = np.histogram(np.array(scores, dtype=np.float64), bins=BINS, range=(0, 1))[0]
+    counts = dict(sorted(Counter(categories).items()))
+    return Statistics(number, empty, counts, histogram.astype(np.int64), boxes, clipped, dropped, moved)
+
+
+def shift(previous: Statistics, now: Statistics) -> float:
+    """The population stability index between two score distributions: 0 where they are the same.
+
+    It is Σ (q - p) · ln(q / p) over ten bins of scores, p and q being the shares of predictions in a bin.
+    Half a prediction is added to each bin, so that empty ones count little and never are a division by 0.
+    """
+    shares = []
+    for one in (previous, now):
+        coarse = one.scores.reshape(-1, 2).sum(axis=1) + 0.5
+        shares.append(coarse / coarse.sum())
+    before, after = shares
+    return float(((after - before) * np.log(after / before)).sum())
+
+
+def shifted(previous: Statistics, now: Statistics) -> str | None:
+    """A sentence where a task says something quite different about the same input; None where it does not.
+
+    A new model, new thresholds or a replaced video are meant to change predictions, and nothing here blocks
+    them. What a person wants to hear of is a change that looks like an accident: an export without its
+    sigmoid, pictures in the wrong channel order, a threshold in per cent.
+
+    Why the population stability index, and 0.25: it is symmetric, knows no shape of distribution, needs only
+    histograms, which are kept and can be added, and is what those who watch models in production compare
+    with 0.1 (small) and 0.25 (large). A test of significance would not do: with the hundreds of thousands of
+    predictions of a video every harmless change is significant. Why 200 predictions on both sides, and ten
+    bins: samples of one and the same distribution differ, by (bins - 1) · (1/n + 1/m) on average. With ten
+    bins and 200 predictions that is 0.09 ± 0.04, so that chance reaches 0.25 about twice in a thousand; with
+    twenty bins it would be 0.19 ± 0.06. Frames that follow each other show the same objects, so predictions
+    count for less than their number; but both sides have seen the same input.
+
+    Scores say nothing where a model suddenly finds nothing, or everything. So three times more or fewer
+    predictions a frame are said as well, where one of both sides has 200.
+    """
+    before, after = previous.per_frame, now.per_frame
+    many = max(previous.predictions, now.predictions) >= ENOUGH and previous.frames and now.frames
+    if many and max(before, after) > FACTOR * min(before, after):
+        return (
+            f"There are {after:.2f} predictions a frame, and there were {before:.2f} before "
+            f"({now.predictions:,} in {now.frames:,} frames, {previous.predictions:,} in "
+            f"{previous.frames:,} before); look at the pictures before these predictions are used."
+        )
+    if min(int(previous.scores.sum()), int(now.scores.sum())) < ENOUGH:
+        return None
+    index = shift(previous, now)
+    if index <= SHIFT:
+        return None
+    return (
+        f"Scores differ strongly from those before: the median is about {now.median_score:.2f} and was about "
+        f"{previous.median_score:.2f} (population stability index {index:.2f}, above {SHIFT}); "
+        "look at the pictures before these predictions are used."
+    )
+
+
+def never_predicted(counts: Mapping[int, int], schema: Schema) -> list[str]:
+    """The names of the schema's categories that have no prediction, in the schema's order."""
+    return [schema.names[category] for category in schema.ids if not counts.get(category)]

@@ -1,0 +1,114 @@
+"""What is new, stale, failed, orphaned and quarantined: a look at a project that changes nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from lightly_assets.pipeline.run import Session
+
+
+@dataclass
+class Status:
+    """The state of a project, in the words of ``run``."""
+
+    inputs: int = 0
+    new: list[str] = field(default_factory=list)
+    """Never processed in any task."""
+    stale: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Key → task → the first stage that must be redone."""
+    unchanged: int = 0
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    quarantined: dict[str, str] = field(default_factory=dict)
+    orphans: list[str] = field(default_factory=list)
+    skipped: dict[str, int] = field(default_factory=dict)
+    tasks: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Task → inputs, files and predictions that are published."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``run`` prints it, plus what only looking tells."""
+        return {
+            "ok": not self.failed,
+            "inputs": self.inputs,
+            "updated": sorted({*self.new, *self.stale}),
+            "unchanged": self.unchanged,
+            "failed": self.failed,
+            "frames": 0,
+            "files_written": 0,
+            "files_deleted": 0,
+            "new": self.new,
+            "stale": self.stale,
+            "quarantined": self.quarantined,
+            "orphans": self.orphans,
+            "skipped": self.skipped,
+            "tasks": self.tasks,
+        }
+
+    def to_lines(self, most: int) -> Iterator[str]:
+        """For people; at most so many examples of each kind."""
+        yield f"inputs       {self.inputs}"
+        yield f"up to date   {self.unchanged}"
+        yield from _listed("new", self.new, most)
+        yield from _listed("stale", [f"{key}: {_stages(tasks)}" for key, tasks in self.stale.items()], most)
+        yield from _listed("failed", [one["error"] for one in self.failed], most)
+        quarantined = [f"{key}: {why}" for key, why in self.quarantined.items()]
+        yield from _listed("quarantined", quarantined, most)
+        yield from _listed("orphans", self.orphans, most)
+        skipped = [f"{count} × {kind}" for kind, count in sorted(self.skipped.items())]
+        yield f"left out     {', '.join(skipped) or 'nothing'}"
+        for task, counts in self.tasks.items():
+            yield (
+                f"task {task}: {counts['inputs']} inputs, {counts['files']:,} files, "
+                f"{counts['predictions']:,} predictions published"
+            )
+
+
+def project_status(session: Session) -> Status:
+    """Compare a project's inputs, records and published files.
+
+    Raises:
+        ModelError: a model cannot be loaded.
+        StorageError: a store is out of reach.
+    """
+    scan, index = session.scan, session.warehouse.index
+    plan = session.plan(verify=True)
+    status = Status(inputs=len(scan.inputs), unchanged=len(plan.unchanged))
+    failures = {key: why for key, why in session.failures().items() if session.is_here(key)} | plan.problems
+    for key, by_task in sorted(failures.items()):
+        task, error = next(iter(by_task.items()))
+        status.failed.append({"input": key, "task": task or None, "error": error})
+    known = {row.input for task in index.tasks() for row in index.entries(task)}
+    for unit in plan.units:
+        for key in unit.inputs:
+            if key in failures:
+                continue
+            if key not in known:
+                status.new.append(key)
+                continue
+            stages: dict[str, str] = {
+                name: stage for name, work in unit.tasks.items() if (stage := work.first_stage(key))
+            }
+            status.stale[key] = stages or {"": "frames"}
+    status.new.sort()
+    status.quarantined = dict(scan.paused)
+    status.skipped = dict(scan.skipped)
+    for name in session.setups:
+        status.orphans += session.orphans(name)
+        rows = [row for row in index.entries(name) if row.published_from]
+        status.tasks[name] = {
+            "inputs": len(rows),
+            "files": sum(row.files for row in rows),
+            "predictions": sum(row.predictions for row in rows),
+        }
+    return status
+
+
+def _stages(tasks: dict[str, str]) -> str:
+    return ", ".join(f"{stage} of {task}" if task else stage for task, stage in tasks.items())
+
+
+def _listed(name: str, items: list[str], most: int) -> Iterator[str]:
+    yield f"{name:<12} {len(items)}"
+    for item in items[:most]:
+        yield f"  {item}"
+    if len(items) > most:
+        yield f"  … and {len(items) - most} more"

@@ -1,0 +1,168 @@
+"""The commands on a project, as a user calls them: other processes, exit codes, one JSON document."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.projects import SmallProject, positions, task, write_image, write_video
+
+PROGRAM = Path(sys.executable).with_name("lightly-assets")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> SmallProject:
+    small = SmallProject(tmp_path / "project")
+    write_video(small.input / "cam/a.mp4", positions(6))
+    write_image(small.input / "stills/x.png", 10)
+    return small
+
+
+def call(
+    small: SmallProject, *arguments: str, folder: Path | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"} | env
+    return subprocess.run(
+        [PROGRAM, *arguments], cwd=folder or small.folder, env=environment, capture_output=True, text=True
+    )
+
+
+def document(result: subprocess.CompletedProcess[str]) -> Any:
+    """The one JSON document on standard output."""
+    return json.loads(result.stdout)
+
+
+def test_run_then_run_again_then_status(small: SmallProject) -> None:
+    first = call(small, "run", "--json")
+    assert first.returncode == 0, first.stderr
+    assert document(first) == {
+        "ok": True,
+        "inputs": 2,
+        "updated": ["cam/a.mp4", "stills/x.png"],
+        "unchanged": 0,
+        "failed": [],
+        "frames": 7,
+        "files_written": 7,
+        "files_deleted": 0,
+    }
+    assert (small.state / "dagster/dagster.yaml").is_file()
+    second = call(small, "run")
+    assert second.returncode == 0 and "All up to date: 2 inputs, nothing to do" in second.stdout
+    assert document(call(small, "run", "--json"))["unchanged"] == 2
+    status = document(call(small, "status", "--json"))
+    assert status["ok"] and status["unchanged"] == 2 and status["orphans"] == []
+
+
+def test_from_another_folder_with_another_instance(small: SmallProject, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    result = call(small, "run", "-c", str(small.config), folder=tmp_path, DAGSTER_HOME=str(home))
+    assert result.returncode == 0, result.stderr
+    assert "2 updated, 0 up to date, 0 failed" in result.stdout
+    assert not (small.state / "dagster").exists() and any(home.iterdir())
+
+
+def test_a_failure_is_told_and_is_the_exit_code(small: SmallProject) -> None:
+    (small.input / "cam/b.mp4").write_bytes(b"nothing")
+    result = call(small, "run")
+    assert result.returncode == 1
+    assert "Failed: 'cam/b.mp4':" in result.stderr and "Traceback" not in result.stderr
+    found = call(small, "run", "--json")
+    assert found.returncode == 1
+    assert [one["input"] for one in document(found)["failed"]] == ["cam/b.mp4"]
+    assert document(found)["failed"][0]["task"] is None
+    assert document(found)["unchanged"] == 2 and document(found)["inputs"] == 3
+    status = call(small, "status")
+    assert status.returncode == 1 and "cam/b.mp4" in status.stdout
+
+
+def test_dry_run_says_what_would_be_done_and_does_nothing(small: SmallProject) -> None:
+    result = call(small, "run", "--dry-run")
+    assert result.returncode == 0 and "2 inputs to do" in result.stdout
+    assert small.files() == {} and small.calls() == []
+    planned = document(call(small, "run", "--dry-run", "--json"))["planned"]
+    assert [one["input"] for one in planned["inputs"]] == ["cam/a.mp4", "stills/x.png"]
+    assert planned["bytes"] == sum(path.stat().st_size for path in small.input.rglob("*.*"))
+
+
+def test_select_and_task_choose_a_part(small: SmallProject) -> None:
+    small.write(tasks=[task("squares"), task("others", "square_model:find_other")])
+    assert call(small, "run", "--select", "stills/**", "--task", "others").returncode == 0
+    assert small.calls() == ["find_other 1"]
+    assert small.read("tasks.json") == ["others"]
+    nothing = call(small, "run", "--select", "nowhere.mp4")
+    assert nothing.returncode == 1 and "No input is called 'nowhere.mp4'" in nothing.stderr
+    unknown = call(small, "run", "--task", "trees")
+    assert (
+        unknown.returncode == 1
+        and "no task 'trees'" in unknown.stderr
+        and "squares, others" in unknown.stderr
+    )
+
+
+def test_wrong_use_is_exit_code_2_and_still_one_document(small: SmallProject, tmp_path: Path) -> None:
+    missing = call(small, "run", "-c", "nothing.yaml", "--json")
+    assert missing.returncode == 2 and not document(missing)["ok"]
+    small.config.write_text("datasource: {input: a}\n")
+    wrong = call(small, "run", "--json")
+    assert wrong.returncode == 2
+    assert "datasource.lightly is missing" in document(wrong)["error"]
+    assert call(small, "status").returncode == 2
+    assert call(small, "no-such-command").returncode == 2
+
+
+def test_a_missing_input_folder_is_one_sentence(small: SmallProject) -> None:
+    small.write(datasource={"input": "./nowhere", "lightly": "./lightly", "state": "./state"})
+    result = call(small, "run")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1 and "nowhere does not exist" in result.stderr
+
+
+def test_init_writes_a_project_that_is_valid(tmp_path: Path, small: SmallProject) -> None:
+    folder = tmp_path / "new"
+    assert call(small, "init", str(folder)).returncode == 0
+    from lightly_assets.config import load_project
+
+    assert load_project(folder).tasks[0].name == "people"
+    again = call(small, "init", str(folder))
+    assert again.returncode == 2 and "exists already" in again.stderr
+
+
+def test_gc_pause_and_resume(small: SmallProject) -> None:
+    call(small, "run")
+    (small.input / "stills/x.png").unlink()
+    assert "would be deleted" in call(small, "gc", "--dry-run").stdout
+    assert document(call(small, "gc", "--json"))["orphans"] == [".lightly/predictions/squares/stills/x.json"]
+    assert not (small.predictions / "squares/stills/x.json").exists()
+    assert call(small, "pause", "cam/a.mp4", "--reason", "blurred").returncode == 0
+    assert "cam/a.mp4: blurred" in call(small, "status").stdout
+    assert call(small, "resume", "cam/a.mp4").returncode == 0
+    assert call(small, "resume", "cam/a.mp4").returncode == 2
+    assert call(small, "pause", "nothing.mp4").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["check", "--help"], ["status", "--help"]]
+)
+def test_help_imports_nothing_large(arguments: list[str], small: SmallProject) -> None:
+    code = (
+        "import sys\nfrom lightly_assets.cli import app\n"
+        f"try: app({arguments!r})\nexcept SystemExit: pass\n"
+        "large = {'dagster', 'pyarrow', 'av', 'onnxruntime', 'boto3', 'PIL', 'numpy', 'obstore'}\n"
+        "assert not large & set(sys.modules), large & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_nothing_to_do_does_not_import_dagster(small: SmallProject) -> None:
+    call(small, "run")
+    code = (
+        "import sys\nfrom lightly_assets.cli import app\n"
+        "try: app(['run'])\nexcept SystemExit as end: assert not end.code\n"
+        "assert 'dagster' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=small.folder)

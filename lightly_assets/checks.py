@@ -67,6 +67,17 @@ def _specs(tasks: Iterable[str], partitions_def: dg.PartitionsDefinition[str]) -
                 description="Boxes do not look like corners (x1, y1, x2, y2) that were taken for x, y, w, h.",
             ),
             dg.AssetCheckSpec(
+                "predictions_plausible",
+                asset=singletons,
+                partitions_def=partitions_def,
+                description="Scores and numbers are like those before, and few boxes were cut.",
+            ),
+            dg.AssetCheckSpec(
+                "every_class_predicted",
+                asset=folder,
+                description="Each category of the schema is predicted somewhere.",
+            ),
+            dg.AssetCheckSpec(
                 "task_folder_complete",
                 asset=folder,
                 partitions_def=partitions_def,

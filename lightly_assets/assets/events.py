@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from lightly_assets.checks import FRAMES, TASKS_JSON, verdict
+from lightly_assets.format.schema import Schema
 from lightly_assets.pipeline.index import Index, Indexed
 from lightly_assets.pipeline.inputs import Scan
 from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.records import Stage, version
+from lightly_assets.pipeline.statistics import ENOUGH
 
 _STAGE_FIELD = {
     "predictions": "predictions_version",
@@ -129,6 +131,8 @@ class Reporter:
                 yield from self._verdict(
                     key, "boxes_are_xywh", state, text if corners else None, warning=True
                 )
+                odd = " ".join(f"'{row.input}': {row.odd}" for row in rows.values() if row.odd)
+                yield from self._verdict(key, "predictions_plausible", state, odd or None, warning=True)
             elif stage == "task_folder":
                 reason = problem or (self._waiting[task] if waits else None)
                 yield from self._verdict(key, "task_folder_complete", state, reason, warning=not problem)
@@ -207,6 +211,22 @@ class Reporter:
         if sheets and stage == "singletons":
             metadata["preview"] = _picture(sheets[0])
         return metadata
+
+
+def class_events(
+    instance: dg.DagsterInstance, index: Index, schemas: Mapping[str, Schema], checks: set[dg.AssetCheckKey]
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Whether every category of each task is predicted somewhere; a few predictions say nothing."""
+    for task, schema in schemas.items():
+        key = dg.AssetCheckKey(dg.AssetKey([task, "task_folder"]), "every_class_predicted")
+        if key not in checks:
+            continue
+        total, text = index.predictions(task), None
+        if total >= ENOUGH and (never := index.never_predicted(task, schema.ids)):
+            names = ", ".join(f"'{schema.names[one]}'" for one in never[:_MOST_NAMED])
+            more = f" and {len(never) - _MOST_NAMED} more" if len(never) > _MOST_NAMED else ""
+            text = f"Never predicted: {names}{more}, in {total:,} predictions. Are the category ids right?"
+        yield verdict(instance, key.asset_key, key.name, None, text, warning=True)
 
 
 def tasks_json_events(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from lightly_assets.checks import FRAMES, TASKS_JSON, verdict
+from lightly_assets.checks import FRAMES, TASKS_JSON, latest, verdict
 from lightly_assets.format.schema import Schema
 from lightly_assets.pipeline.index import Index, Indexed
 from lightly_assets.pipeline.inputs import Scan
@@ -72,6 +72,8 @@ class Reporter:
         self._checks = selected_checks
         self._waiting = waiting
         self._made: set[tuple[dg.AssetKey, str]] = set()
+        self._records: dict[dg.AssetKey, dg.EventLogRecord | None] = {}
+        """Of the partition that is reported on."""
 
     def not_made(self, state: PartitionState) -> list[dg.AssetKey]:
         """Selected assets that were not made for a partition."""
@@ -83,6 +85,7 @@ class Reporter:
 
     def report(self, state: PartitionState) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
         """The events of one partition, in the order of the chain."""
+        self._records.clear()
         yield from self._frames(state)
         for task in self._tasks:
             rows = {row.input: row for row in self._index.entries(task, state.inputs)}
@@ -147,15 +150,14 @@ class Reporter:
     ) -> dg.AssetMaterialization:
         tags = {"dagster/data_version": data_version, "dagster/data_version_is_user_provided": "true"}
         for parent in parents:
-            records = self._instance.fetch_materializations(
-                dg.AssetRecordsFilter(parent, asset_partitions=[state.partition]), limit=1
-            ).records
-            if records and (found := records[0].asset_materialization) is not None:
+            record = self._record(parent, state.partition)
+            if record is not None and (found := record.asset_materialization) is not None:
                 name = parent.to_user_string()
                 tags[f"dagster/input_data_version/{name}"] = (found.tags or {}).get(
                     "dagster/data_version", ""
                 )
-                tags[f"dagster/input_event_pointer/{name}"] = str(records[0].storage_id)
+                tags[f"dagster/input_event_pointer/{name}"] = str(record.storage_id)
+        self._records.pop(key, None)
         self._made.add((key, state.partition))
         description = None if state.outcomes else "Unchanged: it was up to date."
         return dg.AssetMaterialization(
@@ -172,7 +174,14 @@ class Reporter:
         warning: bool = False,
     ) -> Iterator[dg.AssetCheckEvaluation]:
         if dg.AssetCheckKey(key, name) in self._checks:
-            yield verdict(self._instance, key, name, state.partition, problem, warning=warning)
+            about = self._record(key, state.partition)
+            yield verdict(key, name, state.partition, problem, about=about, warning=warning)
+
+    def _record(self, key: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
+        """The latest materialisation; asked once, because each question costs milliseconds."""
+        if key not in self._records:
+            self._records[key] = latest(self._instance, key, partition)
+        return self._records[key]
 
     def _frames_version(self, rows: dict[str, Indexed]) -> str:
         return version(*sorted((row.input, row.fingerprint, row.decode) for row in rows.values()))
@@ -226,7 +235,8 @@ def class_events(
             names = ", ".join(f"'{schema.names[one]}'" for one in never[:_MOST_NAMED])
             more = f" and {len(never) - _MOST_NAMED} more" if len(never) > _MOST_NAMED else ""
             text = f"Never predicted: {names}{more}, in {total:,} predictions. Are the category ids right?"
-        yield verdict(instance, key.asset_key, key.name, None, text, warning=True)
+        about = latest(instance, key.asset_key)
+        yield verdict(key.asset_key, key.name, None, text, about=about, warning=True)
 
 
 def tasks_json_events(
@@ -251,7 +261,7 @@ def tasks_json_events(
         )
     if dg.AssetCheckKey(TASKS_JSON, "tasks_json_valid") in checks:
         problem = " ".join(problems.values()) or None
-        yield verdict(instance, TASKS_JSON, "tasks_json_valid", None, problem)
+        yield verdict(TASKS_JSON, "tasks_json_valid", None, problem, about=latest(instance, TASKS_JSON))
     if dg.AssetCheckKey(TASKS_JSON, "no_orphans") in checks:
         found = defaultdict(int, {task: len(files) for task, files in orphans.items() if files})
         text = None
@@ -260,7 +270,8 @@ def tasks_json_events(
             example = next(files[0] for files in orphans.values() if files)
             text = f"{total} prediction files belong to no input, such as '{example}'. "
             text += kept or "'lightly-assets gc' deletes them."
-        yield verdict(instance, TASKS_JSON, "no_orphans", None, text, warning=True)
+        about = latest(instance, TASKS_JSON)
+        yield verdict(TASKS_JSON, "no_orphans", None, text, about=about, warning=True)
 
 
 def _frames_metadata(state: PartitionState, rows: dict[str, Indexed]) -> dict[str, dg.MetadataValue]:

@@ -14,7 +14,7 @@ import dagster as dg
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, DagsterEventType
 from pydantic import Field
 
-from lightly_assets.assets.events import PartitionState, Reporter, tasks_json_events
+from lightly_assets.assets.events import PartitionState, Reporter, class_events, tasks_json_events
 from lightly_assets.assets.worker_run import WORKER_RUN, worker_run_event, worker_run_specs
 from lightly_assets.checks import FRAMES, TASKS_JSON, chain_check_specs
 from lightly_assets.config import ConfigError, Project
@@ -268,6 +268,8 @@ def _finish(
     yield from tasks_json_events(
         context.instance, session.warehouse.listing.tasks(), problems, orphans, kept, selected, checks
     )
+    schemas = {name: setup.schema for name, setup in session.setups.items()}
+    yield from class_events(context.instance, session.warehouse.index, schemas, checks)
     for task, problem in problems.items():
         context.log.error(problem)
         summary.failed.append({"input": None, "task": task, "error": problem})

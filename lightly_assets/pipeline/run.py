@@ -106,6 +106,11 @@ class Session:
             if row.published_from and not self.is_here(row.input):
                 yield from file_keys(task, row.input, row.frames)
 
+    def removed_tasks(self) -> list[str]:
+        """Tasks that this project has published and that ``lightly.yaml`` does not name any more."""
+        named = {task.name for task in self.project.tasks}
+        return [task for task in self.warehouse.index.tasks() if task not in named]
+
     def is_here(self, key: str) -> bool:
         """Whether an input exists, whatever its state."""
         scan = self.scan

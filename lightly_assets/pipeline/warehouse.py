@@ -21,6 +21,7 @@ from lightly_assets.pipeline.records import (
     record_key,
     version,
 )
+from lightly_assets.pipeline.statistics import Statistics, from_record, oddities, to_record
 from lightly_assets.pipeline.tables import merge, open_stored
 from lightly_assets.pipeline.tasks import TaskSetup, frames_version
 from lightly_assets.storage import Conflict, StorageOptions, Store, open_store
@@ -40,8 +41,8 @@ class TaskResult:
     """Local table of new predictions."""
     singletons: Path | None
     """Local table of new singletons."""
-    statistics: dict[str, dict[str, int]]
-    """Counts by input."""
+    statistics: dict[str, Statistics]
+    """Of new singletons, by input."""
 
 
 class Warehouse:
@@ -183,6 +184,7 @@ class Warehouse:
             return record
         setup = result.setup
         inputs = dict(record.inputs)
+        odd = _odd(record, result, keys)
         for key in keys:
             one = inputs[key]
             made_from = predictions_version(one.fingerprint, one.decode, one.model)
@@ -190,8 +192,11 @@ class Warehouse:
                 one,
                 settings=setup.settings_hash,
                 singletons_from=made_from,
-                statistics=dict(sorted(result.statistics.get(key, {}).items())),
+                statistics=to_record(result.statistics[key]) if key in result.statistics else {},
             )
+        if odd:
+            first = min(keys)
+            inputs[first] = replace(inputs[first], statistics=inputs[first].statistics | {"odd": odd})
         made = {key: one.singletons_version for key, one in inputs.items() if one.settings}
         target = data_key("singletons", setup.name, record.unit, version(*sorted(made.items())))
         kept = {key for key in record.inputs.keys() - keys if record.inputs[key].settings}
@@ -304,6 +309,16 @@ class Warehouse:
                 self.listing.publish(setup.name, setup.schema)
             except PublishError as error:
                 yield setup.name, str(error)
+
+
+def _odd(before: Record, result: TaskResult, keys: Collection[str]) -> str:
+    """What a person should look at in what is new about these inputs, beside what was said the last time."""
+    now, previous = Statistics.none(), Statistics.none()
+    for key in keys:
+        if key in result.statistics:
+            now += result.statistics[key]
+            previous += from_record(before.inputs[key].statistics) or Statistics.none()
+    return " ".join(oddities(previous, now))
 
 
 def frames_of(record: InputRecord) -> int:

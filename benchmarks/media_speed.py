@@ -199,6 +199,7 @@ children = f"/proc/self/task/{__import__('os').getpid()}/children"
 most = 0
 with open_video(sys.argv[1]) as frames:
     for frame in frames:
+        frame.image.max()  # who decodes also looks
         if frame.index % 500 == 0:
             most = max(most, sum(peak(pid) for pid in Path(children).read_text().split()))
 print(most + peak("self"))

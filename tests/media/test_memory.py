@@ -17,6 +17,7 @@ def peak(pid):
 most = 0
 with open_video(sys.argv[1]) as frames:
     for frame in frames:
+        frame.image.max()  # who decodes also looks
         if frame.index % 100 == 0:
             children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
             most = max(most, sum(map(peak, children)))
@@ -39,4 +40,4 @@ def test_a_long_video_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> N
     part = encode(tmp_path / "part.h264", numbers=range(500), size=(160, 96), options=options, format="h264")
     long = tmp_path / "long.h264"
     long.write_bytes(part.read_bytes() * 20)
-    assert peak_kilobytes(long) <= 1.15 * peak_kilobytes(short)
+    assert peak_kilobytes(long) <= 1.1 * peak_kilobytes(short)

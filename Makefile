@@ -7,7 +7,7 @@ UV     ?= uv
 CONFIG ?= demo/lightly.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-day test-torch lint types imports format lock clean
+.PHONY: help setup demo ui test test-day test-torch test-lightly lint types imports format lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,11 @@ test-torch: $(VENV)/.dev  ## Compare with torch, torchvision, ultralytics and tr
 	$(PYTHON) -m venv $(VENV)-torch
 	$(VENV)-torch/bin/python -m pip install --quiet -r tests/torch/requirements.txt -e .
 	YOLO_OFFLINE=1 $(VENV)-torch/bin/python -m pytest -q tests/torch
+
+test-lightly: $(VENV)/.dev  ## Compare names of frames with Lightly's own video reader (large downloads)
+	$(PYTHON) -m venv $(VENV)-lightly
+	$(VENV)-lightly/bin/python -m pip install --quiet -r tests/lightly_reader/requirements.txt -e .
+	$(VENV)-lightly/bin/python -m pytest -q tests/lightly_reader
 
 lint: $(VENV)/.dev  ## Style and formatting
 	$(BIN)/ruff check .

@@ -74,7 +74,7 @@ def demo_command(
     from lightly_assets.commands.run import run_project
     from lightly_assets.demo import write_demo
 
-    if not as_json:
+    if not as_json and not (out / "input").exists():
         say(f"Footage and models are written to {out}/ …", error=True)
     project = open_project(write_demo(out))
     with errors_for_people(as_json=as_json):

@@ -42,7 +42,7 @@ _PER_REQUEST, _REQUEST_SECONDS = 1000, 0.06
 
 def project_of(folder: Path, **settings: Any) -> SmallProject:
     small = SmallProject(folder)
-    small.write(sensor={"stable_seconds": 0, "partitions": 100_000, "inputs": 100_000}, **settings)
+    small.write(sensor={"stable_seconds": 0} | settings)
     return small
 
 
@@ -233,7 +233,7 @@ def one_run(config: str) -> None:
 
 def dagster_cost(count: int) -> Row:
     with tempfile.TemporaryDirectory() as folder:
-        small = project_of(Path(folder) / "p")
+        small = project_of(Path(folder) / "p", partitions=count)
         first = write_video(small.input / "0000.mp4", positions(1))
         for number in range(1, count):
             shutil.copy(first, small.input / f"{number:04d}.mp4")

@@ -1,5 +1,6 @@
 """Remove what belongs to no input any more."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,14 +46,15 @@ def collect(session: Session, *, dry_run: bool = False) -> Collected:
     """
     collected = Collected(dry_run=dry_run)
     warehouse = session.warehouse
-    for task in session.setups:
-        collected.files += session.orphans(task)
-    _delete(session, collected)
-    for task in session.removed_tasks():
-        _remove_task(session, task, collected)
-    collected.stored = warehouse.unused_tables()
-    if not dry_run:
-        warehouse.state.delete_many(collected.stored)
+    with nullcontext() if dry_run else session.workplace():
+        for task in session.setups:
+            collected.files += session.orphans(task)
+        _delete(session, collected)
+        for task in session.removed_tasks():
+            _remove_task(session, task, collected)
+        collected.stored = warehouse.unused_tables()
+        if not dry_run:
+            warehouse.state.delete_many(collected.stored)
     return collected
 
 

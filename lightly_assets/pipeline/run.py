@@ -130,7 +130,7 @@ class Session:
             StorageError: a store is out of reach; what was published stays.
         """
         self.remember(plan.problems)
-        with self._folder() as folder:
+        with self.workplace() as folder:
             flow = Flow(
                 self.warehouse, self.setups, folder, limits=limits, on_frames=on_frames, sheets=sheets
             )
@@ -141,24 +141,39 @@ class Session:
 
     def finish(self, tasks: Collection[str] | None = None) -> dict[str, str]:
         """Make ``schema.json`` and ``tasks.json`` right; tasks that cannot be listed, with one sentence."""
-        self._forget_gone()
         setups = [setup for name, setup in self.setups.items() if tasks is None or name in tasks]
-        return dict(self.warehouse.heal_listing(setups))
+        with self.workplace():
+            self._forget_gone()
+            return dict(self.warehouse.heal_listing(setups))
 
     @contextmanager
-    def _folder(self) -> Iterator[Path]:
-        """A folder for this run alone; those of processes that died are removed."""
+    def workplace(self) -> Iterator[Path]:
+        """A folder for as long as something is written; those of processes that died are removed.
+
+        Such a process may have left temporary files in the roots, too: they are removed with it.
+        """
         base = self.project.local_state / "tmp"
         base.mkdir(parents=True, exist_ok=True)
-        for old in base.iterdir():
-            if is_abandoned(old.name, old.stat().st_mtime, older_than=_OTHER_MACHINE_SECONDS):
-                shutil.rmtree(old, ignore_errors=True)
         folder = base / temporary_name()
         folder.mkdir()
         try:
+            self._remove_abandoned(base)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _remove_abandoned(self, base: Path) -> None:
+        abandoned = [
+            one
+            for one in base.iterdir()
+            if is_abandoned(one.name, one.stat().st_mtime, older_than=_OTHER_MACHINE_SECONDS)
+        ]
+        if abandoned:
+            for store, prefix in ((self.warehouse.lightly, ".lightly"), (self.warehouse.state, "")):
+                store.sweep(prefix, older_than=_OTHER_MACHINE_SECONDS)
+        # Last, so that a kill here has the sweep done again.
+        for one in abandoned:
+            shutil.rmtree(one, ignore_errors=True)
 
     # Failures and the quarantine
 

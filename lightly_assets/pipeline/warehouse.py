@@ -13,7 +13,6 @@ from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.plan import TaskWork
 from lightly_assets.pipeline.publish import Listing, Published, Publisher, PublishError
 from lightly_assets.pipeline.records import (
-    InputRecord,
     Record,
     Records,
     data_key,
@@ -59,7 +58,7 @@ class Warehouse:
         self.state = self._store("state")
         self.records = Records(self.state)
         self.index = Index(project.local_state / "index.sqlite", self.state)
-        self.listing = Listing(self.lightly)
+        self.listing = Listing(self.lightly, [task.name for task in project.tasks])
         self.held_back: set[str] = set()
         """Tasks whose schema changes: listed again once all of their files have followed."""
         self._garbage: list[str] = []
@@ -131,11 +130,14 @@ class Warehouse:
         if waiting != before:
             seen = self.records.write(waiting, seen)
         published = self._publish(record, result, publish)
+        if published.obsolete:
+            # Until the old files are gone the input is not done: a run after a kill deletes them.
+            seen = self.records.write(_with_leftovers(record, published), seen)
+            for files in published.obsolete.values():
+                outcome.files_deleted += self.lightly.delete_many(files)
         if published.records:
             record = replace(record, inputs=record.inputs | published.records)
             self.records.write(record, seen)
-        if published.obsolete:
-            outcome.files_deleted += self.lightly.delete_many(published.obsolete)
         if published.records and task not in self.held_back:
             self.listing.publish(task, result.setup.schema)
         self.index.put(record)
@@ -169,6 +171,7 @@ class Warehouse:
                 published_from=old.published_from,
                 schema=old.schema,
                 published_frames=old.published_frames,
+                leftover_frames=old.leftover_frames,
                 hashes=old.hashes,
                 size=old.size,
                 statistics=old.statistics,
@@ -321,6 +324,11 @@ def _odd(before: Record, result: TaskResult, keys: Collection[str]) -> str:
     return " ".join(oddities(previous, now))
 
 
-def frames_of(record: InputRecord) -> int:
-    """Images that an input counts for: one, or the frames of a video."""
-    return 1 if record.frames is None else record.frames
+def _with_leftovers(record: Record, published: Published) -> Record:
+    """A record of what is published, but for old files that are still there."""
+    inputs = record.inputs | published.records
+    for key in published.obsolete:
+        old = record.inputs[key]
+        frames = old.published_frames if old.leftover_frames is None else old.leftover_frames
+        inputs[key] = replace(inputs[key], published_from="", leftover_frames=frames)
+    return replace(record, inputs=inputs)

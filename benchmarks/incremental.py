@@ -24,6 +24,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lightly_assets.commands.instance import SETTINGS
 from lightly_assets.config import Project, load_project
 from lightly_assets.partitions import partition_of
 from lightly_assets.pipeline.publish import file_keys
@@ -202,6 +203,7 @@ def with_dagster(small: SmallProject) -> float:
     environment = os.environ | {"DAGSTER_HOME": str(small.folder / "home")}
     shutil.rmtree(small.folder / "home", ignore_errors=True)
     (small.folder / "home").mkdir()
+    (small.folder / "home/dagster.yaml").write_text(SETTINGS)
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", program, str(small.config)], env=environment, check=True)
     seconds = time.perf_counter() - start

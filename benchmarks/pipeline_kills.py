@@ -25,7 +25,7 @@ def main() -> None:
                     survives(template, Path(name) / f"killed-{deadly}", deadly, arguments, healed)
                     good += 1
                 except (AssertionError, OSError, ValueError) as error:
-                    print(f"{scenario}, write {deadly}: {str(error).splitlines()[0]}")
+                    print(f"{scenario}, write {deadly}: {error!r}"[:300])
         print(f"{scenario}: {good} of {count} kill points survived", flush=True)
         tried, survived = tried + count, survived + good
     print(f"{survived} of {tried} kill points survived")

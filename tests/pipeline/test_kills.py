@@ -16,7 +16,7 @@ from tests.projects import SmallProject, positions, task, write_image, write_vid
 
 ROOT = Path(__file__).parents[2]
 # Kill points of each scenario here; ``python -m benchmarks.pipeline_kills`` tries every single one.
-SAMPLES = 9
+SAMPLES = 6
 
 
 def nothing(small: SmallProject) -> None:

@@ -32,6 +32,8 @@ datasource:
 # include: ["**"]     # globs on input keys; exclude: ["test/**"]
 # boxes: clip         # clip boxes that leave their image, or strict: refuse them
 # partitions: video   # video | day
+# sensor: {running: true}  # look for new and changed input by itself, see docs/incremental.md
+# orphans: keep       # keep | delete: what inputs that are gone have left behind
 # on_damage: fail     # fail | keep: what decodes of a damaged video is published
 
 tasks:

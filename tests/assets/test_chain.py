@@ -129,8 +129,9 @@ def test_one_run_makes_all_partitions(small: SmallProject, instance: dg.DagsterI
         assert materialised(instance, asset) == ALL
     assert instance.get_latest_materialization_event(dg.AssetKey("tasks_json")) is not None
     verdicts = result.get_asset_check_evaluations()
-    # Of 4 partitions: two checks on frames, three for each of two tasks; and two on tasks_json.
-    assert len(verdicts) == 4 * (2 + 3 * 2) + 2
+    # Of 4 partitions: two checks on frames, four for each of two tasks; one more for each task as a whole,
+    # and two on tasks_json.
+    assert len(verdicts) == 4 * (2 + 4 * 2) + 2 + 2
     assert all(one.passed for one in verdicts)
     assert len([name for name in small.files() if name.startswith("squares/cam")]) == 20
 

@@ -16,4 +16,6 @@ def test_both_settings_say_the_same() -> None:
 def test_telemetry_is_off_and_dead_runs_are_noticed() -> None:
     settings = yaml.safe_load(SETTINGS)
     assert settings["telemetry"] == {"enabled": False}
-    assert settings["run_monitoring"]["enabled"] and settings["concurrency"]["runs"]["max_concurrent_runs"] == 1
+    assert (
+        settings["run_monitoring"]["enabled"] and settings["concurrency"]["runs"]["max_concurrent_runs"] == 1
+    )

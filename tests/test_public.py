@@ -1,0 +1,30 @@
+"""The public names: all there, loaded late."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import lightly_assets
+
+
+def test_every_public_name_is_there() -> None:
+    for name in lightly_assets.__all__:
+        assert getattr(lightly_assets, name) is not None
+    assert set(lightly_assets.__all__) == set(dir(lightly_assets))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = lightly_assets.nothing
+
+
+def test_they_do_what_the_specification_says() -> None:
+    mask = np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]])
+    assert lightly_assets.encode(mask) == [2, 2, 1, 3, 3, 1]
+    assert np.array_equal(lightly_assets.decode([2, 2, 1, 3, 3, 1], 3, 4), mask)
+    assert lightly_assets.frame_name("sub/v.mp4", 99, 200) == "sub/v-099-mp4.png"
+    assert lightly_assets.prediction_path("task", "sub/v-099-mp4.png") == "task/sub/v-099-mp4.json"
+
+
+def test_importing_the_package_imports_nothing_large() -> None:
+    code = "import sys, lightly_assets\nassert not {'dagster', 'numpy', 'pydantic', 'av'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -45,7 +45,7 @@ def seconds(work: Callable[[], None]) -> float:
 
 
 def decode_alone(video: Path) -> None:
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(video), "-f", "null", "-"]
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-threads", "0", "-i", str(video), "-f", "null", "-"]
     subprocess.run(command, check=True)
 
 

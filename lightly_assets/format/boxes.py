@@ -109,7 +109,9 @@ def outside_image(xywh: NDArray[Any], widths: Any, heights: Any) -> NDArray[np.b
 
 def _outside(xywh: NDArray[Any], widths: Any, heights: Any) -> NDArray[np.bool_]:
     x, y, w, h = xywh.T
-    outside: NDArray[np.bool_] = (x < 0) | (y < 0) | (x + w > widths) | (y + h > heights)
+    # An edge beyond the largest double is infinite, and outside.
+    with np.errstate(over="ignore"):
+        outside: NDArray[np.bool_] = (x < 0) | (y < 0) | (x + w > widths) | (y + h > heights)
     return outside
 
 

@@ -17,14 +17,12 @@ from lightly_assets.format.box_statistics import BoxStatistics
 from lightly_assets.format.boxes import EDGE_TOLERANCE, outside_image
 from lightly_assets.format.names import IMAGE_SUFFIXES, parse_frame_name
 from lightly_assets.format.schema import Schema
-from lightly_assets.format.singleton_rules import KEYS, SUM_TOLERANCE, Expected, is_enclosing_box
+from lightly_assets.format.singleton_rules import KEYS, LARGEST_RUN, SUM_TOLERANCE, Expected, is_enclosing_box
 
 _SUFFIXES = frozenset(f".{suffix}" for suffix in IMAGE_SUFFIXES)
 _NUMBERS = {int, float}
 # Room for sums that are added in another order.
 _STRICT_SUM_TOLERANCE = SUM_TOLERANCE - 1e-9
-# No image is larger; sums of such run lengths cannot overflow.
-_LARGEST_RUN = 1 << 40
 
 Mask = NDArray[np.bool_]
 
@@ -224,7 +222,7 @@ def _segmentations(column: _Column) -> Mask:
     inner = np.ones(runs.size, dtype=np.bool_)
     inner[starts] = False
     odd = (np.arange(runs.size) - np.repeat(starts, lengths)) % 2 == 1
-    bad = _any_of((runs < 0) | (runs > _LARGEST_RUN) | (inner & (runs == 0)), lengths)
+    bad = _any_of((runs < 0) | (runs > LARGEST_RUN) | (inner & (runs == 0)), lengths)
     bad |= np.add.reduceat(runs * odd, starts) == 0
     # Compared to the first mask of the file; and to the image, where its size is known.
     totals, counts = np.add.reduceat(runs, starts), column.group.counts

@@ -1,6 +1,7 @@
 """The rules for one prediction: every field on its own, then what one field says about another."""
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +14,9 @@ from lightly_assets.format.messages import shown
 from lightly_assets.format.schema import Schema
 from lightly_assets.format.singletons import PROBABILITY_TOLERANCE, SINGLETONS
 
+_LARGEST = sys.float_info.max
+# No image has as many pixels.
+LARGEST_RUN = 1 << 40
 SUM_TOLERANCE = PROBABILITY_TOLERANCE + 1e-6
 
 KEYS = {
@@ -110,7 +114,7 @@ class SingletonRules:
             )
 
     def bbox(self, value: Any) -> Iterator[Problem]:
-        if not _is_numbers(value):
+        if not _is_coordinates(value):
             yield "bbox-type", "", f"bbox is {shown(value)}; it must be a list of four numbers."
             return
         if len(value) != 4:
@@ -130,7 +134,7 @@ class SingletonRules:
                 yield "bbox-outside", "", f"bbox is {shown(value)}, which leaves the image of {size} pixels."
 
     def keypoints(self, value: Any) -> Iterator[Problem]:
-        if not _is_numbers(value):
+        if not _is_coordinates(value):
             yield "keypoints-type", "", f"keypoints is {shown(value)}; it must be a flat list of numbers."
             return
         if not value or len(value) % 3:
@@ -146,7 +150,7 @@ class SingletonRules:
                 yield (
                     "keypoints-negative",
                     f"/{index}",
-                    f"The keypoint is at {x}, {y}; x and y must not be negative.",
+                    f"The keypoint is at {shown(x)}, {shown(y)}; x and y must not be negative.",
                 )
             if not 0 <= score <= 1:
                 hint = " (COCO's visibility is no score)" if score == 2 else ""
@@ -164,7 +168,7 @@ class SingletonRules:
                 yield (
                     "keypoints-outside",
                     f"/{index}",
-                    f"The keypoint is at {x}, {y}, outside the image of {size} pixels.",
+                    f"The keypoint is at {shown(x)}, {shown(y)}, outside the image of {size} pixels.",
                 )
 
     def segmentation(self, value: Any) -> Iterator[Problem]:
@@ -176,7 +180,7 @@ class SingletonRules:
             yield (
                 "segmentation-negative",
                 f"/{index}",
-                f"The run length is {value[index]}; it must not be negative.",
+                f"The run length is {shown(value[index])}; it must not be negative.",
             )
             return
         if 0 in value[1:]:
@@ -190,13 +194,16 @@ class SingletonRules:
             yield (
                 "segmentation-size",
                 "",
-                f"The run lengths add up to {total}, but the image of {size} has {self.pixels} pixels.",
+                f"The run lengths add up to {shown(total)}, but the {size} image has {self.pixels} pixels.",
             )
+        elif max(value, default=0) > LARGEST_RUN:
+            yield "segmentation-size", "", f"The run lengths add up to {shown(total)}; no image is as large."
         elif self.first_mask is not None and total != self.first_mask:
             yield (
                 "segmentation-size-differs",
                 "",
-                f"The run lengths add up to {total}, but those of the first mask to {self.first_mask}.",
+                f"The run lengths add up to {shown(total)}, but those of the first mask "
+                f"to {shown(self.first_mask)}.",
             )
         self.first_mask = total if self.first_mask is None else self.first_mask
 
@@ -214,7 +221,7 @@ class SingletonRules:
                     f"category_id is {category_id}, but the most probable category is {likely}.",
                 )
         runs, bbox = prediction.get("segmentation"), prediction.get("bbox")
-        if self.width and _is_mask(runs, self.pixels) and _is_numbers(bbox, 4):
+        if self.width and _is_mask(runs, self.pixels) and _is_coordinates(bbox) and len(bbox) == 4:
             yield from _box_and_mask(bbox, runs, self.width)
 
 
@@ -235,6 +242,11 @@ def _is_number(value: Any) -> bool:
 
 def _is_numbers(value: Any, length: int | None = None) -> TypeGuard[list[float]]:
     return isinstance(value, list) and all(map(_is_number, value)) and length in (None, len(value))
+
+
+def _is_coordinates(value: Any) -> TypeGuard[list[float]]:
+    # Integers may be longer than any double; most readers fail on them.
+    return _is_numbers(value) and all(-_LARGEST <= number <= _LARGEST for number in value)
 
 
 def _is_mask(runs: Any, pixels: int | None) -> TypeGuard[list[int]]:

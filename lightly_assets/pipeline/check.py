@@ -33,7 +33,7 @@ from lightly_assets.pipeline.check_input import (
     image_size,
     read_input,
 )
-from lightly_assets.pipeline.check_reading import FolderReader, Reader, StoreReader, Unreadable
+from lightly_assets.pipeline.check_reading import PROBLEMS, FolderReader, Reader, StoreReader, Unreadable
 from lightly_assets.pipeline.check_report import Findings, Report, make_report
 from lightly_assets.storage import NotFound, Store, open_store
 
@@ -45,10 +45,11 @@ _CHUNK = 1024
 _BATCH = 128
 # Starting processes costs about as much as checking so many files.
 _ALONE = 20_000
-_PROBLEMS = {
-    "link-outside": "The link leads out of the datasource or into itself; it is not followed.",
-    "file-unreadable": "It cannot be read, or is neither a file nor a folder.",
-    "file-too-large": "The file is larger than 256 MiB.",
+# What a root that was meant to be a folder above would hold, and how far above.
+_INSIDE = {
+    "predictions/tasks.json": "above it ('ROOT/..')",
+    "tasks.json": "two above it ('ROOT/../..')",
+    "schema.json": "three above it ('ROOT/../../..')",
 }
 
 
@@ -161,15 +162,24 @@ class _Run:
     findings: Findings = field(default_factory=Findings)
 
     def read_tasks(self) -> list[str]:
-        (data,) = self.reader.read_many([f"{PREDICTIONS}tasks.json"])
+        data = self.reader.read(f"{PREDICTIONS}tasks.json")
         if isinstance(data, Unreadable):
             rule = "tasks-missing" if data.missing else data.rule
-            message = f"There is no {PREDICTIONS}tasks.json; is this the folder that holds '.lightly'?"
-            self.findings.add(finding(rule, "tasks.json", "", message if data.missing else data.message))
+            message = self._why_no_tasks() if data.missing else data.message
+            self.findings.add(finding(rule, "tasks.json", "", message))
             return []
         tasks, found = check_tasks(data)
         self.findings.extend(found)
         return tasks
+
+    def _why_no_tasks(self) -> str:
+        missing = f"There is no {PREDICTIONS}tasks.json"
+        if next(iter(self.reader.walk(PREDICTIONS)), None) is not None:
+            return f"{missing}; write one that lists the tasks' folders."
+        for inside, above in _INSIDE.items():
+            if not isinstance(self.reader.read(inside), Unreadable):
+                return f"{missing}; ROOT lies inside '.lightly': name the folder {above} instead."
+        return f"{missing}; ROOT must be the Lightly datasource, the folder that holds '.lightly'."
 
     def check_task(self, task: str) -> None:
         schema = self._read_schema(task)
@@ -183,7 +193,7 @@ class _Run:
 
     def _read_schema(self, task: str) -> Schema | None:
         file = f"{task}/schema.json"
-        (data,) = self.reader.read_many([PREDICTIONS + file])
+        data = self.reader.read(PREDICTIONS + file)
         if not isinstance(data, Unreadable):
             schema, found = check_schema(data, file)
             self.findings.extend(found)
@@ -254,7 +264,7 @@ class _Run:
 
 
 def _unfollowed(key: str, problem: str) -> Finding:
-    return finding(problem, key.removeprefix(PREDICTIONS), "", _PROBLEMS[problem])
+    return finding(problem, key.removeprefix(PREDICTIONS), "", PROBLEMS[problem])
 
 
 def _corner_findings(task: str, statistics: BoxStatistics) -> list[Finding]:

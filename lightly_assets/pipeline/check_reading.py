@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,12 @@ class Unreadable(NamedTuple):
     missing: bool = False
 
 
+PROBLEMS = {
+    "link-outside": "The link leads out of the datasource or into itself; it is not followed.",
+    "file-unreadable": "It cannot be read, or is neither a file nor a folder.",
+    "file-too-large": "The file is larger than 256 MiB.",
+}
+
 Listed = tuple[str, str | None]
 """A file as a listing saw it: its key, and the rule that forbids to read it, if any."""
 
@@ -39,8 +46,11 @@ class Reader(Protocol):
     def walk(self, prefix: str) -> Iterator[Listed]:
         """All files below the folder ``prefix``, in a fixed order."""
 
+    def read(self, key: str) -> bytes | Unreadable:
+        """The content of a file that no listing has seen."""
+
     def read_many(self, keys: Sequence[str]) -> list[bytes | Unreadable]:
-        """The content of each."""
+        """The content of each; they come from a listing."""
 
     def read_start(self, key: str, length: int | None) -> bytes | Unreadable:
         """The first bytes of a file, or all of them."""
@@ -86,12 +96,24 @@ class FolderReader:
                 yield key, None
                 continue
             target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-            if target in above or not _is_inside(target, root):
+            kind = _kind(target)
+            # What cannot be resolved to the end is a link still: a circle of links.
+            if target in above or not _is_inside(target, root) or kind == stat.S_IFLNK:
                 yield key, "link-outside"
-            elif entry.is_dir():
+            elif kind == stat.S_IFDIR:
                 pending.append((entry.path, f"{key}/", above | {target}))
             else:
-                yield key, None if entry.is_file() else "file-unreadable"
+                yield key, None if kind == stat.S_IFREG else "file-unreadable"
+
+    def read(self, key: str) -> bytes | Unreadable:
+        target = os.path.realpath(f"{self.root}/{key}")
+        kind = _kind(target)
+        if not _is_inside(target, os.path.realpath(self.root)) or kind == stat.S_IFLNK:
+            return Unreadable("link-outside", PROBLEMS["link-outside"])
+        if kind not in (stat.S_IFREG, None):
+            # Opening a pipe would wait for its writer for ever.
+            return Unreadable("file-unreadable", PROBLEMS["file-unreadable"])
+        return self.read_many([key])[0]
 
     def read_many(self, keys: Sequence[str]) -> list[bytes | Unreadable]:
         # Neighbours share their folder, which is looked up only once.
@@ -111,12 +133,20 @@ class FolderReader:
 
     def read_start(self, key: str, length: int | None) -> bytes | Unreadable:
         if length is None:
-            return self.read_many([key])[0]
+            return self.read(key)
         try:
             with Path(self.root, key).open("rb") as file:
                 return file.read(length)
         except OSError as error:
             return _unreadable(error)
+
+
+def _kind(path: str) -> int | None:
+    """The type of a file, of a link itself; None where there is nothing to see."""
+    try:
+        return stat.S_IFMT(os.lstat(path).st_mode)
+    except OSError:
+        return None
 
 
 def _folder_of(key: str) -> str:
@@ -175,9 +205,10 @@ class StoreReader:
         for entry in self.store.list(prefix.rstrip("/")):
             yield entry.key, "file-too-large" if entry.size > MAX_FILE_SIZE else None
 
+    def read(self, key: str) -> bytes | Unreadable:
+        return self._read(key)
+
     def read_many(self, keys: Sequence[str]) -> list[bytes | Unreadable]:
-        if len(keys) == 1:
-            return [self._read(keys[0])]
         with ThreadPoolExecutor(_THREADS) as threads:
             return list(threads.map(self._read, keys))
 

@@ -121,6 +121,12 @@ FIELDS: list[tuple[str, dict[str, Any], str, str]] = [
     (DETECTION, {"bbox": [1, 1, "2", 2]}, "bbox-type", "/bbox"),
     (DETECTION, {"bbox": [1, 1, True, 2]}, "bbox-type", "/bbox"),
     (DETECTION, {"bbox": [[1, 1], [2, 2]]}, "bbox-type", "/bbox"),
+    (DETECTION, {"bbox": [10**400, 1, 2, 2]}, "bbox-type", "/bbox"),
+    (KEYPOINTS, {"keypoints": [1, 10**400, 1]}, "keypoints-type", "/keypoints"),
+    (KEYPOINTS, {"bbox": [1, 1, 2, -(10**400)]}, "bbox-type", "/bbox"),
+    (DETECTION, {"probabilities": [10**400, 0]}, "probabilities-range", "/probabilities/0"),
+    (SEMANTIC, {"segmentation": [2, 10**400]}, "segmentation-size", "/segmentation"),
+    (INSTANCE, {"segmentation": [2, 2**63]}, "segmentation-size", "/segmentation"),
     (DETECTION, {"area": 5}, "key-unknown", "/area"),
     (DETECTION, {"a/b~c": 5}, "key-unknown", "/a~1b~0c"),
     (DETECTION, {"segmentation": MASK}, "key-unknown", "/segmentation"),
@@ -160,6 +166,18 @@ def test_a_bad_field(tmp_path: Path, task_type: str, change: dict[str, Any], rul
         {"segmentation-size-differs"} if rule == "segmentation-empty" else set()
     )
     assert report.ok == (RULES[rule].severity == "warning")
+    assert max(len(one.message) for one in report.findings) < 200
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_edge_beyond_the_largest_number(pair: tuple[Path, Path]) -> None:
+    root, input = pair
+    files = good_files(DETECTION)
+    singleton = {"category_id": 0, "bbox": [1e308, 0, 1e308, 1], "score": 1}
+    files["task/a.json"] = dump({"file_name": "a.png", "predictions": [singleton]})
+    write(root, files)
+    assert found(check(root)) == []
+    assert ("bbox-outside", "task/a.json", "/predictions/0/bbox", 1) in found(check(root, input))
 
 
 @pytest.mark.parametrize("task_type", GOOD)
@@ -331,6 +349,55 @@ def test_a_missing_tasks_file(tmp_path: Path) -> None:
     del files["tasks.json"]
     write(tmp_path, files)
     assert found(check(tmp_path)) == [("tasks-missing", "tasks.json", "", 1)]
+
+
+@pytest.mark.parametrize(
+    ("inside", "advice"),
+    [
+        ("", "holds '.lightly'"),
+        (".lightly", "ROOT/.."),
+        (".lightly/predictions", "ROOT/../.."),
+        (".lightly/predictions/task", "ROOT/../../.."),
+    ],
+)
+def test_a_root_that_is_another_folder_says_which_one_to_name(
+    tmp_path: Path, inside: str, advice: str
+) -> None:
+    if inside:
+        write(tmp_path, good_files(DETECTION))
+    report = check(tmp_path / inside)
+    assert found(report) == [("tasks-missing", "tasks.json", "", 1)]
+    assert advice in report.findings[0].message
+
+
+def test_a_missing_tasks_file_beside_tasks_says_to_write_one(tmp_path: Path) -> None:
+    files = good_files(DETECTION)
+    del files["tasks.json"]
+    write(tmp_path, files)
+    assert "write one" in check(tmp_path).findings[0].message
+
+
+@pytest.mark.parametrize("file", ["tasks.json", "task/schema.json", "task/a.json"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "circle", "outside"])
+def test_what_is_no_file(tmp_path: Path, file: str, kind: str) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere.json"
+    files = good_files(DETECTION)
+    elsewhere.write_bytes(files.pop(file))
+    write(root, files)
+    path = root / ".lightly/predictions" / file
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "circle":
+            path.symlink_to(path)
+        case "outside":
+            path.symlink_to(elsewhere)
+    rule = "link-outside" if kind in ("circle", "outside") else "file-unreadable"
+    # A folder may have any name in a task.
+    expected = [] if (file, kind) == ("task/a.json", "folder") else [(rule, file, "", 1)]
+    assert found(check(root)) == expected
 
 
 def test_a_root_that_does_not_exist(tmp_path: Path) -> None:

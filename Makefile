@@ -7,7 +7,7 @@ UV     ?= uv
 CONFIG ?= demo/lightly.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-torch lint types imports format lock clean
+.PHONY: help setup demo ui test test-day test-torch test-lightly lint types imports format lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,13 +36,21 @@ ui: setup  ## Dagster's web UI on 127.0.0.1 for CONFIG (default: the demo)
 	@$(BIN)/lightly-assets ui -c $(CONFIG)
 
 test: $(VENV)/.dev  ## Run the tests
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 -q --ignore tests/day
+
+test-day: $(VENV)/.dev  ## A day in the life of a project, with Dagster's daemon (about 8 minutes)
+	$(BIN)/python -m pytest -q tests/day
 
 # Packages that models come from: gigabytes, so they have an environment of their own and no part in `make test`.
 test-torch: $(VENV)/.dev  ## Compare with torch, torchvision, ultralytics and transformers (large downloads)
 	$(PYTHON) -m venv $(VENV)-torch
 	$(VENV)-torch/bin/python -m pip install --quiet -r tests/torch/requirements.txt -e .
 	YOLO_OFFLINE=1 $(VENV)-torch/bin/python -m pytest -q tests/torch
+
+test-lightly: $(VENV)/.dev  ## Compare names of frames with Lightly's own video reader (large downloads)
+	$(PYTHON) -m venv $(VENV)-lightly
+	$(VENV)-lightly/bin/python -m pip install --quiet -r tests/lightly_reader/requirements.txt -e .
+	$(VENV)-lightly/bin/python -m pytest -q tests/lightly_reader
 
 lint: $(VENV)/.dev  ## Style and formatting
 	$(BIN)/ruff check .

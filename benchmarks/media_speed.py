@@ -129,7 +129,8 @@ def file_rows(folder: Path, ffmpeg: str, pairs: int) -> Iterator[Row]:
             lambda v=video: decode(v), lambda v=video: program(ffmpeg, v), pairs, time.perf_counter
         )
         note = f"{count / ours:.0f} against {count / other:.0f} frames/s"
-        yield f"one {name} file to RGB, against ffmpeg -f null", ratio, "0.9", "1.0", note
+        least, aim = ("0.9", "1.0") if codec == "libx264" else ("", "")
+        yield f"one {name} file to RGB, against ffmpeg -f null", ratio, least, aim, note
         pairs_of_times = [(seconds(lambda v=video: decode(v)), page_seconds(video)) for _ in range(3)]
         ratio = statistics.median(page / ours for ours, page in pairs_of_times)
         note = f"the loop gives {count / statistics.median(page for _, page in pairs_of_times):.0f} frames/s"
@@ -199,6 +200,7 @@ children = f"/proc/self/task/{__import__('os').getpid()}/children"
 most = 0
 with open_video(sys.argv[1]) as frames:
     for frame in frames:
+        frame.image.max()  # who decodes also looks
         if frame.index % 500 == 0:
             most = max(most, sum(peak(pid) for pid in Path(children).read_text().split()))
 print(most + peak("self"))

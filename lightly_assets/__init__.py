@@ -1,6 +1,7 @@
 """Videos and models in, a Worker-ready ``.lightly/predictions`` folder out.
 
-The public names are here, each imported when it is first asked for: masks do not wait for Dagster.
+What is listed here is the public interface. Names are loaded when they are first used, so that importing the
+package costs nothing.
 """
 
 from importlib import import_module
@@ -9,41 +10,26 @@ from typing import TYPE_CHECKING, Any
 from lightly_assets._version import __version__
 
 if TYPE_CHECKING:
-    from lightly_assets.component import LightlyPredictionsComponent
-    from lightly_assets.definitions import build_definitions
-    from lightly_assets.format.names import frame_name, prediction_path
-    from lightly_assets.format.rle import decode, encode
-    from lightly_assets.format.scores import (
-        active_learning_scores,
-        approximate_probabilities,
-        class_distribution,
+    from lightly_assets.component import LightlyPredictionsComponent as LightlyPredictionsComponent
+    from lightly_assets.definitions import build_definitions as build_definitions
+    from lightly_assets.format.names import frame_name as frame_name
+    from lightly_assets.format.names import prediction_path as prediction_path
+    from lightly_assets.format.rle import decode as decode
+    from lightly_assets.format.rle import encode as encode
+    from lightly_assets.format.scores import active_learning_scores as active_learning_scores
+    from lightly_assets.format.scores import approximate_probabilities as approximate_probabilities
+    from lightly_assets.format.scores import class_distribution as class_distribution
+    from lightly_assets.format.segmentation import (
+        convert_to_lightly_predictions as convert_to_lightly_predictions,
     )
-    from lightly_assets.format.segmentation import convert_to_lightly_predictions
-    from lightly_assets.models.protocol import Model
-    from lightly_assets.models.results import Classification, Detections, Keypoints, SemanticScores
-    from lightly_assets.pipeline.check import check
+    from lightly_assets.models.protocol import Model as Model
+    from lightly_assets.models.results import Classification as Classification
+    from lightly_assets.models.results import Detections as Detections
+    from lightly_assets.models.results import Keypoints as Keypoints
+    from lightly_assets.models.results import SemanticScores as SemanticScores
+    from lightly_assets.pipeline.check import check as check
 
-__all__ = [
-    "Classification",
-    "Detections",
-    "Keypoints",
-    "LightlyPredictionsComponent",
-    "Model",
-    "SemanticScores",
-    "__version__",
-    "active_learning_scores",
-    "approximate_probabilities",
-    "build_definitions",
-    "check",
-    "class_distribution",
-    "convert_to_lightly_predictions",
-    "decode",
-    "encode",
-    "frame_name",
-    "prediction_path",
-]
-
-_MODULES = {
+_PLACES = {
     "Classification": "models.results",
     "Detections": "models.results",
     "Keypoints": "models.results",
@@ -62,16 +48,17 @@ _MODULES = {
     "prediction_path": "format.names",
 }
 
+__all__ = ["__version__", *_PLACES]  # noqa: PLE0604 - names of the table
 
-if not TYPE_CHECKING:  # a type checker would take any name for defined
 
-    def __getattr__(name: str) -> Any:
-        if name not in _MODULES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-        globals()[name] = value  # the next time it is found without this function
-        return value
+def __getattr__(name: str) -> Any:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module 'lightly_assets' has no attribute '{name}'")
+    value = getattr(import_module(f"lightly_assets.{place}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -67,6 +67,17 @@ def _specs(tasks: Iterable[str], partitions_def: dg.PartitionsDefinition[str]) -
                 description="Boxes do not look like corners (x1, y1, x2, y2) that were taken for x, y, w, h.",
             ),
             dg.AssetCheckSpec(
+                "predictions_plausible",
+                asset=singletons,
+                partitions_def=partitions_def,
+                description="Scores and numbers are like those before, and few boxes were cut.",
+            ),
+            dg.AssetCheckSpec(
+                "every_class_predicted",
+                asset=folder,
+                description="Each category of the schema is predicted somewhere.",
+            ),
+            dg.AssetCheckSpec(
                 "task_folder_complete",
                 asset=folder,
                 partitions_def=partitions_def,
@@ -77,16 +88,20 @@ def _specs(tasks: Iterable[str], partitions_def: dg.PartitionsDefinition[str]) -
 
 
 def verdict(
-    instance: dg.DagsterInstance,
     asset: dg.AssetKey,
     name: str,
     partition: str | None,
     problem: str | None,
     *,
+    about: dg.EventLogRecord | None,
     warning: bool = False,
     metadata: dict[str, dg.MetadataValue] | None = None,
 ) -> dg.AssetCheckEvaluation:
-    """An evaluation; passed where there is no problem. ``warning`` makes a problem one that stops nothing."""
+    """An evaluation; passed where there is no problem. ``warning`` makes a problem one that stops nothing.
+
+    ``about`` is the materialisation that it speaks of, see :func:`latest`: without it the UI does not show
+    the verdict for the partition.
+    """
     return dg.AssetCheckEvaluation(
         asset_key=asset,
         check_name=name,
@@ -95,16 +110,16 @@ def verdict(
         description=problem,
         severity=dg.AssetCheckSeverity.WARN if warning else dg.AssetCheckSeverity.ERROR,
         metadata=metadata or {},
-        target_materialization_data=_target(instance, asset, partition),
+        target_materialization_data=about
+        and Target(storage_id=about.storage_id, run_id=about.run_id, timestamp=about.timestamp),
     )
 
 
-def _target(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str | None) -> Target | None:
-    """The materialisation that a verdict is about: without it the UI does not show it for the partition."""
+def latest(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str | None = None
+) -> dg.EventLogRecord | None:
+    """The latest materialisation of an asset, or of one of its partitions."""
     records = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset, asset_partitions=[partition] if partition else None), limit=1
     ).records
-    if not records:
-        return None
-    record = records[0]
-    return Target(storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp)
+    return records[0] if records else None

@@ -96,6 +96,17 @@ class SmallProject:
         (folder / "square_model.py").write_text(MODEL)
         self.write()
 
+    @classmethod
+    def at(cls, folder: Path) -> "SmallProject":
+        """A project that is there already."""
+        small = cls.__new__(cls)
+        small.folder = folder
+        small.input, small.lightly, small.state = (folder / name for name in ("input", "lightly", "state"))
+        small.predictions = small.lightly / ".lightly" / "predictions"
+        small.config = folder / "lightly.yaml"
+        small.settings = yaml.safe_load(small.config.read_text())
+        return small
+
     def write(self, **changes: Any) -> None:
         """Write ``lightly.yaml``, with other top-level keys."""
         self.settings |= changes

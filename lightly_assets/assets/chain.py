@@ -14,7 +14,7 @@ import dagster as dg
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, DagsterEventType
 from pydantic import Field
 
-from lightly_assets.assets.events import PartitionState, Reporter, tasks_json_events
+from lightly_assets.assets.events import PartitionState, Reporter, class_events, tasks_json_events
 from lightly_assets.assets.worker_run import WORKER_RUN, worker_run_event, worker_run_specs
 from lightly_assets.checks import FRAMES, TASKS_JSON, chain_check_specs
 from lightly_assets.config import ConfigError, Project
@@ -168,6 +168,8 @@ class _Batch:
         known = inputs_by_partition(scan)
         for key in scan.problems:
             known.setdefault(partition_of_key(key, scan), []).append(key)
+        self._known = known
+        self._partition_of = {key: one for one, keys in known.items() for key in keys}
         # Of a partition without inputs, which were removed meanwhile, there is nothing to say.
         self.states = {one: PartitionState(one, sorted(known[one])) for one in partitions if one in known}
         self._of = {key: state for state in self.states.values() for key in state.inputs}
@@ -178,6 +180,12 @@ class _Batch:
         for key, by_task in problems.items():
             if key in self._of:
                 self._of[key].problems[key] = by_task
+
+    def take_in(self, keys: Iterable[str]) -> None:
+        """Other partitions are reported on too: those that are published with a schema that has changed."""
+        for partition in dict.fromkeys(self._partition_of[key] for key in keys if key not in self._of):
+            state = self.states[partition] = PartitionState(partition, sorted(self._known[partition]))
+            self._of |= dict.fromkeys(state.inputs, state)
 
     def partitions_of(self, keys: Iterable[str]) -> list[PartitionState]:
         """The partitions that inputs belong to, each once."""
@@ -205,13 +213,16 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
         if config.inputs:
             # Others of the same partitions may have failed before: the verdict is about all of them.
             batch.fail({key: why for key, why in session.failures().items() if key not in config.inputs})
+        batch.take_in(key for unit in plan.units for key in unit.inputs)
         for unit in plan.units:
             for state in batch.partitions_of(unit.inputs):
                 state.waiting += 1
         summary = RunSummary(inputs=len(batch.keys), unchanged=len(plan.unchanged))
         summary.fail(plan.problems)
         index, scan = session.warehouse.index, session.scan
-        reporter = Reporter(context.instance, index, scan, session.setups, selected, checks)
+        reporter = Reporter(
+            context.instance, index, scan, session.setups, selected, checks, waiting=plan.waiting
+        )
         for state in batch.states.values():
             if not state.waiting:
                 yield from reporter.report(state)
@@ -227,6 +238,11 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
                     yield from reporter.report(state)
         if not ranged:
             _plan_failed(context, [state for state in batch.states.values() if state.problems], reporter)
+        for task, text in plan.waiting.items():
+            context.log.warning(text)
+            summary.waiting.append(text)
+            if task in plan.stuck:
+                summary.failed.append({"input": None, "task": task, "error": text})
         yield from _finish(context, session, selected, checks, summary)
         if WORKER_RUN in selected and summary.ok:
             yield worker_run_event(session, context.log)
@@ -252,6 +268,8 @@ def _finish(
     yield from tasks_json_events(
         context.instance, session.warehouse.listing.tasks(), problems, orphans, kept, selected, checks
     )
+    schemas = {name: setup.schema for name, setup in session.setups.items()}
+    yield from class_events(context.instance, session.warehouse.index, schemas, checks)
     for task, problem in problems.items():
         context.log.error(problem)
         summary.failed.append({"input": None, "task": task, "error": problem})

@@ -2,16 +2,18 @@
 
 import base64
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
 
-from lightly_assets.checks import FRAMES, TASKS_JSON, verdict
+from lightly_assets.checks import FRAMES, TASKS_JSON, latest, verdict
+from lightly_assets.format.schema import Schema
 from lightly_assets.pipeline.index import Index, Indexed
 from lightly_assets.pipeline.inputs import Scan
 from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.records import Stage, version
+from lightly_assets.pipeline.statistics import ENOUGH
 
 _STAGE_FIELD = {
     "predictions": "predictions_version",
@@ -60,6 +62,7 @@ class Reporter:
         tasks: Iterable[str],
         selected: set[dg.AssetKey],
         selected_checks: set[dg.AssetCheckKey],
+        waiting: Mapping[str, str],
     ) -> None:
         self._instance = instance
         self._index = index
@@ -67,7 +70,10 @@ class Reporter:
         self._tasks = list(tasks)
         self._selected = selected
         self._checks = selected_checks
+        self._waiting = waiting
         self._made: set[tuple[dg.AssetKey, str]] = set()
+        self._records: dict[dg.AssetKey, dg.EventLogRecord | None] = {}
+        """Of the partition that is reported on."""
 
     def not_made(self, state: PartitionState) -> list[dg.AssetKey]:
         """Selected assets that were not made for a partition."""
@@ -79,6 +85,7 @@ class Reporter:
 
     def report(self, state: PartitionState) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
         """The events of one partition, in the order of the chain."""
+        self._records.clear()
         yield from self._frames(state)
         for task in self._tasks:
             rows = {row.input: row for row in self._index.entries(task, state.inputs)}
@@ -112,7 +119,8 @@ class Reporter:
         for stage in stages:
             key = dg.AssetKey([task, stage])
             made = [row for row in rows.values() if getattr(row, _STAGE_FIELD[stage])]
-            if key in self._selected and not problem and len(made) == len(state.inputs):
+            waits = stage == "task_folder" and task in self._waiting
+            if key in self._selected and not problem and not waits and len(made) == len(state.inputs):
                 data_version = version(
                     *sorted((row.input, getattr(row, _STAGE_FIELD[stage])) for row in made)
                 )
@@ -126,8 +134,11 @@ class Reporter:
                 yield from self._verdict(
                     key, "boxes_are_xywh", state, text if corners else None, warning=True
                 )
+                odd = " ".join(f"'{row.input}': {row.odd}" for row in rows.values() if row.odd)
+                yield from self._verdict(key, "predictions_plausible", state, odd or None, warning=True)
             elif stage == "task_folder":
-                yield from self._verdict(key, "task_folder_complete", state, problem)
+                reason = problem or (self._waiting[task] if waits else None)
+                yield from self._verdict(key, "task_folder_complete", state, reason, warning=not problem)
 
     def _materialization(
         self,
@@ -139,15 +150,14 @@ class Reporter:
     ) -> dg.AssetMaterialization:
         tags = {"dagster/data_version": data_version, "dagster/data_version_is_user_provided": "true"}
         for parent in parents:
-            records = self._instance.fetch_materializations(
-                dg.AssetRecordsFilter(parent, asset_partitions=[state.partition]), limit=1
-            ).records
-            if records and (found := records[0].asset_materialization) is not None:
+            record = self._record(parent, state.partition)
+            if record is not None and (found := record.asset_materialization) is not None:
                 name = parent.to_user_string()
                 tags[f"dagster/input_data_version/{name}"] = (found.tags or {}).get(
                     "dagster/data_version", ""
                 )
-                tags[f"dagster/input_event_pointer/{name}"] = str(records[0].storage_id)
+                tags[f"dagster/input_event_pointer/{name}"] = str(record.storage_id)
+        self._records.pop(key, None)
         self._made.add((key, state.partition))
         description = None if state.outcomes else "Unchanged: it was up to date."
         return dg.AssetMaterialization(
@@ -164,7 +174,14 @@ class Reporter:
         warning: bool = False,
     ) -> Iterator[dg.AssetCheckEvaluation]:
         if dg.AssetCheckKey(key, name) in self._checks:
-            yield verdict(self._instance, key, name, state.partition, problem, warning=warning)
+            about = self._record(key, state.partition)
+            yield verdict(key, name, state.partition, problem, about=about, warning=warning)
+
+    def _record(self, key: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
+        """The latest materialisation; asked once, because each question costs milliseconds."""
+        if key not in self._records:
+            self._records[key] = latest(self._instance, key, partition)
+        return self._records[key]
 
     def _frames_version(self, rows: dict[str, Indexed]) -> str:
         return version(*sorted((row.input, row.fingerprint, row.decode) for row in rows.values()))
@@ -205,6 +222,23 @@ class Reporter:
         return metadata
 
 
+def class_events(
+    instance: dg.DagsterInstance, index: Index, schemas: Mapping[str, Schema], checks: set[dg.AssetCheckKey]
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Whether every category of each task is predicted somewhere; a few predictions say nothing."""
+    for task, schema in schemas.items():
+        key = dg.AssetCheckKey(dg.AssetKey([task, "task_folder"]), "every_class_predicted")
+        if key not in checks:
+            continue
+        total, text = index.predictions(task), None
+        if total >= ENOUGH and (never := index.never_predicted(task, schema.ids)):
+            names = ", ".join(f"'{schema.names[one]}'" for one in never[:_MOST_NAMED])
+            more = f" and {len(never) - _MOST_NAMED} more" if len(never) > _MOST_NAMED else ""
+            text = f"Never predicted: {names}{more}, in {total:,} predictions. Are the category ids right?"
+        about = latest(instance, key.asset_key)
+        yield verdict(key.asset_key, key.name, None, text, about=about, warning=True)
+
+
 def tasks_json_events(
     instance: dg.DagsterInstance,
     tasks: list[str],
@@ -227,7 +261,7 @@ def tasks_json_events(
         )
     if dg.AssetCheckKey(TASKS_JSON, "tasks_json_valid") in checks:
         problem = " ".join(problems.values()) or None
-        yield verdict(instance, TASKS_JSON, "tasks_json_valid", None, problem)
+        yield verdict(TASKS_JSON, "tasks_json_valid", None, problem, about=latest(instance, TASKS_JSON))
     if dg.AssetCheckKey(TASKS_JSON, "no_orphans") in checks:
         found = defaultdict(int, {task: len(files) for task, files in orphans.items() if files})
         text = None
@@ -236,7 +270,8 @@ def tasks_json_events(
             example = next(files[0] for files in orphans.values() if files)
             text = f"{total} prediction files belong to no input, such as '{example}'. "
             text += kept or "'lightly-assets gc' deletes them."
-        yield verdict(instance, TASKS_JSON, "no_orphans", None, text, warning=True)
+        about = latest(instance, TASKS_JSON)
+        yield verdict(TASKS_JSON, "no_orphans", None, text, about=about, warning=True)
 
 
 def _frames_metadata(state: PartitionState, rows: dict[str, Indexed]) -> dict[str, dg.MetadataValue]:
@@ -256,6 +291,9 @@ def _frames_metadata(state: PartitionState, rows: dict[str, Indexed]) -> dict[st
     claimed = [row.container_frames for row in rows.values() if row.container_frames is not None]
     if claimed:
         metadata["container_frames"] = dg.MetadataValue.int(sum(claimed))
+    damage = [f"{row.input}: {row.damage}" for row in rows.values() if row.damage]
+    if damage:
+        metadata["damage"] = dg.MetadataValue.text("; ".join(damage[:_MOST_NAMED]))
     rotations = sorted({row.rotation for row in rows.values() if row.rotation})
     if rotations:
         metadata["rotation"] = dg.MetadataValue.text(", ".join(f"{one}°" for one in rotations))
@@ -264,6 +302,8 @@ def _frames_metadata(state: PartitionState, rows: dict[str, Indexed]) -> dict[st
 
 def _notes(row: Indexed) -> Iterator[str]:
     """What is worth a warning about a video that decodes."""
+    if row.damage:
+        yield f"'{row.input}' is damaged, and what decodes of it was kept: {row.damage}."
     if row.frames is not None and row.container_frames not in (None, row.frames):
         yield (
             f"'{row.input}' has {row.frames} frames, but its container claims {row.container_frames}; "

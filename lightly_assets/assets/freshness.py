@@ -7,7 +7,7 @@ partition, because Dagster keeps only one verdict without a run for each partiti
 
 import dagster as dg
 
-from lightly_assets.checks import verdict
+from lightly_assets.checks import latest, verdict
 from lightly_assets.config import Project
 from lightly_assets.partitions import partition_of_key
 from lightly_assets.pipeline.run import Session
@@ -66,7 +66,13 @@ def stale_verdict(instance: dg.DagsterInstance, task: str, staleness: Staleness)
     """The verdict that the sensor reports."""
     key = dg.AssetKey([task, "task_folder"])
     return verdict(
-        instance, key, UP_TO_DATE, None, staleness.text, warning=True, metadata=_metadata(staleness)
+        key,
+        UP_TO_DATE,
+        None,
+        staleness.text,
+        about=latest(instance, key),
+        warning=True,
+        metadata=_metadata(staleness),
     )
 
 

@@ -95,6 +95,8 @@ class Done:
             say(f"Warning: {warning}")
         if len(self.warnings) > _MOST_SHOWN:
             say(f"… and {len(self.warnings) - _MOST_SHOWN} more warnings.")
+        for text in summary.waiting:
+            say(f"Waiting: {text}")
         for failed in summary.failed[:_MOST_SHOWN]:
             say(f"Failed: {failed['error']}", error=True)
         if len(summary.failed) > _MOST_SHOWN:
@@ -154,6 +156,8 @@ def run_project(
         everything = len(session.scan.inputs) + len(session.scan.problems)
         summary = RunSummary(everything if keys is None else len(keys), unchanged=len(plan.unchanged))
         summary.fail(plan.problems)
+        summary.waiting += plan.waiting.values()
+        summary.failed += [{"input": None, "task": task, "error": plan.waiting[task]} for task in plan.stuck]
         if dry_run:
             done = Done(project, summary, time.monotonic() - started)
             done.planned = _planned(session, plan)

@@ -32,6 +32,8 @@ datasource:
 # include: ["**"]     # globs on input keys; exclude: ["test/**"]
 # boxes: clip         # clip boxes that leave their image, or strict: refuse them
 # partitions: video   # video | day
+# sensor: {running: true}  # look for new and changed input by itself, see docs/incremental.md
+# orphans: keep       # keep | delete: what inputs that are gone have left behind
 # on_damage: fail     # fail | keep: what decodes of a damaged video is published
 
 tasks:
@@ -72,7 +74,7 @@ def demo_command(
     from lightly_assets.commands.run import run_project
     from lightly_assets.demo import write_demo
 
-    if not as_json:
+    if not as_json and not (out / "input").exists():
         say(f"Footage and models are written to {out}/ …", error=True)
     project = open_project(write_demo(out))
     with errors_for_people(as_json=as_json):

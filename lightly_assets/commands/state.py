@@ -56,6 +56,10 @@ def gc_command(
         say(name)
     if len(collected.files) > _MOST_SHOWN:
         say(f"… and {len(collected.files) - _MOST_SHOWN} more.")
+    for task in collected.tasks:
+        say(
+            f"Task {task} {'would leave' if dry_run else 'has left'} tasks.json: lightly.yaml has none of it."
+        )
     verb = "would be deleted" if dry_run else "deleted"
     say(f"{counted(len(collected.files), 'orphaned prediction file')} {verb}.")
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 RING_BYTES = 48 << 20
-"""What a ring takes at least, unless 64 frames fit into less."""
+"""What a ring takes at least, unless 24 frames fit into less."""
 MIN_SLOTS = 6
-MAX_SLOTS = 64
+MAX_SLOTS = 24
 _PAGE = mmap.PAGESIZE
 
 

@@ -104,7 +104,8 @@ class _Parent:
                 if not wait:
                     return None
                 self._freed.wait()
-            return self._free.popleft()
+            # The last one that came back: its memory is warm, and others may never be needed.
+            return self._free.pop()
 
     def _take_back(self, places: list[int], layout: int) -> None:
         with self._freed:

@@ -102,7 +102,8 @@ class CocoLabels:
             counts = from_coco(_needed(annotation, "segmentation"), source.height, source.width)
             one |= {"segmentation": counts, "score": score}
             if self.task_type is TaskType.INSTANCE_SEGMENTATION:
-                one["bbox"] = annotation.get("bbox") or rle.bounding_box(counts, source.width)
+                # COCO's boxes may be smaller than their masks by parts of a pixel; the format's are not.
+                one["bbox"] = rle.bounding_box(counts, source.width) or annotation.get("bbox")
         if "probabilities" in annotation:
             one["probabilities"] = annotation["probabilities"]
         return one

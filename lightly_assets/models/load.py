@@ -20,6 +20,9 @@ from lightly_assets.models.protocol import Images, Model, ModelError, Source, so
 from lightly_assets.models.python import PythonRuntime, described_error
 from lightly_assets.models.results import Result, ResultError
 
+# In the messages of ONNX Runtime, CUDA, cuDNN and C++.
+_MEMORY_WORDS = ("out of memory", "failed to allocate memory", "alloc_failed", "bad_alloc")
+
 log = logging.getLogger(__name__)
 
 
@@ -119,7 +122,10 @@ class CheckedModel:
         except ModelError as error:
             raise ModelError(f"{sources_text(sources)}: {error}", sources[0]) from error
         except ResultError as error:
-            raise self._bad(error, sources[error.index or 0]) from None
+            if error.index is None:
+                # Raised in the user's code, while it made a result of one of the images.
+                raise ModelError(f"{sources_text(sources)}: {error}", sources[0]) from None
+            raise self._bad(error, sources[error.index]) from None
         except Exception as error:
             if not _out_of_memory(error):
                 raise ModelError(
@@ -168,4 +174,4 @@ def _out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "_ArrayMemoryError"):
         return True
     text = str(error).lower()
-    return any(words in text for words in ("out of memory", "failed to allocate memory", "bad_alloc"))
+    return any(words in text for words in _MEMORY_WORDS)

@@ -1,5 +1,6 @@
 """PyTorch programs: exported ones (``.pt2``) and TorchScript. Checkpoints are pickles and are refused."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from lightly_assets.models.files import (
     model_file,
     refuse_pickle,
     version_of,
+    zip_names,
 )
 from lightly_assets.models.onnx import default_threads
 from lightly_assets.models.protocol import Images, ModelError, Source
@@ -24,6 +26,8 @@ from lightly_assets.models.reader import Input, Reader, tried_outputs
 from lightly_assets.models.results import Result
 
 CODE_VERSION = 1
+# Makes PyTorch load tensors and nothing else, wherever it would unpickle.
+_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 _WANTED = "TorchScript (torch.jit.save) or an exported program (torch.export.save)"
 
 
@@ -64,7 +68,7 @@ class TorchRuntime:
     def _load(self) -> tuple[Any, Input | None]:
         try:
             if is_exported_program(self.path):
-                program = self._torch.export.load(str(self.path))
+                program = _exported(self._torch, self.path)
                 return program.module().to(self.device), _exported_input(program)
             return self._torch.jit.load(str(self.path), map_location=self.device).eval(), None
         except ModelError:
@@ -72,6 +76,28 @@ class TorchRuntime:
         except Exception as error:  # noqa: BLE001 - PyTorch raises whatever its parts raise
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelError(f"The model file {self.path.name} cannot be loaded: {first}.") from None
+
+
+def _exported(torch: Any, path: Path) -> Any:
+    """An exported program, whose tensors PyTorch would unpickle, and compiled parts run, if it was asked to.
+
+    Raises:
+        ModelError: it holds more than a program and tensors.
+    """
+    unsafe = [name for name in zip_names(path) if "opaque_obj" in name or "aotinductor" in name]
+    if unsafe:
+        raise ModelError(
+            f"The model file {path.name} holds {unsafe[0]}, which can run any code when it is read, so it is "
+            "refused; save the exported program alone (torch.export.save)."
+        )
+    before = os.environ.get(_WEIGHTS_ONLY)
+    os.environ[_WEIGHTS_ONLY] = "1"
+    try:
+        return torch.export.load(str(path))
+    finally:
+        os.environ.pop(_WEIGHTS_ONLY)
+        if before is not None:
+            os.environ[_WEIGHTS_ONLY] = before
 
 
 def _torch() -> Any:

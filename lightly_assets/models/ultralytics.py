@@ -13,6 +13,8 @@ from lightly_assets.models.protocol import Images, ModelError, Source
 
 CODE_VERSION = 1
 
+_SAFE_SUFFIXES = (".onnx", ".torchscript")
+_WANTED = "ONNX (.onnx) or TorchScript (.torchscript), or say 'trusted: true' if you know who made it"
 _TASKS = {
     TaskType.CLASSIFICATION: "classify",
     TaskType.OBJECT_DETECTION: "detect",
@@ -31,7 +33,7 @@ class UltralyticsRuntime:
             raise ModelError(f"ultralytics models cannot do {task_type}; its tasks are {', '.join(_TASKS)}.")
         self.path = model_file(config.path, base_dir)
         if not config.trusted:
-            refuse_pickle(self.path, "ONNX or TorchScript, or say 'trusted: true' if you know who made it")
+            _refuse_untrusted(self.path)
         self._config, self._model = config, _load(self.path, _TASKS[task_type])
         self._check(task_type, categories)
         self.batch_size = config.batch_size
@@ -54,8 +56,10 @@ class UltralyticsRuntime:
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:  # noqa: ARG002
         """ultralytics ``Results``, one per image."""
         config = self._config
-        # ultralytics takes arrays as OpenCV reads them, blue first.
-        batch = [np.ascontiguousarray(image[..., ::-1]) for image in images]
+        import cv2  # of ultralytics
+
+        # It takes arrays as OpenCV reads them, blue first; OpenCV turns them ten times faster than NumPy.
+        batch = [cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR) for image in images]
         settings: dict[str, Any] = {"imgsz": config.imgsz} if config.imgsz else {}
         if config.device:
             settings["device"] = config.device
@@ -72,6 +76,16 @@ class UltralyticsRuntime:
             **settings,
         )
         return results
+
+
+def _refuse_untrusted(path: Path) -> None:
+    """Raises ModelError for files that ultralytics would unpickle; it goes by their suffix."""
+    refuse_pickle(path, _WANTED)
+    if path.suffix not in _SAFE_SUFFIXES:
+        raise ModelError(
+            f"The model file {path.name} is refused: ultralytics may run code from files of this kind; "
+            f"export the model to {_WANTED}."
+        )
 
 
 def _load(path: Path, task: str) -> Any:

@@ -1,9 +1,11 @@
 """Remove what belongs to no input any more."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from lightly_assets.pipeline.frame_export import exported_names
+from lightly_assets.pipeline.publish import PREDICTIONS, file_keys
 from lightly_assets.pipeline.run import Session
 
 
@@ -17,6 +19,8 @@ class Collected:
     """Tables in the state that no record speaks of."""
     inputs: list[str] = field(default_factory=list)
     """Inputs that were forgotten."""
+    tasks: list[str] = field(default_factory=list)
+    """Tasks that were removed from ``lightly.yaml``, and now from ``tasks.json``."""
     dry_run: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -26,26 +30,50 @@ class Collected:
             "orphans": self.files,
             "stored": len(self.stored),
             "inputs": self.inputs,
+            "tasks": self.tasks,
         }
 
 
 def collect(session: Session, *, dry_run: bool = False) -> Collected:
     """Delete orphaned prediction files of the project's tasks, then the records of inputs that are gone.
 
-    What is no prediction file, and task folders of others, are left alone.
+    Tasks that were removed from ``lightly.yaml`` (or renamed) leave ``tasks.json``, and then their files go,
+    as far as this project has published them. What is no prediction file, and tasks of others, are left
+    alone.
 
     Raises:
         StorageError: a store is out of reach.
     """
     collected = Collected(dry_run=dry_run)
     warehouse = session.warehouse
-    for task in session.setups:
-        collected.files += session.orphans(task)
-    _delete(session, collected)
-    collected.stored = warehouse.unused_tables()
-    if not dry_run:
-        warehouse.state.delete_many(collected.stored)
+    with nullcontext() if dry_run else session.workplace():
+        for task in session.setups:
+            collected.files += session.orphans(task)
+        _delete(session, collected)
+        for task in session.removed_tasks():
+            _remove_task(session, task, collected)
+        collected.stored = warehouse.unused_tables()
+        if not dry_run:
+            warehouse.state.delete_many(collected.stored)
     return collected
+
+
+def _remove_task(session: Session, task: str, collected: Collected) -> None:
+    """Unlist a task first, so that nobody reads a folder that is half empty."""
+    warehouse = session.warehouse
+    rows = list(warehouse.index.entries(task))
+    published = [row for row in rows if row.published_from]
+    files = [name for row in published for name in file_keys(task, row.input, row.frames)]
+    collected.tasks.append(task)
+    collected.files += files
+    if collected.dry_run:
+        return
+    warehouse.listing.withdraw([task])
+    warehouse.lightly.delete_many(files)
+    folder = f"{PREDICTIONS}/{task}"
+    if set(warehouse.lightly.names(folder)) == {f"{folder}/schema.json"}:
+        warehouse.lightly.delete_many([f"{folder}/schema.json"])
+    warehouse.forget(task, {row.input for row in rows})
 
 
 def collect_by_policy(session: Session) -> tuple[Collected, str | None]:

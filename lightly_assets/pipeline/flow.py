@@ -31,6 +31,7 @@ from lightly_assets.pipeline.prediction_files import singletons_bytes
 from lightly_assets.pipeline.reading import Ended, Event, PixelReader, Pixels, Unreadable
 from lightly_assets.pipeline.records import InputRecord
 from lightly_assets.pipeline.sheet import Thumbnails, sheet
+from lightly_assets.pipeline.statistics import Tally
 from lightly_assets.pipeline.tables import PredictionsWriter, Row, SingletonsWriter, read_predictions
 from lightly_assets.pipeline.tasks import TaskSetup, decode_version
 from lightly_assets.pipeline.warehouse import TaskResult, Warehouse
@@ -69,7 +70,7 @@ class _TaskState:
         self.expected: dict[str, int] = {}
         """Images of each input, once it was read to its end."""
         self.seen: Counter[str] = Counter()
-        self.per_input: dict[str, Counter[str]] = defaultdict(Counter)
+        self.per_input: dict[str, Tally] = defaultdict(Tally)
         self.shown: dict[Source, list[dict[str, Any]]] = {}
         """Predictions of the frames that are kept for a picture."""
         self._predictions: PredictionsWriter | None = None
@@ -104,7 +105,8 @@ class _TaskState:
     def close(self) -> TaskResult:
         self.finished = True
         predictions, singletons = _closed(self._predictions), _closed(self._singletons)
-        return TaskResult(self.setup, self.work, self.outcome, predictions, singletons, dict(self.per_input))
+        statistics = {key: tally.statistics for key, tally in self.per_input.items()}
+        return TaskResult(self.setup, self.work, self.outcome, predictions, singletons, statistics)
 
 
 def _closed(writer: PredictionsWriter | SingletonsWriter | None) -> Path | None:
@@ -419,12 +421,8 @@ class Flow:
         outcome.singletons += count
         outcome.clipped += encoded.clipped
         outcome.dropped += encoded.dropped
-        statistics = task.per_input[source.input]
-        statistics["singletons"] += count
-        statistics["clipped"] += encoded.clipped
-        statistics["dropped"] += encoded.dropped
+        task.per_input[source.input].add(encoded)
         for one in encoded.singletons:
-            statistics[f"category:{one['category_id']}"] += 1
             outcome.categories[task.setup.schema.names[one["category_id"]]] += 1
         if self._sheets and task.unit.thumbnails.shows(source):
             task.shown[source] = encoded.singletons

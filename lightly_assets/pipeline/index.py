@@ -17,7 +17,7 @@ import orjson
 from lightly_assets.pipeline.records import STAGES, InputRecord, Record, Stage, record_key
 from lightly_assets.storage import Store
 
-_FORMAT = 1
+_FORMAT = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
@@ -39,7 +39,10 @@ CREATE TABLE IF NOT EXISTS entries (
     height INTEGER NOT NULL,
     container_frames INTEGER,
     rotation INTEGER NOT NULL,
+    damage TEXT NOT NULL,          -- what was kept of a damaged video in spite of, with on_damage: keep
     predictions INTEGER NOT NULL,  -- how many singletons
+    categories TEXT NOT NULL,      -- ids that were predicted, such as ,0,3,
+    odd TEXT NOT NULL,             -- what a person should look at; of images, with one for many
     files INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
     PRIMARY KEY (task, input, record)
@@ -47,7 +50,7 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_of_record ON entries (record);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_COLUMNS = 21
+_COLUMNS = 24
 _AT_ONCE = 1000
 
 
@@ -73,7 +76,10 @@ class Indexed:
     height: int
     container_frames: int | None
     rotation: int
+    damage: str
     predictions: int
+    categories: str
+    odd: str
     files: int
     bytes: int
 
@@ -191,6 +197,20 @@ class Index:
         for row in self._connection.execute(f"SELECT * FROM entries {where}", values):  # noqa: S608 - ours
             yield Indexed(*row)
 
+    def never_predicted(self, task: str, categories: Iterable[int]) -> list[int]:
+        """Of the given category ids those that no input has."""
+        query = "SELECT 1 FROM entries WHERE task = ? AND instr(categories, ?) LIMIT 1"
+        return [
+            one
+            for one in categories
+            if self._connection.execute(query, (task, f",{one},")).fetchone() is None
+        ]
+
+    def predictions(self, task: str) -> int:
+        """How many singletons a task has."""
+        found = self._connection.execute("SELECT sum(predictions) FROM entries WHERE task = ?", (task,))
+        return int(found.fetchone()[0] or 0)
+
     def tasks(self) -> list[str]:
         """The tasks that something is recorded of."""
         rows = self._connection.execute("SELECT DISTINCT task FROM entries WHERE task != '' ORDER BY task")
@@ -249,7 +269,10 @@ def _row(record: Record, key: str, name: str, one: InputRecord) -> tuple[Any, ..
         one.height,
         one.container_frames,
         one.rotation,
+        "; ".join(one.errors),
         int(one.statistics.get("singletons", 0)),
+        "".join(f",{category}" for category in one.statistics.get("counts", {})) + ",",
+        one.statistics.get("odd", ""),
         len(one.hashes),
         one.size,
     )

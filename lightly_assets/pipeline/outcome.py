@@ -74,6 +74,8 @@ class RunSummary:
     files_deleted: int = 0
     predictions: Counter[str] = field(default_factory=Counter)
     """Singletons by task, of the updated inputs."""
+    waiting: list[str] = field(default_factory=list)
+    """Why nothing is published of some tasks yet."""
 
     @property
     def ok(self) -> bool:

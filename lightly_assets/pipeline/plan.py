@@ -89,6 +89,10 @@ class Plan:
     """Selected inputs that are up to date in every selected task."""
     problems: dict[str, dict[str, str]] = field(default_factory=dict)
     """Inputs that cannot be done: key → task (or ``""`` for all) → one sentence."""
+    waiting: dict[str, str] = field(default_factory=dict)
+    """Tasks of which nothing is published yet, because their schema changes; each with one sentence."""
+    stuck: set[str] = field(default_factory=set)
+    """Those of them that wait for inputs that no run can do."""
 
     @property
     def inputs(self) -> list[str]:

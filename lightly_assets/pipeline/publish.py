@@ -6,7 +6,7 @@ longer true, ``schema.json``, and ``tasks.json`` last. What is there with the sa
 
 import hashlib
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -47,8 +47,8 @@ class Published:
     failed: dict[str, str] = field(default_factory=dict)
     written: int = 0
     bytes_written: int = 0
-    obsolete: list[str] = field(default_factory=list)
-    """Files that must go once the record is written."""
+    obsolete: dict[str, list[str]] = field(default_factory=dict)
+    """Files by input that must go once the record is written."""
     boxes: BoxStatistics = field(default_factory=BoxStatistics)
     """Whether the boxes look like corners."""
 
@@ -74,6 +74,13 @@ def file_keys(task: str, key: str, frames: int | None) -> Iterator[str]:
 
 def file_hash(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _leftover(one: InputRecord) -> int | None:
+    """The number of frames that older files of an input are named after, where some are to go."""
+    if one.leftover_frames is not None:
+        return one.leftover_frames
+    return one.published_frames if one.published_from and one.published_frames != one.frames else None
 
 
 class Publisher:
@@ -116,13 +123,15 @@ class Publisher:
         self._write(record, changes, singletons, result)
         for key, hashes in wanted.items():
             old = record.inputs[key]
-            if old.published_from and old.published_frames != old.frames:
+            leftover = _leftover(old)
+            if leftover is not None:
                 now = set(file_keys(self.task, key, old.frames))
-                before = file_keys(self.task, key, old.published_frames)
-                result.obsolete += [name for name in before if name not in now]
+                before = file_keys(self.task, key, leftover)
+                result.obsolete[key] = [name for name in before if name not in now]
             result.records[key] = replace(
                 old,
                 published_from=old.singletons_version,
+                leftover_frames=None,
                 published_frames=old.frames,
                 schema=self._schema_hash,
                 hashes=tuple(hashes),
@@ -220,8 +229,9 @@ class Publisher:
 class Listing:
     """``schema.json`` and ``tasks.json``: what makes a task visible to the Worker."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, order: Sequence[str] = ()) -> None:
         self.store = store
+        self._order = list(order)
         self._lock = threading.Lock()
         self._listed: set[str] = set()
 
@@ -285,13 +295,24 @@ class Listing:
         except (NotFound, ValueError):
             return True
 
+    def _merged(self, before: list[str], add: Iterable[str], remove: Iterable[str]) -> list[str]:
+        """Names of the project stay in its order, whichever of them was published first."""
+        after = merge_tasks(before, (), remove)
+        for name in add:
+            if name in after:
+                continue
+            later = self._order[self._order.index(name) + 1 :] if name in self._order else []
+            place = min((after.index(one) for one in later if one in after), default=len(after))
+            after = [*after[:place], *merge_tasks((), [name]), *after[place:]]
+        return after
+
     def _change_tasks(self, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
         def change(content: bytes | None) -> bytes | None:
             try:
                 before = [] if content is None else parse_tasks(content)
             except ValueError as error:
                 raise PublishError(_corrupt(self.store, error)) from None
-            after = merge_tasks(before, add, remove)
+            after = self._merged(before, add, remove)
             # Neither its layout nor its existence changes where its meaning does not.
             return content if after == before and content is not None else tasks_to_bytes(after)
 

@@ -56,6 +56,8 @@ class InputRecord:
     """Hash of the schema of the published files."""
     published_frames: int | None = None
     """The number of frames that the published files are named after."""
+    leftover_frames: int | None = None
+    """The number of frames that older files are named after, which are to be deleted."""
     hashes: tuple[str, ...] = ()
     """BLAKE2b of each published file, in frame order; empty where that is not known for certain."""
     size: int = 0

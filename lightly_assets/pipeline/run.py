@@ -16,9 +16,10 @@ from lightly_assets.pipeline.folder import Inspection, inspect_folder
 from lightly_assets.pipeline.inputs import Input, Scan, scan_input
 from lightly_assets.pipeline.outcome import UnitOutcome
 from lightly_assets.pipeline.plan import Plan, Selection, make_plan
-from lightly_assets.pipeline.publish import PREDICTIONS, PublishError, file_keys
+from lightly_assets.pipeline.publish import file_keys
 from lightly_assets.pipeline.quarantine import change_quarantine, read_quarantine
 from lightly_assets.pipeline.records import place
+from lightly_assets.pipeline.schema_change import hold_back
 from lightly_assets.pipeline.sightings import Versions
 from lightly_assets.pipeline.tasks import TaskSetup, decode_version, task_setups
 from lightly_assets.pipeline.warehouse import Warehouse
@@ -86,7 +87,7 @@ class Session:
         lost = {name: self.inspect(name).lost for name in publishing} if verify else {}
         plan = make_plan(self.project, self.setups, self.scan, self.warehouse.index, selection, keys, lost)
         for name in publishing:
-            self._hold_back(name, plan)
+            hold_back(self.warehouse, self.setups[name], self.scan, plan)
         return plan
 
     def inspect(self, task: str) -> Inspection:
@@ -105,36 +106,15 @@ class Session:
             if row.published_from and not self.is_here(row.input):
                 yield from file_keys(task, row.input, row.frames)
 
+    def removed_tasks(self) -> list[str]:
+        """Tasks that this project has published and that ``lightly.yaml`` does not name any more."""
+        named = {task.name for task in self.project.tasks}
+        return [task for task in self.warehouse.index.tasks() if task not in named]
+
     def is_here(self, key: str) -> bool:
         """Whether an input exists, whatever its state."""
         scan = self.scan
         return key in scan.inputs or key in scan.problems or key in scan.paused
-
-    def _hold_back(self, task: str, plan: Plan) -> None:
-        """Where a schema changes, all files follow in this run, or nothing of the task is published."""
-        setup, warehouse = self.setups[task], self.warehouse
-        work = {key for unit in plan.units if task in unit.tasks for key in unit.tasks[task].publish}
-        if not work:
-            return None
-        try:
-            changes = warehouse.listing.schema_difference(task, setup.schema)
-        except PublishError as error:
-            return _refuse(plan, task, work, str(error))
-        if not changes:
-            return None
-        wanted = setup.schema.hash()
-        rows = [row for row in warehouse.index.entries(task) if row.published_from and row.schema != wanted]
-        behind = [row.input for row in rows if row.input not in work]
-        if behind or not rows:
-            folder = f"{warehouse.lightly.url}/{PREDICTIONS}/{task}"
-            whose, hint = "its folder was written by somebody else", f"Delete {folder} or rename the task."
-            if behind:
-                whose = f"{len(behind)} published inputs are not part of this run, such as '{behind[0]}'"
-                hint = "Run all inputs of the task at once ('gc' removes those that are gone)."
-            text = f"The schema of task '{task}' changed ({'; '.join(changes)}), but {whose}. {hint}"
-            return _refuse(plan, task, work, text)
-        warehouse.held_back.add(task)
-        return None
 
     def run(
         self,
@@ -149,10 +129,8 @@ class Session:
         Raises:
             StorageError: a store is out of reach; what was published stays.
         """
-        if self.warehouse.held_back:
-            self.warehouse.listing.withdraw(self.warehouse.held_back)
         self.remember(plan.problems)
-        with self._folder() as folder:
+        with self.workplace() as folder:
             flow = Flow(
                 self.warehouse, self.setups, folder, limits=limits, on_frames=on_frames, sheets=sheets
             )
@@ -163,24 +141,39 @@ class Session:
 
     def finish(self, tasks: Collection[str] | None = None) -> dict[str, str]:
         """Make ``schema.json`` and ``tasks.json`` right; tasks that cannot be listed, with one sentence."""
-        self._forget_gone()
         setups = [setup for name, setup in self.setups.items() if tasks is None or name in tasks]
-        return dict(self.warehouse.heal_listing(setups))
+        with self.workplace():
+            self._forget_gone()
+            return dict(self.warehouse.heal_listing(setups))
 
     @contextmanager
-    def _folder(self) -> Iterator[Path]:
-        """A folder for this run alone; those of processes that died are removed."""
+    def workplace(self) -> Iterator[Path]:
+        """A folder for as long as something is written; those of processes that died are removed.
+
+        Such a process may have left temporary files in the roots, too: they are removed with it.
+        """
         base = self.project.local_state / "tmp"
         base.mkdir(parents=True, exist_ok=True)
-        for old in base.iterdir():
-            if is_abandoned(old.name, old.stat().st_mtime, older_than=_OTHER_MACHINE_SECONDS):
-                shutil.rmtree(old, ignore_errors=True)
         folder = base / temporary_name()
         folder.mkdir()
         try:
+            self._remove_abandoned(base)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _remove_abandoned(self, base: Path) -> None:
+        abandoned = [
+            one
+            for one in base.iterdir()
+            if is_abandoned(one.name, one.stat().st_mtime, older_than=_OTHER_MACHINE_SECONDS)
+        ]
+        if abandoned:
+            for store, prefix in ((self.warehouse.lightly, ".lightly"), (self.warehouse.state, "")):
+                store.sweep(prefix, older_than=_OTHER_MACHINE_SECONDS)
+        # Last, so that a kill here has the sweep done again.
+        for one in abandoned:
+            shutil.rmtree(one, ignore_errors=True)
 
     # Failures and the quarantine
 
@@ -221,7 +214,7 @@ class Session:
     def _attempt(self, one: Input, task: str) -> str:
         """What was tried: the sensor does not ask for the same again."""
         setup = self.setups.get(task)
-        versions = Versions(setup.model_version, setup.settings_hash) if setup else None
+        versions = Versions(setup.model_version, setup.settings_hash, setup.schema.hash()) if setup else None
         return attempt_version(one.entry.fingerprint, decode_version(self.project, one.kind), versions)
 
     def _forget_gone(self) -> None:
@@ -244,12 +237,3 @@ class Session:
         change_quarantine(
             self.warehouse.state, lambda known: {one: why for one, why in known.items() if one != key}
         )
-
-
-def _refuse(plan: Plan, task: str, keys: Collection[str], problem: str) -> None:
-    """Take a task out of a plan."""
-    for unit in plan.units:
-        unit.tasks.pop(task, None)
-    plan.units = [unit for unit in plan.units if unit.tasks or unit.frames]
-    for key in keys:
-        plan.problems.setdefault(key, {})[task] = problem

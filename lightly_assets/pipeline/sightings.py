@@ -57,6 +57,7 @@ class Versions:
 
     model: str
     settings: str
+    schema: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +254,17 @@ class Sightings:
                 stages[""] = "frames"
             known = frames is not None or any(stage is not None for stage in found)
             yield Stale(_input(key, kind, fingerprint, size, modified), partition, stages, known)
+
+    def not_encoded(self, task: str, versions: Versions) -> int:
+        """Where the schema of a task changes: published inputs that are not encoded with the new one yet."""
+        (count,) = self._connection.execute(
+            """SELECT count(*) FROM known.entries e LEFT JOIN inputs i ON i.key = e.input
+            WHERE e.task = :task AND e.published_from != '' AND e.schema != :schema AND NOT (
+                i.key IS NOT NULL AND i.fingerprint = e.fingerprint AND e.model = :model
+                AND e.settings = :settings AND e.singletons_from = e.predictions_version)""",
+            {"task": task, "schema": versions.schema, "model": versions.model, "settings": versions.settings},
+        ).fetchone()
+        return int(count)
 
     # What was asked for
 

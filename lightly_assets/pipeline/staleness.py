@@ -16,6 +16,8 @@ class Staleness:
     """How many inputs must be redone, by the first stage that must be."""
     examples: list[tuple[str, str, Stage]] = field(default_factory=list)
     """Input, partition and stage of some of them."""
+    more: bool = False
+    """Whether not all were looked at."""
 
     def add(self, key: str, partition: str, stage: Stage) -> None:
         self.stages[stage] += 1
@@ -30,4 +32,5 @@ class Staleness:
         counts = [f"{self.stages[stage]:,} from {stage} on" for stage in STAGES if self.stages[stage]]
         total = self.stages.total()
         verb = "input is" if total == 1 else "inputs are"
-        return f"{total:,} {verb} stale ({', '.join(counts)}), such as '{self.examples[0][0]}'."
+        least = "At least " if self.more else ""
+        return f"{least}{total:,} {verb} stale ({', '.join(counts)}), such as '{self.examples[0][0]}'."

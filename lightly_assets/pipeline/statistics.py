@@ -24,6 +24,11 @@ FACTOR = 3.0
 """So many times more or fewer predictions a frame are a strong shift, too."""
 
 
+MANY_CLIPPED = 50
+CLIPPED_SHARE = 0.3
+"""More cut boxes than both are worth a look: objects do leave the picture, but not that often."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Statistics:
     """Sums over frames (or images) of a task; those of two parts can be added."""
@@ -131,6 +136,83 @@ class Statistics:
         if found.scores.shape != (BINS,):
             raise ValueError(f"score_histogram has the shape {found.scores.shape}; it must be ({BINS},).")
         return found
+
+
+class Tally:
+    """Adds frames up one by one, cheaply."""
+
+    def __init__(self) -> None:
+        self._frames = self._empty = self._boxes = self._clipped = self._dropped = self._moved = 0
+        self._counts: Counter[int] = Counter()
+        self._scores = [0] * BINS
+
+    def add(self, frame: "Encoded") -> None:
+        self._frames += 1
+        self._empty += not frame.singletons
+        self._clipped += frame.clipped
+        self._dropped += frame.dropped
+        self._moved += frame.moved_keypoints
+        for one in frame.singletons:
+            self._counts[one["category_id"]] += 1
+            self._boxes += "bbox" in one
+            score = one.get("score")
+            if score is not None:
+                self._scores[min(int(score * BINS), BINS - 1)] += 1
+
+    @property
+    def statistics(self) -> Statistics:
+        return Statistics(
+            self._frames,
+            self._empty,
+            dict(sorted(self._counts.items())),
+            np.array(self._scores, dtype=np.int64),
+            self._boxes,
+            self._clipped,
+            self._dropped,
+            self._moved,
+        )
+
+
+def to_record(statistics: Statistics) -> dict[str, Any]:
+    """As small as it gets, for the record of an input: zeros are left out."""
+    scores = {str(place): int(count) for place, count in enumerate(statistics.scores) if count}
+    found = {
+        "frames": statistics.frames,
+        "singletons": statistics.predictions,
+        "empty": statistics.empty,
+        "boxes": statistics.boxes,
+        "clipped": statistics.clipped,
+        "dropped": statistics.dropped,
+        "moved": statistics.moved_keypoints,
+        "counts": {str(category): count for category, count in statistics.counts.items()},
+        "scores": scores,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def from_record(data: Mapping[str, Any]) -> Statistics | None:
+    """What :func:`to_record` gave; None of an input that has none."""
+    if not data.get("frames"):
+        return None
+    scores = np.zeros(BINS, dtype=np.int64)
+    for place, count in data.get("scores", {}).items():
+        scores[int(place)] = count
+    numbers = [int(data.get(name, 0)) for name in ("boxes", "clipped", "dropped", "moved")]
+    counts = {int(category): int(count) for category, count in data.get("counts", {}).items()}
+    return Statistics(int(data["frames"]), int(data.get("empty", 0)), counts, scores, *numbers)
+
+
+def oddities(previous: Statistics, now: Statistics) -> list[str]:
+    """What a person should look at, one sentence each; ``previous`` may be of no frame at all."""
+    found = []
+    if previous.frames and (text := shifted(previous, now)):
+        found.append(text)
+    if now.clipped >= MANY_CLIPPED and now.clipped_share > CLIPPED_SHARE:
+        found.append(
+            f"{now.clipped:,} of {now.boxes:,} boxes left their image and were cut; are they x, y, width, "
+            "height in pixels of the frame as it was decoded?"
+        )
+    return found
 
 
 def statistics_of(frames: Iterable["Encoded"]) -> Statistics:

@@ -21,6 +21,10 @@ class Status:
     quarantined: dict[str, str] = field(default_factory=dict)
     orphans: list[str] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
+    removed_tasks: list[str] = field(default_factory=list)
+    """Tasks that were published and are no longer in ``lightly.yaml``."""
+    waiting: dict[str, str] = field(default_factory=dict)
+    """Tasks of which nothing is published yet, because their schema changes."""
     tasks: dict[str, dict[str, int]] = field(default_factory=dict)
     """Task → inputs, files and predictions that are published."""
 
@@ -40,6 +44,8 @@ class Status:
             "quarantined": self.quarantined,
             "orphans": self.orphans,
             "skipped": self.skipped,
+            "waiting": self.waiting,
+            "removed_tasks": self.removed_tasks,
             "tasks": self.tasks,
         }
 
@@ -54,6 +60,12 @@ class Status:
         yield from _listed("quarantined", quarantined, most)
         yield from _listed("orphans", self.orphans, most)
         skipped = [f"{count} × {kind}" for kind, count in sorted(self.skipped.items())]
+        yield from self.waiting.values()
+        for task in self.removed_tasks:
+            yield (
+                f"task {task}: no longer in lightly.yaml, but still published; 'lightly-assets gc' takes it "
+                "out of tasks.json and deletes its files"
+            )
         yield f"left out     {', '.join(skipped) or 'nothing'}"
         for task, counts in self.tasks.items():
             yield (
@@ -91,6 +103,8 @@ def project_status(session: Session) -> Status:
     status.new.sort()
     status.quarantined = dict(scan.paused)
     status.skipped = dict(scan.skipped)
+    status.waiting = plan.waiting
+    status.removed_tasks = session.removed_tasks()
     for name in session.setups:
         status.orphans += session.orphans(name)
         rows = [row for row in index.entries(name) if row.published_from]

@@ -115,7 +115,9 @@ def _main(path: str) -> int:
     out, sys.stdout = sys.stdout, sys.stderr  # what a model prints is not the answer
     try:
         setups = task_setups(load_project(path))
-        found = {name: (one.model_version, one.settings_hash) for name, one in setups.items()}
+        found = {
+            name: (one.model_version, one.settings_hash, one.schema.hash()) for name, one in setups.items()
+        }
     except Exception as error:  # noqa: BLE001 - said to whoever asked
         print(" ".join(str(error).split()), file=sys.stderr)
         return 1

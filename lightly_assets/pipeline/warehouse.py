@@ -13,7 +13,6 @@ from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.plan import TaskWork
 from lightly_assets.pipeline.publish import Listing, Published, Publisher, PublishError
 from lightly_assets.pipeline.records import (
-    InputRecord,
     Record,
     Records,
     data_key,
@@ -21,6 +20,7 @@ from lightly_assets.pipeline.records import (
     record_key,
     version,
 )
+from lightly_assets.pipeline.statistics import Statistics, from_record, oddities, to_record
 from lightly_assets.pipeline.tables import merge, open_stored
 from lightly_assets.pipeline.tasks import TaskSetup, frames_version
 from lightly_assets.storage import Conflict, StorageOptions, Store, open_store
@@ -40,8 +40,8 @@ class TaskResult:
     """Local table of new predictions."""
     singletons: Path | None
     """Local table of new singletons."""
-    statistics: dict[str, dict[str, int]]
-    """Counts by input."""
+    statistics: dict[str, Statistics]
+    """Of new singletons, by input."""
 
 
 class Warehouse:
@@ -58,7 +58,7 @@ class Warehouse:
         self.state = self._store("state")
         self.records = Records(self.state)
         self.index = Index(project.local_state / "index.sqlite", self.state)
-        self.listing = Listing(self.lightly)
+        self.listing = Listing(self.lightly, [task.name for task in project.tasks])
         self.held_back: set[str] = set()
         """Tasks whose schema changes: listed again once all of their files have followed."""
         self._garbage: list[str] = []
@@ -130,11 +130,14 @@ class Warehouse:
         if waiting != before:
             seen = self.records.write(waiting, seen)
         published = self._publish(record, result, publish)
+        if published.obsolete:
+            # Until the old files are gone the input is not done: a run after a kill deletes them.
+            seen = self.records.write(_with_leftovers(record, published), seen)
+            for files in published.obsolete.values():
+                outcome.files_deleted += self.lightly.delete_many(files)
         if published.records:
             record = replace(record, inputs=record.inputs | published.records)
             self.records.write(record, seen)
-        if published.obsolete:
-            outcome.files_deleted += self.lightly.delete_many(published.obsolete)
         if published.records and task not in self.held_back:
             self.listing.publish(task, result.setup.schema)
         self.index.put(record)
@@ -168,6 +171,7 @@ class Warehouse:
                 published_from=old.published_from,
                 schema=old.schema,
                 published_frames=old.published_frames,
+                leftover_frames=old.leftover_frames,
                 hashes=old.hashes,
                 size=old.size,
                 statistics=old.statistics,
@@ -183,6 +187,7 @@ class Warehouse:
             return record
         setup = result.setup
         inputs = dict(record.inputs)
+        odd = _odd(record, result, keys)
         for key in keys:
             one = inputs[key]
             made_from = predictions_version(one.fingerprint, one.decode, one.model)
@@ -190,8 +195,11 @@ class Warehouse:
                 one,
                 settings=setup.settings_hash,
                 singletons_from=made_from,
-                statistics=dict(sorted(result.statistics.get(key, {}).items())),
+                statistics=to_record(result.statistics[key]) if key in result.statistics else {},
             )
+        if odd:
+            first = min(keys)
+            inputs[first] = replace(inputs[first], statistics=inputs[first].statistics | {"odd": odd})
         made = {key: one.singletons_version for key, one in inputs.items() if one.settings}
         target = data_key("singletons", setup.name, record.unit, version(*sorted(made.items())))
         kept = {key for key in record.inputs.keys() - keys if record.inputs[key].settings}
@@ -213,6 +221,8 @@ class Warehouse:
         keys = {key for key in keys if key in record.inputs}
         if not keys:
             return Published()
+        if result.setup.name in self.held_back:
+            self.listing.withdraw([result.setup.name])
         publisher = Publisher(self.lightly, result.setup.name, result.setup.schema)
         published = publisher.publish(record, keys, self._opener(record), result.work.lost)
         self.lightly.sync()
@@ -290,8 +300,11 @@ class Warehouse:
                 continue
             wanted = setup.schema.hash()
             old = [row.input for row in rows if row.schema != wanted]
+            if len(old) == len(rows):
+                continue  # files, schema and listing are all as they were
             try:
                 if old:
+                    self.listing.withdraw([setup.name])
                     raise PublishError(
                         f"Task '{setup.name}' stays out of tasks.json: {len(old)} inputs still have files "
                         f"of its old schema, such as '{old[0]}'."
@@ -301,6 +314,21 @@ class Warehouse:
                 yield setup.name, str(error)
 
 
-def frames_of(record: InputRecord) -> int:
-    """Images that an input counts for: one, or the frames of a video."""
-    return 1 if record.frames is None else record.frames
+def _odd(before: Record, result: TaskResult, keys: Collection[str]) -> str:
+    """What a person should look at in what is new about these inputs, beside what was said the last time."""
+    now, previous = Statistics.none(), Statistics.none()
+    for key in keys:
+        if key in result.statistics:
+            now += result.statistics[key]
+            previous += from_record(before.inputs[key].statistics) or Statistics.none()
+    return " ".join(oddities(previous, now))
+
+
+def _with_leftovers(record: Record, published: Published) -> Record:
+    """A record of what is published, but for old files that are still there."""
+    inputs = record.inputs | published.records
+    for key in published.obsolete:
+        old = record.inputs[key]
+        frames = old.published_frames if old.leftover_frames is None else old.leftover_frames
+        inputs[key] = replace(inputs[key], published_from="", leftover_frames=frames)
+    return replace(record, inputs=inputs)

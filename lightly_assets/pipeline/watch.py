@@ -32,6 +32,8 @@ _REFRESH_SECONDS = 300.0
 _REFRESH_AT_MOST = 15.0
 # So often is the same asked for where runs end without a result or a reason.
 _ATTEMPTS = 3
+# So many stale inputs are looked at; of more, once the runs are full, it is only known that there are more.
+_LOOK_AT_MOST = 20_000
 # A run that Dagster knows nothing of after this time was never started.
 _LOST_SECONDS = 300.0
 
@@ -58,6 +60,8 @@ class Look:
     paused: int = 0
     stale: int = 0
     """Inputs that need work, without those that are known to fail."""
+    more: bool = False
+    """Whether there are more stale inputs than were looked at."""
     failed: int = 0
     """Inputs that need work, and are known to fail at it."""
     given_up: int = 0
@@ -70,6 +74,8 @@ class Look:
     """Run key of a run that looks after what removed inputs have left behind."""
     empty_partitions: list[str] = field(default_factory=list)
     """Partitions of which nothing is left."""
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Tasks whose schema changes, and how many of their inputs are not encoded with the new one yet."""
     staleness: dict[str, Staleness] = field(default_factory=dict)
     """What is stale in each task."""
 
@@ -83,7 +89,9 @@ class Look:
             parts.append(f"{_runs(self.open_runs)} under way with {_inputs(self.under_way)}")
         if waiting > 0:
             until = "a run to end" if self.open_runs else "the next look"
-            parts.append(f"{_inputs(waiting)} waiting for {until}")
+            parts.append(f"{_inputs(waiting)}{' or more' if self.more else ''} waiting for {until}")
+        for task, count in self.waiting.items():
+            parts.append(f"the new schema of '{task}' waits for {_inputs(count)}")
         if self.unstable:
             parts.append(f"{_inputs(self.unstable)} perhaps still being written")
         if self.failed:
@@ -256,9 +264,17 @@ class Watch:
         paused = read_quarantine(self.state)
         requested = self.sightings.requested()
         look.staleness = {task: Staleness() for task in versions}
+        look.waiting = {
+            task: count
+            for task, wanted in versions.items()
+            if (count := self.sightings.not_encoded(task, wanted))
+        }
         look.open_runs = len(self.sightings.under_way())
         batches = _Batches(self._settings.runs - look.open_runs, self._project)
-        for stale in self.sightings.stale(versions, decode):
+        for number, stale in enumerate(self.sightings.stale(versions, decode)):
+            if number >= _LOOK_AT_MOST and batches.are_full():
+                look.more = True
+                break
             key = stale.input.key
             if key in paused:
                 look.paused += 1
@@ -267,7 +283,13 @@ class Watch:
                 for task, stage in stale.stages.items():
                     if task:
                         look.staleness[task].add(key, stale.partition, stage)
+            for task in look.waiting:
+                # What is encoded waits until all are; then one run publishes them.
+                if stale.stages.get(task) == "task_folder":
+                    del stale.stages[task]
             before, attempts, is_open = requested.pop(key, ("", 0, False))
+            if not stale.stages:
+                continue
             want, blocked = wants.of(stale)
             if want is None or (blocked and want == before and not is_open):
                 look.failed += 1
@@ -281,7 +303,10 @@ class Watch:
                 look.given_up += 1
                 continue
             batches.offer(stale, want, attempts + 1)
-        self.sightings.drop_requests([key for key, (_, _, is_open) in requested.items() if not is_open])
+        for staleness in look.staleness.values():
+            staleness.more = look.more
+        if not look.more:
+            self.sightings.drop_requests([key for key, (_, _, is_open) in requested.items() if not is_open])
         for request, chosen in batches.requests():
             self.sightings.ask(request.run_key, chosen, now)
             look.requests.append(request)
@@ -347,7 +372,7 @@ class _Batches:
 
     def offer(self, stale: Stale, want: str, attempts: int) -> None:
         """Take an input into the open run, or into the next one; beyond the last one it has to wait."""
-        if len(self._full) >= self._runs:
+        if self.are_full():
             return
         settings = self._settings
         more = stale.partition not in self._partitions
@@ -357,11 +382,15 @@ class _Batches:
             or len(self._partitions) + more > settings.partitions
         ):
             self._close()
-            if len(self._full) >= self._runs:
+            if self.are_full():
                 return
         self._open[stale.input.key] = stale, want, attempts
         self._partitions.add(stale.partition)
         self._bytes += stale.input.entry.size
+
+    def are_full(self) -> bool:
+        """Whether nothing more is taken."""
+        return len(self._full) >= self._runs
 
     def _close(self) -> None:
         if self._open:

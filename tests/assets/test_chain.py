@@ -129,8 +129,9 @@ def test_one_run_makes_all_partitions(small: SmallProject, instance: dg.DagsterI
         assert materialised(instance, asset) == ALL
     assert instance.get_latest_materialization_event(dg.AssetKey("tasks_json")) is not None
     verdicts = result.get_asset_check_evaluations()
-    # Of 4 partitions: two checks on frames, three for each of two tasks; and two on tasks_json.
-    assert len(verdicts) == 4 * (2 + 3 * 2) + 2
+    # Of 4 partitions: two checks on frames, four for each of two tasks; one more for each task as a whole,
+    # and two on tasks_json.
+    assert len(verdicts) == 4 * (2 + 4 * 2) + 2 + 2
     assert all(one.passed for one in verdicts)
     assert len([name for name in small.files() if name.startswith("squares/cam")]) == 20
 
@@ -188,6 +189,20 @@ def test_a_broken_input_fails_alone_and_shows_as_failed(
     assert run_keys(small, instance, ["cam/b.mp4"]).success
     assert failed(instance, "frames") == set()
     assert materialised(instance, "frames") == ALL
+
+
+def test_damage_that_was_kept_is_warned_about(small: SmallProject, instance: dg.DagsterInstance) -> None:
+    video = write_video(small.input / "cam/b.mp4", positions(40), codec="mpeg4")
+    whole = video.read_bytes()
+    middle = len(whole) // 2
+    video.write_bytes(whole[:middle] + bytes(60) + whole[middle + 60 :])
+    small.write(on_damage="keep")
+    result = run_keys(small, instance, ["cam/b.mp4"])
+    assert result.success
+    (warned,) = [one for one in result.get_asset_check_evaluations() if not one.passed]
+    assert warned.check_name == "frame_count_matches" and warned.severity == dg.AssetCheckSeverity.WARN
+    assert "is damaged" in str(warned.description)
+    assert "cam/b.mp4" in _metadata(instance, "frames", "cam/b.mp4")["damage"]
 
 
 def test_one_image_costs_its_folder_the_verdict_but_not_the_files(

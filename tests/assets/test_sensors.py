@@ -354,3 +354,23 @@ def test_days_are_partitions_that_inputs_never_leave(small: SmallProject, daemon
     write_video(small.input / "2026-10-05/d.mp4", positions(3))
     assert daemon.work() == [["2026-10-05/d.mp4"]]
     assert daemon.tick() == [] and "1 input left alone" in daemon.reason
+
+
+def test_a_new_schema_is_staged_in_batches_and_published_by_the_last(
+    small: SmallProject, daemon: Daemon
+) -> None:
+    for number in range(5):
+        write_video(small.input / f"{number}.mp4", positions(3))
+    daemon.work()
+    small.calls()
+    renamed = task("squares")
+    renamed["categories"] = [{"id": 0, "name": "box"}]
+    small.write(tasks=[renamed], sensor={"stable_seconds": 0, "partitions": 2, "runs": 1})
+    asked = []
+    for _ in range(6):
+        asked += daemon.work()
+        names = [one["name"] for one in small.read("squares/schema.json")["categories"]]
+        assert small.read("tasks.json") == ["squares"]
+        assert names == (["box"] if len(asked) == 3 else ["square"])
+    assert asked == [["0.mp4", "1.mp4"], ["2.mp4", "3.mp4"], ["4.mp4"]]
+    assert small.calls() == [] and "all up to date" in daemon.reason

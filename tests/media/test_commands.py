@@ -1,19 +1,15 @@
 """``probe`` and ``extract`` as commands: what they print and how they end."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from lightly_assets.commands.extract import extract_command
-from lightly_assets.commands.probe import probe_command
+from lightly_assets.cli import app
 from tests.media.conftest import Corpus
-
-app = typer.Typer()
-app.command("probe")(probe_command)
-app.command("extract")(extract_command)
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -53,6 +49,25 @@ def test_probe_succeeds_where_there_are_only_remarks(corpus: Corpus) -> None:
     ]
     assert run("probe", corpus.path("text.mp4"))[0] == 1
     assert run("probe")[0] == 2
+
+
+def test_they_are_commands_of_the_program(corpus: Corpus, tmp_path: Path) -> None:
+    program = [
+        sys.executable,
+        "-c",
+        "import sys; sys.argv[0] = 'lightly-assets'; from lightly_assets.cli import main; main()",
+    ]
+    text = corpus.path("text.mp4")
+    for arguments, status in (
+        (["probe", "--json", str(corpus.path("n9.mp4"))], 0),
+        (["probe", "--json", str(text)], 1),
+        (["extract", str(corpus.path("n9.mp4")), "--out", str(tmp_path), "--json"], 0),
+        (["extract", str(text), "--out", str(tmp_path), "--json"], 1),
+    ):
+        done = subprocess.run([*program, *arguments], capture_output=True, cwd=Path.cwd())
+        assert done.returncode == status, done.stderr
+        assert json.loads(done.stdout)[0]["frames"] == (None if status else 9)
+    assert len(list(tmp_path.iterdir())) == 9
 
 
 def test_extract_says_what_it_did(corpus: Corpus, tmp_path: Path) -> None:

@@ -12,9 +12,6 @@ from benchmarks.media_files import Video, number_of
 from lightly_assets.media import DamagedVideo, VideoInfo, open_video, probe
 from tests.media.conftest import Corpus
 
-SOUND = 60
-DAMAGED = 19
-
 BAD_IN_WORDS = {
     "audio.mp4": "has no video stream",
     "cover.mp4": "has no video stream, only a cover picture",

@@ -144,7 +144,7 @@ BAD: list[tuple[str, str]] = [
     (
         "from lightly_assets.models.results import Detections\n"
         "def predict(images):\n    return [[], Detections([[0, 0, 5, float('nan')]], [0.5], [0])]",
-        r"boxes\[0\] is \[0.0, 0.0, 5.0, nan\]; its numbers must be finite",
+        r"frames 3 to 4: boxes\[0\] is \[0.0, 0.0, 5.0, nan\]; its numbers must be finite",
     ),
     (
         "from lightly_assets.models.results import Classification\n"
@@ -161,6 +161,8 @@ def test_a_bad_model_is_named_with_its_video_and_frame(code: str, message: str, 
         predict(model, first=3)
     assert caught.value.source is not None
     assert caught.value.source.input == "a/v.mp4"
+    # Where one image is to blame, it is that one; otherwise the first of the batch.
+    assert caught.value.source.index == (4 if "frame 4" in str(caught.value) else 3)
 
 
 LOADING: list[tuple[str, dict[str, Any], str]] = [

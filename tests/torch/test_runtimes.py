@@ -1,6 +1,7 @@
 """The PyTorch and ultralytics runtimes, on real programs and files of theirs."""
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,42 @@ def test_a_checkpoint_is_refused_and_not_opened(tmp_path: Path) -> None:
         for kind in ({"kind": "torch", "layout": "logits"}, {"kind": "ultralytics"}):
             with pytest.raises(ModelError, match=f"{name} is a pickle .* it is refused"):
                 load(tmp_path, "classification", 4, path=name, **kind)
+    # The oldest kind of pickle has no mark at its start; ultralytics would read it all the same.
+    (tmp_path / "old.pt").write_bytes(pickle.dumps(Bomb(), protocol=0))
+    with pytest.raises(ModelError, match=r"old.pt is refused: .* export the model to ONNX"):
+        load(tmp_path, "classification", 4, kind="ultralytics", path="old.pt")
+    assert not (tmp_path / "unpickled").exists()
+
+
+@pytest.mark.parametrize("part", ["sample_inputs/model.pt", "weights/model.pt", "constants/opaque_obj_0"])
+def test_nothing_in_an_exported_program_is_unpickled(part: str, tmp_path: Path) -> None:
+    """PyTorch itself unpickles sample inputs that are no plain tensors."""
+
+    class Bomb:
+        def __reduce__(self) -> Any:
+            return (Path.touch, (tmp_path / "unpickled",))
+
+    programs(tmp_path)
+    torch.save(Bomb(), tmp_path / "bomb.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "program.pt2") as whole,
+        zipfile.ZipFile(tmp_path / "bomb.pt2", "w", zipfile.ZIP_STORED) as changed,
+    ):
+        root = whole.namelist()[0].split("/")[0]
+        for name in whole.namelist():
+            if not name.endswith(part):
+                changed.writestr(name, whole.read(name))
+        changed.writestr(f"{root}/data/{part}", (tmp_path / "bomb.pt").read_bytes())
+    with pytest.raises(ModelError, match=r"bomb.pt2 (cannot be loaded|holds .* refused)"):
+        load(
+            tmp_path,
+            "semantic-segmentation",
+            4,
+            kind="torch",
+            path="bomb.pt2",
+            layout="logits",
+            preprocess={"size": [32, 64]},
+        )
     assert not (tmp_path / "unpickled").exists()
 
 
@@ -91,7 +128,7 @@ def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
         (
             {"path": "script.pt", "preprocess": {"size": 32}},
             3,
-            "has 4 classes, but the task has 3 categories",
+            "has 4 classes .* but the task has 3 categories",
         ),
         ({"path": "script.pt", "preprocess": {"size": 3}}, 4, "cannot run on an input of"),
         ({"path": "script.pt"}, 4, "does not say its input; say preprocess.size"),

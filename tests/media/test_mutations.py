@@ -1,0 +1,14 @@
+"""Videos damaged at random: a few of each codec; ``python -m benchmarks.media_mutations`` tries many more."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.media_mutations import SOURCES, mutate
+from tests.media.conftest import Corpus
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_random_damage_is_found_and_harms_nobody(corpus: Corpus, tmp_path: Path, source: str) -> None:
+    outcomes = list(mutate(corpus.folder, tmp_path, source, range(3)))
+    assert [outcome for outcome in outcomes if outcome.verdict not in ("sound", "damaged")] == []

@@ -8,9 +8,6 @@ from typing import Any
 
 import orjson
 
-# Traces of floats that orjson may write in another way than Python (below 0.0001, from 10^16), and of NaN.
-_OTHERWISE = (b".0000", b"e-", b"e+", b"null")
-
 
 def prediction_bytes(file_name: str, predictions: Sequence[dict[str, Any]]) -> bytes:
     """``json.dumps({"file_name": …, "predictions": […]})`` for singletons of plain numbers and lists.
@@ -39,7 +36,21 @@ def singletons_bytes(predictions: Sequence[dict[str, Any]]) -> bytes:
         floats = orjson.dumps(
             [{key: one[key] for key in one if key != "segmentation"} for one in predictions]
         )
-    if any(trace in floats for trace in _OTHERWISE):
+    if _has_odd_numbers(floats):
         return json.dumps(predictions, allow_nan=False).encode()
     # Singletons hold no text but their keys, so these are separators.
     return data.replace(b",", b", ").replace(b":", b": ")
+
+
+def _has_odd_numbers(data: bytes) -> bool:
+    """Whether there may be floats that orjson writes in another way than Python, or NaN as null.
+
+    These are below 0.0001 or from 10^16. Single bytes that hardly ever occur are looked for first: that is
+    ten times faster.
+    """
+    return (
+        b".0000" in data
+        or b"+" in data
+        or (b"-" in data and b"e-" in data)
+        or (b"u" in data and b"null" in data)
+    )

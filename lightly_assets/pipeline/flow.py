@@ -139,6 +139,7 @@ class _End:
     info: VideoInfo | None
     frames: int
     error: str | None = None
+    retriable: bool = False
 
 
 @dataclass
@@ -278,7 +279,9 @@ class Flow:
                     self._put(self._encode_queue, _End(state, event.input, event.info, event.frames))
                 elif isinstance(event, Unreadable):
                     state = states.pop(event.input.key)
-                    self._put(self._encode_queue, _End(state, event.input, None, 0, event.error))
+                    self._put(
+                        self._encode_queue, _End(state, event.input, None, 0, event.error, event.retriable)
+                    )
             for name, batch in batches.items():
                 self._flush(name, batch)
         finally:
@@ -433,6 +436,8 @@ class Flow:
         state.outcome.decoded += end.frames
         if end.error is not None:
             state.outcome.failed[key] = end.error
+            if end.retriable:
+                state.outcome.retriable.add(key)
         else:
             assert end.info is not None
             state.outcome.frames[key] = self._frame_record(end.input, end.info, end.frames)

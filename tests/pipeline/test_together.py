@@ -24,7 +24,9 @@ PROGRAM = Path(sys.executable).with_name("lightly-assets")
 
 
 @pytest.fixture(scope="module", params=["disk", "seaweedfs", "rclone"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server | None]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server | None]:
     """Where the roots lie; None: on disk."""
     if request.param == "disk":
         yield None
@@ -64,7 +66,9 @@ def prepared(folder: Path, root: str | None = None) -> SmallProject:
     small = SmallProject(folder)
     small.write(tasks=[task("squares"), task("others", "square_model:find_other")])
     if root:
-        small.write(datasource={"input": "./input"} | {name: f"{root}/{name}" for name in ("lightly", "state")})
+        small.write(
+            datasource={"input": "./input"} | {name: f"{root}/{name}" for name in ("lightly", "state")}
+        )
     write_video(small.input / "a.mp4", positions(12))
     write_video(small.input / "sub/b.mov", positions(7))
     for index in range(3):

@@ -291,6 +291,9 @@ def _frames_metadata(state: PartitionState, rows: dict[str, Indexed]) -> dict[st
     claimed = [row.container_frames for row in rows.values() if row.container_frames is not None]
     if claimed:
         metadata["container_frames"] = dg.MetadataValue.int(sum(claimed))
+    damage = [f"{row.input}: {row.damage}" for row in rows.values() if row.damage]
+    if damage:
+        metadata["damage"] = dg.MetadataValue.text("; ".join(damage[:_MOST_NAMED]))
     rotations = sorted({row.rotation for row in rows.values() if row.rotation})
     if rotations:
         metadata["rotation"] = dg.MetadataValue.text(", ".join(f"{one}°" for one in rotations))
@@ -299,6 +302,8 @@ def _frames_metadata(state: PartitionState, rows: dict[str, Indexed]) -> dict[st
 
 def _notes(row: Indexed) -> Iterator[str]:
     """What is worth a warning about a video that decodes."""
+    if row.damage:
+        yield f"'{row.input}' is damaged, and what decodes of it was kept: {row.damage}."
     if row.frames is not None and row.container_frames not in (None, row.frames):
         yield (
             f"'{row.input}' has {row.frames} frames, but its container claims {row.container_frames}; "

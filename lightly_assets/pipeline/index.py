@@ -17,7 +17,7 @@ import orjson
 from lightly_assets.pipeline.records import STAGES, InputRecord, Record, Stage, record_key
 from lightly_assets.storage import Store
 
-_FORMAT = 2
+_FORMAT = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS entries (
     height INTEGER NOT NULL,
     container_frames INTEGER,
     rotation INTEGER NOT NULL,
+    damage TEXT NOT NULL,          -- what was kept of a damaged video in spite of, with on_damage: keep
     predictions INTEGER NOT NULL,  -- how many singletons
     categories TEXT NOT NULL,      -- ids that were predicted, such as ,0,3,
     odd TEXT NOT NULL,             -- what a person should look at; of images, with one for many
@@ -49,7 +50,7 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_of_record ON entries (record);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_COLUMNS = 23
+_COLUMNS = 24
 _AT_ONCE = 1000
 
 
@@ -75,6 +76,7 @@ class Indexed:
     height: int
     container_frames: int | None
     rotation: int
+    damage: str
     predictions: int
     categories: str
     odd: str
@@ -267,6 +269,7 @@ def _row(record: Record, key: str, name: str, one: InputRecord) -> tuple[Any, ..
         one.height,
         one.container_frames,
         one.rotation,
+        "; ".join(one.errors),
         int(one.statistics.get("singletons", 0)),
         "".join(f",{category}" for category in one.statistics.get("counts", {})) + ",",
         one.statistics.get("odd", ""),

@@ -191,6 +191,20 @@ def test_a_broken_input_fails_alone_and_shows_as_failed(
     assert materialised(instance, "frames") == ALL
 
 
+def test_damage_that_was_kept_is_warned_about(small: SmallProject, instance: dg.DagsterInstance) -> None:
+    video = write_video(small.input / "cam/b.mp4", positions(40), codec="mpeg4")
+    whole = video.read_bytes()
+    middle = len(whole) // 2
+    video.write_bytes(whole[:middle] + bytes(60) + whole[middle + 60 :])
+    small.write(on_damage="keep")
+    result = run_keys(small, instance, ["cam/b.mp4"])
+    assert result.success
+    (warned,) = [one for one in result.get_asset_check_evaluations() if not one.passed]
+    assert warned.check_name == "frame_count_matches" and warned.severity == dg.AssetCheckSeverity.WARN
+    assert "is damaged" in str(warned.description)
+    assert "cam/b.mp4" in _metadata(instance, "frames", "cam/b.mp4")["damage"]
+
+
 def test_one_image_costs_its_folder_the_verdict_but_not_the_files(
     small: SmallProject, instance: dg.DagsterInstance
 ) -> None:

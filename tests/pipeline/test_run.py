@@ -424,6 +424,7 @@ def test_on_damage_keep_publishes_what_decodes(small: SmallProject) -> None:
     with Session(load_project(small.config)) as session:
         (row,) = session.warehouse.index.entries("squares")
     assert summary.ok and row.frames is not None and len(small.files()) == row.frames + 2
+    assert row.damage
 
 
 def test_same_root_for_everything(small: SmallProject) -> None:

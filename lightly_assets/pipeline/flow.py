@@ -35,7 +35,7 @@ from lightly_assets.pipeline.statistics import Tally
 from lightly_assets.pipeline.tables import PredictionsWriter, Row, SingletonsWriter, read_predictions
 from lightly_assets.pipeline.tasks import TaskSetup, decode_version
 from lightly_assets.pipeline.warehouse import TaskResult, Warehouse
-from lightly_assets.storage import NotFound
+from lightly_assets.storage import NotFound, Unavailable
 
 # Batches of results, and finished units, that wait for the next thread.
 _WAITING_BATCHES = 2
@@ -217,6 +217,9 @@ class Flow:
         except _Stopped:
             pass
         except BaseException as error:  # noqa: BLE001 - raised again by run()
+            if isinstance(error, OSError):
+                reason = f"{error.filename or self._folder}: {error.strerror or error}"
+                error = Unavailable(f"{reason}; free some space and run again.")
             if self._error is None:
                 self._error = error
             self._stop.set()

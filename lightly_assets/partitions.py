@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
 import dagster as dg
+from sqlalchemy.exc import IntegrityError
 
 from lightly_assets.pipeline.inputs import Input, Scan
 
 PARTITIONS_NAME = "lightly_inputs"
+_TRIES = 5
 
 # Dagster reads "a...b" as a range and "a|b" as two dimensions, and refuses control characters; spaces at the
 # ends are cut off by whoever copies a key. With the percent sign it is reversible.
@@ -57,8 +59,16 @@ def inputs_by_partition(scan: Scan) -> dict[str, list[str]]:
 
 def add_partitions(instance: dg.DagsterInstance, partitions: Iterable[str]) -> list[str]:
     """Make partitions known to an instance; those that were not yet."""
-    known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
-    new = [partition for partition in dict.fromkeys(partitions) if partition not in known]
-    if new:
-        instance.add_dynamic_partitions(PARTITIONS_NAME, new)
-    return new
+    wanted = list(dict.fromkeys(partitions))
+    for attempt in range(_TRIES):
+        known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
+        new = [partition for partition in wanted if partition not in known]
+        if not new:
+            break
+        try:
+            instance.add_dynamic_partitions(PARTITIONS_NAME, new)
+            return new
+        except IntegrityError:  # another process has just added one of them, and Dagster none
+            if attempt == _TRIES - 1:
+                raise
+    return []

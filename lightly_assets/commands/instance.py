@@ -1,8 +1,13 @@
 """Dagster's instance of a project: ``DAGSTER_HOME``, else a folder below the state."""
 
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lightly_assets.storage import StorageError
+from lightly_assets.storage.temporary import temporary_name
 
 if TYPE_CHECKING:
     from lightly_assets.config import Project
@@ -39,9 +44,30 @@ def use_instance(project: "Project") -> Path:
     if named:
         return Path(named)
     home = project.local_state / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    settings = home / "dagster.yaml"
-    if not settings.exists():
-        settings.write_text(SETTINGS)
+    if not home.exists():
+        _create(home)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def _create(home: Path) -> None:
+    """Make an instance that appears as a whole.
+
+    Dagster fails where two processes make the same databases, and where one was killed while it made them.
+    """
+    import dagster as dg
+
+    unfinished = home.parent / "tmp" / temporary_name()
+    unfinished.mkdir(parents=True)
+    try:
+        (unfinished / "dagster.yaml").write_text(SETTINGS)
+        with dg.DagsterInstance.from_config(str(unfinished)) as instance:
+            instance.get_runs(limit=1)
+            instance.all_asset_keys()
+            instance.all_instigator_state()
+        with suppress(OSError):  # another process was first
+            unfinished.rename(home)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    if not home.is_dir():
+        raise StorageError(f"Dagster's instance {home} cannot be made; can its folder be written?")

@@ -163,7 +163,7 @@ def run_project(
             done.planned = _planned(session, plan)
             return done
         if not plan.units:
-            session.remember(plan.problems)
+            session.remember_plan(plan)
             for task, problem in session.finish().items():
                 summary.failed.append({"input": None, "task": task, "error": problem})
             return Done(project, summary, time.monotonic() - started)

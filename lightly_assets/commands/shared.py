@@ -1,6 +1,8 @@
 """What several commands need: options, errors for people, one JSON document on standard output."""
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")
 ]
 DEFAULT_CONFIG = Path("lightly.yaml")
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
 
 
 def say(text: str = "", *, error: bool = False) -> None:
@@ -55,17 +58,32 @@ def errors_for_people(*, as_json: bool = False, document: dict[str, Any] | None 
     from lightly_assets.pipeline.publish import PublishError
     from lightly_assets.storage import StorageError
 
+    known = (StorageError, ModelError, MediaError, PublishError, ValueError)
     try:
         yield
-    except (StorageError, ModelError, MediaError, PublishError, ValueError) as error:
+    except Exception as error:
         # What pydantic and others raise below ValueError is a bug, and shows as one.
-        if type(error).__module__.startswith("pydantic"):
+        told = isinstance(error, known) and not type(error).__module__.startswith("pydantic")
+        text = str(error) if told else _about_disk(error)
+        if text is None:
             raise
         if as_json:
-            print_json((document or {}) | {"ok": False, "error": str(error)})
+            print_json((document or {}) | {"ok": False, "error": text})
         else:
-            say(f"Error: {error}", error=True)
+            say(f"Error: {text}", error=True)
         raise typer.Exit(FAILED) from None
+
+
+def _about_disk(error: Exception) -> str | None:
+    """What a disk says that is full or read-only, through a file or a database, such as Dagster's."""
+    import sqlite3
+
+    cause = getattr(error, "orig", error)
+    if isinstance(cause, sqlite3.OperationalError):
+        return f"A database of the project cannot be used: {cause}; is its disk full, or read-only?"
+    if isinstance(cause, OSError) and cause.errno in _DISK_ERRORS:
+        return f"{cause.filename or 'The disk'}: {os.strerror(cause.errno).lower()}."
+    return None
 
 
 def is_terminal() -> bool:

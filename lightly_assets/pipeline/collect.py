@@ -2,11 +2,15 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from lightly_assets.pipeline.frame_export import exported_names
 from lightly_assets.pipeline.publish import PREDICTIONS, file_keys
 from lightly_assets.pipeline.run import Session
+
+# Tables that nobody speaks of may be those of a run that has just stored them.
+_YOUNG = timedelta(hours=1)
 
 
 @dataclass
@@ -47,15 +51,23 @@ def collect(session: Session, *, dry_run: bool = False) -> Collected:
     collected = Collected(dry_run=dry_run)
     warehouse = session.warehouse
     with nullcontext() if dry_run else session.workplace():
-        for task in session.setups:
-            collected.files += session.orphans(task)
+        collected.files = _orphans(session)
+        if collected.files and not dry_run:
+            # What another process is publishing at this moment is in the input and in the records by now.
+            session.look_again()
+            warehouse.index.refresh()
+            collected.files = sorted({*collected.files} & {*_orphans(session)})
         _delete(session, collected)
         for task in session.removed_tasks():
             _remove_task(session, task, collected)
-        collected.stored = warehouse.unused_tables()
+        collected.stored = warehouse.unused_tables(older_than=_YOUNG)
         if not dry_run:
             warehouse.state.delete_many(collected.stored)
     return collected
+
+
+def _orphans(session: Session) -> list[str]:
+    return [name for task in session.setups for name in session.orphans(task)]
 
 
 def _remove_task(session: Session, task: str, collected: Collected) -> None:
@@ -90,6 +102,8 @@ def collect_by_policy(session: Session) -> tuple[Collected, str | None]:
         return collected, None
     index = session.warehouse.index
     known = {row.input for task in session.setups for row in index.entries(task)}
+    if not all(map(session.is_here, known)):
+        session.look_again()  # what has come since, another process may have published
     gone = {key for key in known if not session.is_here(key)}
     if len(gone) * 2 > len(known):
         return collected, (
@@ -105,7 +119,9 @@ def collect_by_policy(session: Session) -> tuple[Collected, str | None]:
 def _delete(session: Session, collected: Collected) -> None:
     """Delete files, then forget the inputs that are gone."""
     warehouse, dry_run = session.warehouse, collected.dry_run
-    exported = [row for row in warehouse.index.entries("") if row.frames and not session.is_here(row.input)]
+    for row in () if dry_run else list(warehouse.index.entries("")):
+        if row.frames and not session.is_here(row.input):
+            warehouse.state.delete_many(exported_names(row.input, row.frames))
     for task in ["", *session.setups]:
         gone = {row.input for row in warehouse.index.entries(task) if not session.is_here(row.input)}
         collected.inputs += [key for key in sorted(gone) if key not in collected.inputs]
@@ -115,6 +131,3 @@ def _delete(session: Session, collected: Collected) -> None:
                 warehouse.lightly.delete_many(files)
             if gone:
                 warehouse.forget(task, gone)
-    if not dry_run:
-        for row in exported:
-            warehouse.state.delete_many(exported_names(row.input, row.frames or 0))

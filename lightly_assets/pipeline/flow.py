@@ -35,7 +35,7 @@ from lightly_assets.pipeline.statistics import Tally
 from lightly_assets.pipeline.tables import PredictionsWriter, Row, SingletonsWriter, read_predictions
 from lightly_assets.pipeline.tasks import TaskSetup, decode_version
 from lightly_assets.pipeline.warehouse import TaskResult, Warehouse
-from lightly_assets.storage import NotFound
+from lightly_assets.storage import NotFound, Unavailable
 
 # Batches of results, and finished units, that wait for the next thread.
 _WAITING_BATCHES = 2
@@ -139,6 +139,7 @@ class _End:
     info: VideoInfo | None
     frames: int
     error: str | None = None
+    retriable: bool = False
 
 
 @dataclass
@@ -216,6 +217,9 @@ class Flow:
         except _Stopped:
             pass
         except BaseException as error:  # noqa: BLE001 - raised again by run()
+            if isinstance(error, OSError):
+                reason = f"{error.filename or self._folder}: {error.strerror or error}"
+                error = Unavailable(f"{reason}; free some space and run again.")
             if self._error is None:
                 self._error = error
             self._stop.set()
@@ -278,7 +282,9 @@ class Flow:
                     self._put(self._encode_queue, _End(state, event.input, event.info, event.frames))
                 elif isinstance(event, Unreadable):
                     state = states.pop(event.input.key)
-                    self._put(self._encode_queue, _End(state, event.input, None, 0, event.error))
+                    self._put(
+                        self._encode_queue, _End(state, event.input, None, 0, event.error, event.retriable)
+                    )
             for name, batch in batches.items():
                 self._flush(name, batch)
         finally:
@@ -433,6 +439,8 @@ class Flow:
         state.outcome.decoded += end.frames
         if end.error is not None:
             state.outcome.failed[key] = end.error
+            if end.retriable:
+                state.outcome.retriable.add(key)
         else:
             assert end.info is not None
             state.outcome.frames[key] = self._frame_record(end.input, end.info, end.frames)

@@ -6,7 +6,7 @@ inputs as reading the table does.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from lightly_assets.pipeline.records import STAGES, InputRecord, Record, Stage, record_key
-from lightly_assets.storage import Store
+from lightly_assets.storage import Store, Unavailable
 
 _FORMAT = 3
 _SCHEMA = """
@@ -89,9 +89,10 @@ class Index:
 
     def __init__(self, path: Path, store: Store) -> None:
         self._store = store
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._connection = self._open()
+        with self._errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
@@ -104,6 +105,9 @@ class Index:
                     connection.execute(f"DROP TABLE IF EXISTS {table}")
                 connection.execute(f"PRAGMA user_version = {_FORMAT}")
             connection.executescript(_SCHEMA)
+        except sqlite3.OperationalError:  # the disk's fault, not the file's
+            connection.close()
+            raise
         except sqlite3.DatabaseError:
             # A table that can be made anew is not worth a failure.
             connection.close()
@@ -112,6 +116,15 @@ class Index:
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
             return self._open()
         return connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """A disk that is full or read-only, in one sentence."""
+        try:
+            yield
+        except (sqlite3.OperationalError, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise Unavailable(f"{self._path} cannot be written: {reason}; is the disk full?") from error
 
     def close(self) -> None:
         self._connection.close()
@@ -132,6 +145,10 @@ class Index:
 
         What is gone is noticed only where one call takes in everything.
         """
+        with self._errors():
+            return self._refresh_some(after, is_over)
+
+    def _refresh_some(self, after: str, is_over: Callable[[], bool]) -> str | None:
         connection = self._connection
         (newest,) = connection.execute("SELECT max(rowid) FROM records").fetchone()
         connection.execute("CREATE TEMP TABLE IF NOT EXISTS there (key TEXT PRIMARY KEY) WITHOUT ROWID")
@@ -176,7 +193,7 @@ class Index:
 
     def _put(self, record: Record, key: str, fingerprint: str) -> None:
         rows = [_row(record, key, name, one) for name, one in record.inputs.items()]
-        with self._connection:
+        with self._errors(), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("DELETE FROM entries WHERE record = ?", (key,))
             self._connection.executemany(
@@ -223,7 +240,7 @@ class Index:
 
         An input that was never seen needs ``predictions``. Results come by key.
         """
-        with closing(self._connection.cursor()) as cursor:
+        with self._errors(), closing(self._connection.cursor()) as cursor:
             cursor.execute(
                 "CREATE TEMP TABLE IF NOT EXISTS wanted "
                 "(input TEXT PRIMARY KEY, fingerprint TEXT, decode TEXT)"

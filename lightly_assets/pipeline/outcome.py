@@ -6,6 +6,18 @@ from typing import Any
 
 from lightly_assets.pipeline.records import InputRecord
 
+_SUMS = (
+    "predicted",
+    "encoded",
+    "singletons",
+    "clipped",
+    "dropped",
+    "files_written",
+    "files_deleted",
+    "bytes_written",
+    "predict_seconds",
+)
+
 
 @dataclass(slots=True)
 class TaskOutcome:
@@ -34,6 +46,16 @@ class TaskOutcome:
     sheet: bytes | None = None
     """A JPEG of a few frames with predictions drawn on."""
 
+    def take(self, later: "TaskOutcome") -> None:
+        """Add what came of a second try with some of the inputs."""
+        self.done |= later.done
+        self.failed |= later.failed
+        self.categories += later.categories
+        self.corners |= later.corners
+        self.sheet = self.sheet or later.sheet
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+
 
 @dataclass(slots=True)
 class UnitOutcome:
@@ -45,11 +67,25 @@ class UnitOutcome:
     """What was found out about the inputs that were decoded."""
     failed: dict[str, str] = field(default_factory=dict)
     """Inputs that could not be read: key → one sentence."""
+    retriable: set[str] = field(default_factory=set)
+    """Those of them that a second try may read, such as one that was replaced meanwhile."""
     tasks: dict[str, TaskOutcome] = field(default_factory=dict)
     decoded: int = 0
     """Frames and images."""
     seconds: float = 0.0
     """From the first pixel to the last record."""
+
+    def take(self, later: "UnitOutcome") -> None:
+        """Add what came of a second try with some of the inputs."""
+        self.failed |= later.failed
+        self.frames |= later.frames
+        self.decoded += later.decoded
+        self.seconds += later.seconds
+        for name, task in later.tasks.items():
+            if name in self.tasks:
+                self.tasks[name].take(task)
+            else:
+                self.tasks[name] = task
 
     def problems(self) -> dict[str, dict[str, str]]:
         """All failures: key → task (``""`` where no task was reached) → one sentence."""

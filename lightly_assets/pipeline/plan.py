@@ -89,6 +89,8 @@ class Plan:
     """Selected inputs that are up to date in every selected task."""
     problems: dict[str, dict[str, str]] = field(default_factory=dict)
     """Inputs that cannot be done: key → task (or ``""`` for all) → one sentence."""
+    selection: Selection | None = None
+    """What was asked for."""
     waiting: dict[str, str] = field(default_factory=dict)
     """Tasks of which nothing is published yet, because their schema changes; each with one sentence."""
     stuck: set[str] = field(default_factory=set)
@@ -116,7 +118,7 @@ def make_plan(
     Raises:
         ModelError: a task's model cannot be loaded.
     """
-    plan = Plan()
+    plan = Plan(selection=selection)
     wanted = _wanted(scan, keys, plan)
     decode = {kind: decode_version(project, kind) for kind in ("video", "image")}
     stated = [(one.key, one.entry.fingerprint, decode[one.kind]) for one in wanted.values()]

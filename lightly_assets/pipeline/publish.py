@@ -76,11 +76,9 @@ def file_hash(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _leftover(one: InputRecord) -> int | None:
-    """The number of frames that older files of an input are named after, where some are to go."""
-    if one.leftover_frames is not None:
-        return one.leftover_frames
-    return one.published_frames if one.published_from and one.published_frames != one.frames else None
+def possible_frames(one: InputRecord) -> set[int]:
+    """Numbers of frames that files of a video may be named after."""
+    return {count for count in (*one.leftovers, one.published_frames) if count is not None}
 
 
 class Publisher:
@@ -123,15 +121,15 @@ class Publisher:
         self._write(record, changes, singletons, result)
         for key, hashes in wanted.items():
             old = record.inputs[key]
-            leftover = _leftover(old)
-            if leftover is not None:
+            older = possible_frames(old) - {old.frames}
+            if older:
                 now = set(file_keys(self.task, key, old.frames))
-                before = file_keys(self.task, key, leftover)
-                result.obsolete[key] = [name for name in before if name not in now]
+                before = {name for count in older for name in file_keys(self.task, key, count)}
+                result.obsolete[key] = sorted(before - now)
             result.records[key] = replace(
                 old,
                 published_from=old.singletons_version,
-                leftover_frames=None,
+                leftovers=(),
                 published_frames=old.frames,
                 schema=self._schema_hash,
                 hashes=tuple(hashes),

@@ -20,6 +20,8 @@ STAGES: tuple[Stage, ...] = ("frames", "predictions", "singletons", "task_folder
 # Raise it when records are written in a way that older versions cannot read.
 FORMAT = 1
 
+_TUPLES = ("errors", "leftovers", "hashes")
+
 
 def version(*parts: object) -> str:
     """A short hash of what something was made from: equal parts, equal version."""
@@ -56,8 +58,8 @@ class InputRecord:
     """Hash of the schema of the published files."""
     published_frames: int | None = None
     """The number of frames that the published files are named after."""
-    leftover_frames: int | None = None
-    """The number of frames that older files are named after, which are to be deleted."""
+    leftovers: tuple[int, ...] = ()
+    """Numbers of frames that files of it may be named after, while they are written and until old ones go."""
     hashes: tuple[str, ...] = ()
     """BLAKE2b of each published file, in frame order; empty where that is not known for certain."""
     size: int = 0
@@ -97,6 +99,11 @@ class Record:
     singletons: str | None = None
     """Key of the stored singletons of all inputs, in the state root."""
 
+    @property
+    def tables(self) -> list[str]:
+        """Keys of all stored tables that the record speaks of."""
+        return [key for key in (self.predictions, self.singletons) if key]
+
     def to_bytes(self) -> bytes:
         content = asdict(self) | {"format": FORMAT}
         return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
@@ -109,7 +116,7 @@ class Record:
             if content.pop("format") != FORMAT:
                 raise ValueError("written by another version of lightly-assets")
             inputs = {
-                name: InputRecord(**one | {"errors": tuple(one["errors"]), "hashes": tuple(one["hashes"])})
+                name: InputRecord(**one | {field: tuple(one.get(field, ())) for field in _TUPLES})
                 for name, one in content.pop("inputs").items()
             }
             return cls(inputs=inputs, **content)

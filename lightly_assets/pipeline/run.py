@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +16,7 @@ from lightly_assets.pipeline.flow import Flow
 from lightly_assets.pipeline.folder import Inspection, inspect_folder
 from lightly_assets.pipeline.inputs import Input, Scan, scan_input
 from lightly_assets.pipeline.outcome import UnitOutcome
-from lightly_assets.pipeline.plan import Plan, Selection, make_plan
+from lightly_assets.pipeline.plan import Plan, Selection, UnitWork, make_plan
 from lightly_assets.pipeline.publish import file_keys
 from lightly_assets.pipeline.quarantine import change_quarantine, read_quarantine
 from lightly_assets.pipeline.records import place
@@ -24,7 +25,7 @@ from lightly_assets.pipeline.sightings import Versions
 from lightly_assets.pipeline.tasks import TaskSetup, decode_version, task_setups
 from lightly_assets.pipeline.warehouse import Warehouse
 from lightly_assets.pipeline.watch import attempt_version
-from lightly_assets.storage import NotFound
+from lightly_assets.storage import NotFound, StorageError
 from lightly_assets.storage.local import LocalStore
 from lightly_assets.storage.temporary import is_abandoned, temporary_name
 
@@ -129,15 +130,47 @@ class Session:
         Raises:
             StorageError: a store is out of reach; what was published stays.
         """
-        self.remember(plan.problems)
+        self.remember_plan(plan)
+
+        def work(units: Sequence[UnitWork], folder: Path) -> Iterator[UnitOutcome]:
+            if units:
+                flow = Flow(
+                    self.warehouse, self.setups, folder, limits=limits, on_frames=on_frames, sheets=sheets
+                )
+                yield from flow.run(units)
+
         with self.workplace() as folder:
-            flow = Flow(
-                self.warehouse, self.setups, folder, limits=limits, on_frames=on_frames, sheets=sheets
-            )
-            for outcome in flow.run(plan.units) if plan.units else ():
+            again = []
+            for outcome in work(plan.units, folder):
+                if outcome.retriable:
+                    again.append(outcome)
+                    continue
+                self.remember(outcome.problems(), outcome.inputs)
+                yield outcome
+            for number, outcome in enumerate(again):
+                second = self._second_plan(plan, outcome)
+                for later in work(second.units, folder / f"again-{number}"):
+                    outcome.take(later)
                 self.remember(outcome.problems(), outcome.inputs)
                 yield outcome
         self.warehouse.tidy()
+
+    def _second_plan(self, plan: Plan, outcome: UnitOutcome) -> Plan:
+        """Once more with inputs that were replaced while they were read, as they are now."""
+        keys = []
+        for key in sorted(outcome.retriable):
+            with suppress(StorageError):  # out of reach: what was said about it remains true
+                entry = self.warehouse.input.stat(key)
+                if entry is not None:
+                    self.scan.inputs[key] = replace(self.scan.inputs[key], entry=entry)
+                    keys.append(key)
+        second = self.plan(plan.selection, keys, verify=False)
+        for key in keys:
+            del outcome.failed[key]
+        if set(keys) == set(outcome.inputs):
+            outcome.tasks.clear()  # what was counted is of the version that is gone
+        outcome.failed |= {key: next(iter(why.values())) for key, why in second.problems.items()}
+        return second
 
     def finish(self, tasks: Collection[str] | None = None) -> dict[str, str]:
         """Make ``schema.json`` and ``tasks.json`` right; tasks that cannot be listed, with one sentence."""
@@ -181,7 +214,8 @@ class Session:
         """What failed the last time and has not succeeded since: key → task (``""``: all) → one sentence."""
         found: dict[str, dict[str, str]] = {}
         for key, stored in self._known_failures().items():
-            found[key] = json.loads(self.warehouse.state.read(stored))["problems"]
+            with suppress(NotFound):  # somebody else has just removed it
+                found[key] = json.loads(self.warehouse.state.read(stored))["problems"]
         return found
 
     def _known_failures(self) -> dict[str, str]:
@@ -195,6 +229,15 @@ class Session:
                 except NotFound:  # somebody else has just removed it
                     continue
         return self._failures
+
+    def remember_plan(self, plan: Plan) -> None:
+        """Note what is wrong with inputs before any work, and that others are in order.
+
+        Those have failed once where a run was killed before it noted that they have succeeded.
+        """
+        names = {task.name for task in self.project.tasks}
+        complete = plan.selection == Selection.everything(names)
+        self.remember(plan.problems, plan.unchanged if complete else ())
 
     def remember(self, problems: Mapping[str, Mapping[str, str]], inputs: Collection[str] = ()) -> None:
         """Note failures, and that other inputs have succeeded."""

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +12,9 @@ from lightly_assets.config import Project
 from lightly_assets.pipeline.index import Index
 from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.plan import TaskWork
-from lightly_assets.pipeline.publish import Listing, Published, Publisher, PublishError
+from lightly_assets.pipeline.publish import Listing, Published, Publisher, PublishError, possible_frames
 from lightly_assets.pipeline.records import (
+    InputRecord,
     Record,
     Records,
     data_key,
@@ -23,7 +25,7 @@ from lightly_assets.pipeline.records import (
 from lightly_assets.pipeline.statistics import Statistics, from_record, oddities, to_record
 from lightly_assets.pipeline.tables import merge, open_stored
 from lightly_assets.pipeline.tasks import TaskSetup, frames_version
-from lightly_assets.storage import Conflict, StorageOptions, Store, open_store
+from lightly_assets.storage import Conflict, NotFound, StorageOptions, Store, open_store
 
 # Somebody else who works on the same unit at the same moment is let through so often.
 _TRIES = 5
@@ -61,7 +63,7 @@ class Warehouse:
         self.listing = Listing(self.lightly, [task.name for task in project.tasks])
         self.held_back: set[str] = set()
         """Tasks whose schema changes: listed again once all of their files have followed."""
-        self._garbage: list[str] = []
+        self._garbage: dict[tuple[str, str], set[str]] = {}
 
     def _store(self, name: Literal["input", "lightly", "state"]) -> Store:
         options: StorageOptions = self.project.storage.of(name)
@@ -125,10 +127,12 @@ class Warehouse:
         record = self._with_predictions(before, unit, result, predicted)
         record = self._with_singletons(record, result, encoded)
         # From here to the last write the published files are in between: their hashes are not known.
-        unsure = {key: replace(record.inputs[key], hashes=()) for key in publish if key in record.inputs}
+        unsure = {key: _being_written(record.inputs[key]) for key in publish if key in record.inputs}
         waiting = replace(record, inputs=record.inputs | unsure)
         if waiting != before:
+            self.state.sync()  # what a record speaks of survives a power cut
             seen = self.records.write(waiting, seen)
+            self._note_garbage(before, waiting)
         published = self._publish(record, result, publish)
         if published.obsolete:
             # Until the old files are gone the input is not done: a run after a kill deletes them.
@@ -142,11 +146,6 @@ class Warehouse:
             self.listing.publish(task, result.setup.schema)
         self.index.put(record)
         self._supersede(record, predicted | encoded | publish)
-        self._garbage += [
-            old
-            for old, new in ((before.predictions, record.predictions), (before.singletons, record.singletons))
-            if old and old != new
-        ]
         outcome.done = {
             key: record.inputs[key]
             for key in sorted(predicted | encoded | publish)
@@ -171,7 +170,7 @@ class Warehouse:
                 published_from=old.published_from,
                 schema=old.schema,
                 published_frames=old.published_frames,
-                leftover_frames=old.leftover_frames,
+                leftovers=old.leftovers,
                 hashes=old.hashes,
                 size=old.size,
                 statistics=old.statistics,
@@ -270,24 +269,40 @@ class Warehouse:
             record, _ = self.records.read(task, unit)
             if not record.inputs:
                 self.state.delete_many([record_key(task, unit)])
-                self.state.delete_many([key for key in (record.predictions, record.singletons) if key])
+                self.state.delete_many(record.tables)
         self.index.refresh()
 
-    def unused_tables(self) -> list[str]:
-        """Stored tables that no record speaks of, such as those of runs that were killed."""
-        used = set()
-        for key in self.state.names("manifests"):
-            record = Record.parse(self.state.read(key), key)
-            used |= {record.predictions, record.singletons}
-        stored = (name for stage in ("predictions", "singletons") for name in self.state.names(stage))
-        return sorted(name for name in stored if name not in used)
+    def unused_tables(self, *, older_than: timedelta = timedelta(0)) -> list[str]:
+        """Stored tables that no record speaks of, such as those of runs that were killed.
+
+        A young one may be that of a run under way, which records it next.
+        """
+        before = datetime.now(UTC) - older_than
+        stored = [
+            entry.key
+            for stage in ("predictions", "singletons")
+            for entry in self.state.list(stage)
+            if entry.modified <= before
+        ]
+        used: set[str] = set()
+        for key in self.state.names("manifests") if stored else ():
+            with suppress(NotFound):  # another process has just forgotten it
+                used.update(Record.parse(self.state.read(key), key).tables)
+        return sorted(set(stored) - used)
 
     # The end of a run
 
+    def _note_garbage(self, before: Record, after: Record) -> None:
+        """Remember the tables that a record speaks of no more."""
+        gone = set(before.tables) - set(after.tables)
+        if gone:
+            self._garbage.setdefault((after.task, after.unit), set()).update(gone)
+
     def tidy(self) -> None:
-        """Delete stored tables that no record speaks of any more."""
-        garbage, self._garbage = self._garbage, []
-        self.state.delete_many(garbage)
+        """Delete stored tables that were replaced, unless another process has come back to them."""
+        garbage, self._garbage = self._garbage, {}
+        for (task, unit), tables in garbage.items():
+            self.state.delete_many(sorted(tables - set(self.records.read(task, unit)[0].tables)))
 
     def heal_listing(self, setups: Collection[TaskSetup]) -> Iterator[tuple[str, str]]:
         """Make ``schema.json`` and ``tasks.json`` right for tasks that have something published.
@@ -324,11 +339,16 @@ def _odd(before: Record, result: TaskResult, keys: Collection[str]) -> str:
     return " ".join(oddities(previous, now))
 
 
+def _being_written(one: InputRecord) -> InputRecord:
+    """An input of whose files nothing is certain, but which names they can have."""
+    counts = possible_frames(one) | ({one.frames} if one.frames is not None else set())
+    return replace(one, hashes=(), leftovers=tuple(sorted(counts)))
+
+
 def _with_leftovers(record: Record, published: Published) -> Record:
     """A record of what is published, but for old files that are still there."""
     inputs = record.inputs | published.records
     for key in published.obsolete:
-        old = record.inputs[key]
-        frames = old.published_frames if old.leftover_frames is None else old.leftover_frames
-        inputs[key] = replace(inputs[key], published_from="", leftover_frames=frames)
+        leftovers = tuple(sorted(possible_frames(record.inputs[key])))
+        inputs[key] = replace(inputs[key], published_from="", leftovers=leftovers)
     return replace(record, inputs=inputs)

@@ -1,0 +1,85 @@
+"""A disk that is full or read-only: one sentence, nothing half-published, and the next run heals.
+
+The disks are real ones: small file systems in a mount namespace of their own. Where the kernel does not allow
+that, rights and the limit of a file's size have to do.
+"""
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.test_run import run
+from tests.projects import SmallProject, positions, read_folder, write_video
+
+ROOT = Path(__file__).parents[2]
+RUN = f"PYTHONPATH={ROOT} {sys.executable} -m lightly_assets.cli run"
+
+# The first commands make the fault, the last ones take it away.
+FAULTS = {
+    "read-only": (
+        "mount --bind lightly lightly && mount -o remount,bind,ro lightly",
+        "umount lightly",
+    ),
+    "full": (
+        "mount -t tmpfs -o size=64k tmpfs lightly",
+        "mount -o remount,size=8m lightly",
+    ),
+    "full state": (
+        "mount -t tmpfs -o size=700k tmpfs state",
+        "mount -o remount,size=16m state",
+    ),
+    "no inodes": (
+        "mount -t tmpfs -o nr_inodes=20 tmpfs lightly",
+        "mount -o remount,nr_inodes=2000 lightly",
+    ),
+}
+WITHOUT_MOUNTS = dict.fromkeys(FAULTS, ("ulimit -S -f 1", "ulimit -S -f unlimited")) | {
+    "read-only": ("chmod 555 lightly", "chmod 755 lightly")
+}
+
+
+@cache
+def can_mount() -> bool:
+    command = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_disk_that_takes_no_more(fault: str, tmp_path: Path) -> None:
+    small, undisturbed = SmallProject(tmp_path / "small"), SmallProject(tmp_path / "undisturbed")
+    for project in (small, undisturbed):
+        write_video(project.input / "a.mp4", positions(30))
+        write_video(project.input / "b.mp4", positions(12))
+    assert run(undisturbed).ok
+    small.lightly.mkdir()
+    small.state.mkdir()
+    make, take_away = (FAULTS if can_mount() else WITHOUT_MOUNTS)[fault]
+    script = f"""
+        {make} || exit 9
+        {RUN} >told 2>&1; code=$?
+        cp -r lightly broken
+        {take_away} || exit 9
+        {RUN} >then 2>&1 || exit 8
+        cp -r lightly healed
+        exit $code
+    """
+    shell = ["unshare", "-rm", "sh", "-c"] if can_mount() else ["sh", "-c"]
+    done = subprocess.run([*shell, script], cwd=small.folder, capture_output=True, text=True)
+    told = (small.folder / "told").read_text()
+    assert done.returncode == 1, done.stderr + told
+    said = [line for line in told.splitlines() if line.startswith(("Failed: ", "Error: "))]
+    assert len(said) == 1 and "Traceback" not in told
+    assert any(word in said[0] for word in ("read-only", "space", "full", "permission", "too large"))
+    for name, data in read_folder(small.folder / "broken").items():
+        assert "-tmp-" not in name
+        assert "tasks.json" not in name or json.loads(data) == []
+        json.loads(data or b"{}" if name.endswith("lock") else data)
+    healed = read_folder(small.folder / "healed/.lightly/predictions")
+    assert healed == undisturbed.files()

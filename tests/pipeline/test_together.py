@@ -1,0 +1,120 @@
+"""Several processes at the same moment on the same roots: all of them end, and nothing is lost."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from lightly_assets.config import load_project
+from lightly_assets.format.schema import Schema
+from lightly_assets.pipeline.check import check
+from lightly_assets.pipeline.publish import TASKS_JSON, Listing
+from lightly_assets.pipeline.run import Session
+from lightly_assets.storage import open_store
+from tests.projects import SmallProject, positions, task, write_image, write_video
+from tests.storage.servers import BUCKET, Server, rclone, seaweedfs
+
+PROGRAM = Path(sys.executable).with_name("lightly-assets")
+
+
+@pytest.fixture(scope="module", params=["disk", "seaweedfs", "rclone"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server | None]:
+    """Where the roots lie; None: on disk."""
+    if request.param == "disk":
+        yield None
+        return
+    folder = tmp_path_factory.mktemp("server") / "data"
+    folder.mkdir()
+    with (seaweedfs if request.param == "seaweedfs" else rclone)(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def root(server: Server | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Below it the roots of a test may lie."""
+    if server is None:
+        return str(tmp_path / "roots")
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return f"s3://{BUCKET}/{uuid4().hex}"
+
+
+def start(small: SmallProject, *arguments: str) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    return subprocess.Popen(
+        [PROGRAM, *arguments],
+        cwd=small.folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def prepared(folder: Path, root: str | None = None) -> SmallProject:
+    small = SmallProject(folder)
+    small.write(tasks=[task("squares"), task("others", "square_model:find_other")])
+    if root:
+        small.write(
+            datasource={"input": "./input"} | {name: f"{root}/{name}" for name in ("lightly", "state")}
+        )
+    write_video(small.input / "a.mp4", positions(12))
+    write_video(small.input / "sub/b.mov", positions(7))
+    for index in range(3):
+        write_image(small.input / f"stills/{index}.png", 10 * index)
+    return small
+
+
+def published(small: SmallProject) -> dict[str, bytes]:
+    store, folder = open_store(load_project(small.config).root("lightly")), ".lightly/predictions"
+    return {key.removeprefix(f"{folder}/"): store.read(key) for key in store.names(folder)}
+
+
+def test_two_runs_at_once_end_as_one(root: str, tmp_path: Path) -> None:
+    alone = prepared(tmp_path / "alone")
+    assert start(alone, "run").wait() == 0
+    small = prepared(tmp_path / "small", root)
+    for change in (lambda: None, lambda: write_video(small.input / "a.mp4", positions(9))):
+        change()
+        both = [start(small, "run", "--json") for _ in range(2)]
+        for one in both:
+            out, problem = one.communicate(timeout=120)
+            assert one.returncode == 0, problem + out
+            assert json.loads(out)["failed"] == []
+        with Session(load_project(small.config)) as session:
+            assert session.plan(verify=True).inputs == []
+            assert session.warehouse.unused_tables() == []
+            assert check(session.warehouse.lightly, session.warehouse.input).findings == []
+        if change() is None:
+            assert published(small) == alone.files()
+
+
+def test_twenty_publishers_of_different_tasks_lose_no_name(root: str) -> None:
+    schema = Schema.parse({"task_type": "object-detection", "categories": [{"id": 0, "name": "a"}]}, "x")
+    names = [f"task-{index}" for index in range(20)]
+    errors: list[BaseException] = []
+
+    def publish(name: str) -> None:
+        try:
+            Listing(open_store(f"{root}/many")).publish(name, schema)
+        except BaseException as error:  # noqa: BLE001 - shown below
+            errors.append(error)
+
+    threads = [threading.Thread(target=publish, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert sorted(json.loads(open_store(f"{root}/many").read(TASKS_JSON))) == sorted(names)

@@ -4,7 +4,6 @@ The disks are real ones: small file systems in a mount namespace of their own. W
 that, rights and the limit of a file's size have to do.
 """
 
-import json
 import subprocess
 import sys
 from functools import cache
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lightly_assets.pipeline.check import check
 from tests.pipeline.test_run import run
 from tests.projects import SmallProject, positions, read_folder, write_video
 
@@ -77,9 +77,10 @@ def test_a_disk_that_takes_no_more(fault: str, tmp_path: Path) -> None:
     said = [line for line in told.splitlines() if line.startswith(("Failed: ", "Error: "))]
     assert len(said) == 1 and "Traceback" not in told
     assert any(word in said[0] for word in ("read-only", "space", "full", "permission", "too large"))
-    for name, data in read_folder(small.folder / "broken").items():
-        assert "-tmp-" not in name
-        assert "tasks.json" not in name or json.loads(data) == []
-        json.loads(data or b"{}" if name.endswith("lock") else data)
+    broken = read_folder(small.folder / "broken")
+    assert not [name for name in broken if "-tmp-" in name]
+    if any(name.endswith("tasks.json") for name in broken):
+        # What is listed is whole, though a video may be missing.
+        assert check(small.folder / "broken").findings == []
     healed = read_folder(small.folder / "healed/.lightly/predictions")
     assert healed == undisturbed.files()

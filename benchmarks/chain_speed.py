@@ -7,13 +7,13 @@ of a model that sleeps: whatever it does not sleep was spent waiting for us.
 
 import argparse
 import compileall
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -93,9 +93,15 @@ def write_project(folder: Path, sleep: float, batch_size: int) -> Path:
 
 
 def chain(config: Path) -> None:
-    """Everything from nothing."""
+    """Everything from nothing.
+
+    Earlier results are put aside, not deleted: file systems are slow to reuse what was just deleted.
+    """
+    aside = config.parent / f"aside-{time.monotonic_ns()}"
+    aside.mkdir()
     for name in ("lightly", "state"):
-        shutil.rmtree(config.parent / name, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            (config.parent / name).rename(aside / name)
     with Session(load_project(config)) as session:
         for outcome in session.run(session.plan()):
             if outcome.problems():

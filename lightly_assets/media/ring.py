@@ -15,10 +15,12 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-RING_BYTES = 48 << 20
-"""What a ring takes at least, unless 24 frames fit into less."""
+RING_BYTES = 160 << 20
+"""What a ring takes at most, unless 6 frames need more."""
 MIN_SLOTS = 6
 MAX_SLOTS = 24
+# Places that consumers who keep frames leave to the decoder.
+_DECODERS_SHARE = 3
 _PAGE = mmap.PAGESIZE
 
 
@@ -52,10 +54,10 @@ class RingWriter:
 
         They lie behind the old ones, because the consumer may still look at those.
         """
-        self._start += self._slots * self._slot_bytes
-        # A margin, so that sizes that creep up move the places only now and then.
-        wanted = frame_bytes if not self._slots else frame_bytes * 3 // 2
-        self._slot_bytes = -(-wanted // _PAGE) * _PAGE
+        self._start += -(-self._slots * self._slot_bytes // _PAGE) * _PAGE
+        # A margin, so that sizes that creep up move the places only now and then. Without one, frames that
+        # follow each other lie in memory as one array.
+        self._slot_bytes = frame_bytes if not self._slots else frame_bytes * 3 // 2
         self._slots = min(max(RING_BYTES // self._slot_bytes, MIN_SLOTS), MAX_SLOTS)
         self._number += 1
         size = self._start + self._slots * self._slot_bytes
@@ -125,7 +127,7 @@ class RingReader:
             raise ValueError("a frame outside its place")
         window = (ctypes.c_ubyte * count).from_buffer(self._memory, self._start + slot * self._slot_bytes)
         image = np.frombuffer(memoryview(window), np.uint8).reshape(height, width, 3)
-        if len(self._held) >= self._slots // 2:
+        if len(self._held) >= self._slots - max(_DECODERS_SHARE, self._slots // 4):
             self._released.append((self.layout, slot))
             return image.copy()
         self._held.add(slot)

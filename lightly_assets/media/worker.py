@@ -56,8 +56,10 @@ class _Parent:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._jobs: queue.SimpleQueue[tuple[Message, int]] = queue.SimpleQueue()
-        self._free: deque[int] = deque()
+        self._free: set[int] = set()
         self._layout = 0
+        self._places = 0
+        self._next = 0
         self._freed = threading.Condition()
         self._address_space = _address_space()
 
@@ -94,7 +96,9 @@ class _Parent:
         """All places of a new layout are free."""
         with self._freed:
             self._layout = layout["number"]
-            self._free = deque(range(layout["slots"]))
+            self._places = layout["slots"]
+            self._free = set(range(self._places))
+            self._next = 0
         self.send({"layout": layout})
 
     def free_place(self, *, wait: bool) -> int | None:
@@ -104,13 +108,16 @@ class _Parent:
                 if not wait:
                     return None
                 self._freed.wait()
-            # The last one that came back: its memory is warm, and others may never be needed.
-            return self._free.pop()
+            # In order, so that frames that follow each other lie beside each other.
+            place = self._next if self._next in self._free else min(self._free)
+            self._free.remove(place)
+            self._next = (place + 1) % self._places
+            return place
 
     def _take_back(self, places: list[int], layout: int) -> None:
         with self._freed:
             if layout == self._layout:
-                self._free.extend(places)
+                self._free.update(places)
                 self._freed.notify()
 
 
@@ -189,7 +196,7 @@ class _RingSink:
     def _convert(self, frame: VideoFrame, place: NDArray[np.uint8]) -> None:
         if not hasattr(self._own, "reformatter"):
             self._own.reformatter = VideoReformatter()
-        rgb = self._own.reformatter.reformat(frame, format="rgb24")
+        rgb = self._own.reformatter.reformat(frame, format="rgb24", threads=1)
         plane = rgb.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         np.copyto(place, rows[: place.shape[0], : place.shape[1]])

@@ -16,7 +16,9 @@ class BatchMemory:
         self._buffers: list[NDArray[np.uint8]] = []
 
     def stack(self, images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """(N, H, W, 3) from N images of one size."""
+        """(N, H, W, 3) from N images of one size; of images that may be written to it can be a view."""
+        if (joined := _joined(images)) is not None:
+            return joined
         shape = (len(images), *images[0].shape)
         size = math.prod(shape)
         batch = self._free(size)[:size].reshape(shape)
@@ -31,3 +33,27 @@ class BatchMemory:
         buffer = np.empty(size, dtype=np.uint8)
         self._buffers = [*self._buffers[-_MOST + 1 :], buffer]
         return buffer
+
+
+def _joined(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8] | None:
+    """A view of images that lie in memory one after the other; None where they do not, or are read-only."""
+    address = start = images[0].__array_interface__["data"][0]
+    for image in images:
+        place, read_only = image.__array_interface__["data"]
+        if place != address or read_only or not image.flags.c_contiguous:
+            return None
+        address += image.nbytes
+    return np.asarray(_Joined(images, start))
+
+
+class _Joined:
+    """Keeps images for as long as anybody holds a view of them as one array."""
+
+    def __init__(self, images: list[NDArray[np.uint8]], address: int) -> None:
+        self._images = images
+        self.__array_interface__ = {
+            "data": (address, False),
+            "shape": (len(images), *images[0].shape),
+            "typestr": "|u1",
+            "version": 3,
+        }

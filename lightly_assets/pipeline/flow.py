@@ -275,6 +275,9 @@ class Flow:
                 if exports is not None:
                     _export(exports, event)
                 if isinstance(event, Pixels):
+                    if exports is not None or len(states[event.source.input].work.tasks) > 1:
+                        # A model may write to its images, and others want the same ones.
+                        event.image.flags.writeable = False
                     self._offer(states[event.source.input], event, batches)
                     self._on_frames(1)
                 elif isinstance(event, Ended):

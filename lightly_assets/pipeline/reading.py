@@ -28,7 +28,7 @@ from lightly_assets.storage import StorageError, Store
 # Videos that are opened ahead: while one ends, the decoder of the next is at work already.
 _AHEAD = 2
 # Pixels that wait for the models, at least a few frames of any size.
-_WAITING_BYTES = 128 << 20
+_WAITING_BYTES = 64 << 20
 _WAITING_FRAMES = 4
 
 

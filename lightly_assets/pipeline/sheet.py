@@ -74,8 +74,7 @@ def _scaled(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     if width <= _WIDTH:
         return image.copy()
-    # Of a large frame only some pixels are read: this happens while the models wait.
-    step = max(1, width // (3 * _WIDTH))
-    few = np.ascontiguousarray(image[::step, ::step])
+    # Of a large frame only some rows are read: this happens while the models wait.
+    few = np.ascontiguousarray(image[:: max(1, width // (2 * _WIDTH))])
     size = _WIDTH, max(1, round(height * _WIDTH / width))
     return np.asarray(Image.fromarray(few).resize(size, Image.Resampling.BOX))

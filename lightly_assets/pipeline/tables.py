@@ -4,7 +4,7 @@ Rows are written as they come and read as they are needed; memory does not grow 
 """
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ from lightly_assets.format.schema import TaskType
 from lightly_assets.models.columns import columns_schema, from_batch, to_batch
 from lightly_assets.models.protocol import Source
 from lightly_assets.models.results import Result
-from lightly_assets.storage import NotFound, Store
+from lightly_assets.storage import Changed, NotFound, Store
 
 # The stubs know fewer signatures than pyarrow has.
 pa: Any = pyarrow
@@ -37,6 +37,8 @@ _ROWS_AT_ONCE = 64
 _GROUP_ROWS = 2048
 _GROUP_BYTES = 8 << 20
 _READ_ROWS = 128
+# Other processes that replace a table at this moment are let through so often.
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +149,27 @@ class SingletonsWriter:
 
 @contextmanager
 def open_stored(store: Store, key: str) -> Iterator[Path]:
-    """A stored table as a local file. Raises NotFound."""
-    entry = store.stat(key)
-    if entry is None:
-        raise NotFound(f"{store.url}/{key} is gone.")
-    with store.local_file(entry) as path:
-        yield path
+    """A stored table as a local file. Raises NotFound.
+
+    Another process may replace it meanwhile, by one that is made from the same.
+    """
+    with ExitStack() as opened:
+        path = _enter(opened, store, key)
+        try:
+            yield path
+        finally:
+            with suppress(Changed):
+                opened.close()
+
+
+def _enter(opened: ExitStack, store: Store, key: str) -> Path:
+    for _ in range(_TRIES):
+        entry = store.stat(key)
+        if entry is None:
+            break
+        with suppress(Changed):
+            return opened.enter_context(store.local_file(entry))
+    raise NotFound(f"{store.url}/{key} is gone.")
 
 
 def read_batches(path: Path, keys: Collection[str] | None = None) -> Iterator[Any]:

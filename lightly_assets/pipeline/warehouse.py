@@ -25,7 +25,7 @@ from lightly_assets.pipeline.records import (
 from lightly_assets.pipeline.statistics import Statistics, from_record, oddities, to_record
 from lightly_assets.pipeline.tables import merge, open_stored
 from lightly_assets.pipeline.tasks import TaskSetup, frames_version
-from lightly_assets.storage import Conflict, NotFound, StorageOptions, Store, open_store
+from lightly_assets.storage import Changed, Conflict, NotFound, StorageOptions, Store, open_store
 
 # Somebody else who works on the same unit at the same moment is let through so often.
 _TRIES = 5
@@ -108,7 +108,8 @@ class Warehouse:
         for attempt in range(_TRIES):
             try:
                 return self._store_task(unit, result)
-            except Conflict:
+            except (Conflict, Changed, NotFound):
+                # Another process has written the same record, or a table that is read here.
                 if attempt == _TRIES - 1:
                     raise
         return None

@@ -173,6 +173,24 @@ def test_batches_fill_across_videos(small: SmallProject) -> None:
     assert small.calls() == ["find 4"] * 3
 
 
+def test_a_model_that_draws_on_its_images_changes_them_for_nobody_else(small: SmallProject) -> None:
+    (small.folder / "vandal.py").write_text(
+        "def predict(images):\n    images[:] = 0\n    return [[] for _ in images]\n"
+    )
+    two_videos_and_images(small)
+    assert run(small).ok
+    alone = {name: data for name, data in small.files().items() if name.startswith("squares/")}
+    small.write(tasks=[task("vandal", "vandal:predict"), task("squares"), task("other", "vandal:predict")])
+    small.write(frames={"export": "png"}, datasource=small.settings["datasource"] | {"state": "./anew"})
+    for path in small.predictions.rglob("*.json"):
+        path.unlink()
+    assert run(small).ok
+    assert {name: data for name, data in small.files().items() if name.startswith("squares/")} == alone
+    pictures = sorted((small.folder / "anew").rglob("*.png"))
+    assert len(pictures) > 12
+    assert all(np.asarray(Image.open(path)).any() for path in pictures)
+
+
 def test_a_threshold_changes_files_without_the_model(small: SmallProject, decoded: list[str]) -> None:
     write_video(small.input / "a.mp4", positions(20))
     run(small)

@@ -15,6 +15,7 @@ from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, 
 from pydantic import Field
 
 from lightly_assets.assets.events import PartitionState, Reporter, class_events, tasks_json_events
+from lightly_assets.assets.recording import Recording
 from lightly_assets.assets.worker_run import WORKER_RUN, worker_run_event, worker_run_specs
 from lightly_assets.checks import FRAMES, TASKS_JSON, chain_check_specs
 from lightly_assets.config import ConfigError, Project
@@ -205,7 +206,7 @@ def _selection(selected: set[dg.AssetKey], tasks: Iterable[str]) -> Selection:
 def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Project) -> Iterator[Event]:
     selected, checks = set(context.selected_asset_keys), set(context.selected_asset_check_keys)
     ranged = context.has_partition_key or context.has_partition_key_range
-    with Session(project) as session:
+    with Session(project) as session, Recording(context.instance) as recording:
         partitions = list(context.partition_keys) if ranged else config.partitions
         batch = _Batch(session, partitions, set(config.inputs))
         plan = session.plan(_selection(selected, session.setups), batch.keys)
@@ -225,7 +226,8 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
         )
         for state in batch.states.values():
             if not state.waiting:
-                yield from reporter.report(state)
+                with recording.together():
+                    yield from reporter.report(state)
         progress = _Progress(context, plan)
         for outcome in session.run(plan, on_frames=progress.frames):
             summary.add(outcome)
@@ -235,7 +237,8 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
                 state.outcomes.append(outcome)
                 state.waiting -= 1
                 if not state.waiting:
-                    yield from reporter.report(state)
+                    with recording.together():
+                        yield from reporter.report(state)
         if not ranged:
             _plan_failed(context, [state for state in batch.states.values() if state.problems], reporter)
         for task, text in plan.waiting.items():

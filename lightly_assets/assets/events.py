@@ -1,19 +1,19 @@
 """What happened to a partition, as the events that Dagster shows."""
 
-import base64
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
 
+from lightly_assets.assets import evidence
 from lightly_assets.checks import FRAMES, TASKS_JSON, latest, verdict
 from lightly_assets.format.schema import Schema
 from lightly_assets.pipeline.index import Index, Indexed
 from lightly_assets.pipeline.inputs import Scan
 from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.records import Stage, version
-from lightly_assets.pipeline.statistics import ENOUGH
+from lightly_assets.pipeline.statistics import CORNERS, ENOUGH
 
 _STAGE_FIELD = {
     "predictions": "predictions_version",
@@ -37,15 +37,12 @@ class PartitionState:
 
     def problem(self, task: str) -> str | None:
         """What is wrong for a task, in one text; None where nothing is."""
-        found = []
-        for _, by_task in sorted(self.problems.items()):
-            error = by_task.get("") or by_task.get(task)
-            if error:
-                found.append(error)
-        if not found:
-            return None
-        more = f" … and {len(found) - _MOST_NAMED} more inputs" if len(found) > _MOST_NAMED else ""
-        return " ".join(found[:_MOST_NAMED]) + more
+        return _text(self.failed(task))
+
+    def failed(self, task: str) -> dict[str, str]:
+        """The inputs that something is wrong with for a task, and what."""
+        found = {key: by.get("") or by.get(task) for key, by in self.problems.items()}
+        return {key: error for key, error in found.items() if error}
 
     def tasks(self, name: str) -> list[TaskOutcome]:
         return [outcome.tasks[name] for outcome in self.outcomes if name in outcome.tasks]
@@ -99,15 +96,24 @@ class Reporter:
             yield self._materialization(
                 FRAMES, state, self._frames_version(rows), _frames_metadata(state, rows), []
             )
-        colliding = [error for key, error in sorted(unread.items()) if key in self._scan.problems]
-        yield from self._verdict(FRAMES, "no_collisions", state, " ".join(colliding[:_MOST_NAMED]) or None)
-        broken = [error for key, error in sorted(unread.items()) if key not in self._scan.problems]
-        if broken:
-            yield from self._verdict(FRAMES, "frame_count_matches", state, " ".join(broken[:_MOST_NAMED]))
-            return
+        colliding = {key: error for key, error in unread.items() if key in self._scan.problems}
+        yield from self._verdict(
+            FRAMES,
+            "no_collisions",
+            state,
+            _text(colliding),
+            evidence.counts(inputs=len(state.inputs), colliding=len(colliding))
+            | evidence.problems(colliding),
+        )
+        broken = {key: error for key, error in unread.items() if key not in self._scan.problems}
         notes = [note for row in rows.values() for note in _notes(row)]
         yield from self._verdict(
-            FRAMES, "frame_count_matches", state, " ".join(notes[:_MOST_NAMED]) or None, warning=True
+            FRAMES,
+            "frame_count_matches",
+            state,
+            _text(broken) or " ".join(notes[:_MOST_NAMED]) or None,
+            evidence.decoding(rows.values(), broken, len(state.inputs)),
+            warning=not broken,
         )
 
     def _task(
@@ -128,17 +134,54 @@ class Reporter:
                 yield self._materialization(key, state, data_version, metadata, [parent])
             parent = key
             if stage == "singletons":
-                yield from self._verdict(key, "singletons_valid", state, problem)
-                corners = any(outcome.corners for outcome in state.tasks(task))
-                text = "All boxes look like corners (x1, y1, x2, y2); the format wants x, y, width, height."
-                yield from self._verdict(
-                    key, "boxes_are_xywh", state, text if corners else None, warning=True
-                )
-                odd = " ".join(f"'{row.input}': {row.odd}" for row in rows.values() if row.odd)
-                yield from self._verdict(key, "predictions_plausible", state, odd or None, warning=True)
+                yield from self._singletons(key, state, task, rows)
             elif stage == "task_folder":
+                failed = state.failed(task)
+                found = evidence.counts(
+                    inputs=len(state.inputs),
+                    failed=len(failed),
+                    files=sum(row.files for row in rows.values()),
+                    bytes=sum(row.bytes for row in rows.values()),
+                ) | evidence.problems(failed)
                 reason = problem or (self._waiting[task] if waits else None)
-                yield from self._verdict(key, "task_folder_complete", state, reason, warning=not problem)
+                yield from self._verdict(
+                    key, "task_folder_complete", state, reason, found, warning=not problem
+                )
+
+    def _singletons(
+        self, key: dg.AssetKey, state: PartitionState, task: str, rows: dict[str, Indexed]
+    ) -> Iterator[dg.AssetCheckEvaluation]:
+        """The verdicts on what is predicted."""
+        failed, outcomes = state.failed(task), state.tasks(task)
+        found = evidence.counts(
+            inputs=len(state.inputs),
+            failed=len(failed),
+            frames=sum(row.frames or 1 for row in rows.values()),
+            predictions=sum(row.predictions for row in rows.values()),
+        ) | evidence.problems(failed)
+        yield from self._verdict(key, "singletons_valid", state, state.problem(task), found)
+        # What is published says it where boxes were not cut; else what was given does.
+        corners = [row.input for row in rows.values() if CORNERS in row.odd]
+        if not corners and any(outcome.corners for outcome in outcomes):
+            corners = sorted({key for outcome in outcomes if outcome.corners for key in outcome.done})
+        named = f" In '{corners[0]}', for one." if corners else ""
+        yield from self._verdict(
+            key,
+            "boxes_are_xywh",
+            state,
+            CORNERS + named if corners else None,
+            evidence.boxes(rows.values(), outcomes, corners),
+            warning=True,
+        )
+        odd = " ".join(f"'{key}': {text}" for key, text in evidence.odd_inputs(rows.values()).items())
+        yield from self._verdict(
+            key,
+            "predictions_plausible",
+            state,
+            odd or None,
+            evidence.plausibility(rows.values(), outcomes),
+            warning=True,
+        )
 
     def _materialization(
         self,
@@ -170,12 +213,13 @@ class Reporter:
         name: str,
         state: PartitionState,
         problem: str | None,
+        found: evidence.Evidence,
         *,
         warning: bool = False,
     ) -> Iterator[dg.AssetCheckEvaluation]:
         if dg.AssetCheckKey(key, name) in self._checks:
             about = self._record(key, state.partition)
-            yield verdict(key, name, state.partition, problem, about=about, warning=warning)
+            yield verdict(key, name, state.partition, problem, about=about, warning=warning, metadata=found)
 
     def _record(self, key: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
         """The latest materialisation; asked once, because each question costs milliseconds."""
@@ -218,7 +262,7 @@ class Reporter:
             metadata["files_deleted"] = dg.MetadataValue.int(sum(one.files_deleted for one in outcomes))
         sheets = [one.sheet for one in outcomes if one.sheet]
         if sheets and stage == "singletons":
-            metadata["preview"] = _picture(sheets[0])
+            metadata["preview"] = evidence.embedded("predictions", "jpeg", sheets[0])
         return metadata
 
 
@@ -231,12 +275,16 @@ def class_events(
         if key not in checks:
             continue
         total, text = index.predictions(task), None
-        if total >= ENOUGH and (never := index.never_predicted(task, schema.ids)):
+        never = index.never_predicted(task, schema.ids)
+        if total >= ENOUGH and never:
             names = ", ".join(f"'{schema.names[one]}'" for one in never[:_MOST_NAMED])
             more = f" and {len(never) - _MOST_NAMED} more" if len(never) > _MOST_NAMED else ""
             text = f"Never predicted: {names}{more}, in {total:,} predictions. Are the category ids right?"
         about = latest(instance, key.asset_key)
-        yield verdict(key.asset_key, key.name, None, text, about=about, warning=True)
+        found = evidence.counts(
+            predictions=total, categories=len(schema.ids), never_predicted=len(never)
+        ) | evidence.examples(("id", "category"), ((str(one), schema.names[one]) for one in never))
+        yield verdict(key.asset_key, key.name, None, text, about=about, warning=True, metadata=found)
 
 
 def tasks_json_events(
@@ -261,17 +309,20 @@ def tasks_json_events(
         )
     if dg.AssetCheckKey(TASKS_JSON, "tasks_json_valid") in checks:
         problem = " ".join(problems.values()) or None
-        yield verdict(TASKS_JSON, "tasks_json_valid", None, problem, about=latest(instance, TASKS_JSON))
+        about = latest(instance, TASKS_JSON)
+        counted = evidence.counts(listed=len(tasks), wrong=len(problems)) | evidence.examples(
+            ("task", "problem"), problems.items()
+        )
+        yield verdict(TASKS_JSON, "tasks_json_valid", None, problem, about=about, metadata=counted)
     if dg.AssetCheckKey(TASKS_JSON, "no_orphans") in checks:
-        found = defaultdict(int, {task: len(files) for task, files in orphans.items() if files})
+        left = [(task, name) for task, names in orphans.items() for name in names]
         text = None
-        if found:
-            total = sum(found.values())
-            example = next(files[0] for files in orphans.values() if files)
-            text = f"{total} prediction files belong to no input, such as '{example}'. "
+        if left:
+            text = f"{len(left)} prediction files belong to no input, such as '{left[0][1]}'. "
             text += kept or "'lightly-assets gc' deletes them."
         about = latest(instance, TASKS_JSON)
-        yield verdict(TASKS_JSON, "no_orphans", None, text, about=about, warning=True)
+        counted = evidence.counts(files=len(left)) | evidence.examples(("task", "file"), left)
+        yield verdict(TASKS_JSON, "no_orphans", None, text, about=about, warning=True, metadata=counted)
 
 
 def _frames_metadata(state: PartitionState, rows: dict[str, Indexed]) -> dict[str, dg.MetadataValue]:
@@ -316,6 +367,8 @@ def _notes(row: Indexed) -> Iterator[str]:
         )
 
 
-def _picture(jpeg: bytes) -> dg.MetadataValue:
-    text = base64.b64encode(jpeg).decode()
-    return dg.MetadataValue.md(f"![predictions](data:image/jpeg;base64,{text})")
+def _text(found: Mapping[str, str]) -> str | None:
+    """What is wrong with inputs, in one text; None where nothing is."""
+    errors = [error for _, error in sorted(found.items())]
+    more = f" … and {len(errors) - _MOST_NAMED} more inputs" if len(errors) > _MOST_NAMED else ""
+    return " ".join(errors[:_MOST_NAMED]) + more or None

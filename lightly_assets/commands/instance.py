@@ -22,6 +22,8 @@ concurrency:
   runs:
     # A run works on many inputs in one process and keeps the cores busy by itself.
     max_concurrent_runs: 1
+run_queue:
+  dequeue_interval_seconds: 1  # how long a run waits for its turn at most where nothing else runs
 run_monitoring:
   enabled: true
   start_timeout_seconds: 180

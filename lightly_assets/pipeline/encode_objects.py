@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.format.boxes import fit_boxes, fit_keypoints, xyxy_to_xywh
+from lightly_assets.format.boxes import fit_boxes, fit_keypoints, fits_as_xyxy, xyxy_to_xywh
 from lightly_assets.format.singletons import detection_singletons, instance_singletons, keypoint_singletons
 from lightly_assets.models.nms import survivors
 from lightly_assets.models.results import Detections, Keypoints, ResultError, RunLengths, joined, take
@@ -50,7 +50,7 @@ class _Objects:
         self._owners = np.repeat(np.arange(self._images), [len(one) for one in results])
         self._ids: Integers = self.result.category_ids
         self._clipped = np.zeros(self._images, dtype=np.int64)
-        self._dropped, self._moved = self._clipped.copy(), self._clipped.copy()
+        self._dropped, self._moved, self._as_corners = (self._clipped.copy() for _ in range(3))
 
     def encoded(self) -> list[Encoded]:
         """What is written about each image."""
@@ -68,7 +68,13 @@ class _Objects:
         return [
             Encoded(singletons[edges[image] : edges[image + 1]], *counts)
             for image, counts in enumerate(
-                zip(self._clipped.tolist(), self._dropped.tolist(), self._moved.tolist(), strict=True)
+                zip(
+                    self._clipped.tolist(),
+                    self._dropped.tolist(),
+                    self._moved.tolist(),
+                    self._as_corners.tolist(),
+                    strict=True,
+                )
             )
         ]
 
@@ -115,6 +121,7 @@ class _Objects:
         check_frame(self.result.boxes, self._width, self._height)
         given = xyxy_to_xywh(self.result.boxes)
         fitted = fit_boxes(given, self._width, self._height, self._settings.boxes)
+        self._as_corners += self._per_image(fits_as_xyxy(given, self._width, self._height))
         if fitted.dropped:
             self._dropped += self._per_image(~fitted.kept)
             self._take(fitted.kept)

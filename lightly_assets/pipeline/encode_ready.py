@@ -20,10 +20,11 @@ def encode_ready(result: Ready, settings: TaskSettings, width: int, height: int)
     if given.category_map is not None:
         singletons = _renamed(singletons, settings.class_map or {})
     rules = SingletonRules(settings.schema, Expected(None, width, height), None)
-    clipped = dropped = 0
+    clipped = dropped = as_corners = 0
     written: Singletons = []
     for index, one in enumerate(singletons):
         fitted = _fitted_bbox(one, settings, width, height, index)
+        as_corners += _fits_as_corners(one, width, height)
         if fitted is None:
             dropped += 1
             continue
@@ -32,7 +33,7 @@ def encode_ready(result: Ready, settings: TaskSettings, width: int, height: int)
             if RULES[rule].severity == "error":
                 raise ResultError(f"prediction {index}{pointer}: {message}")
         written.append(fitted)
-    return Encoded(_suppressed(written, given), clipped, dropped)
+    return Encoded(_suppressed(written, given), clipped, dropped, as_corners=as_corners)
 
 
 def _score(singleton: dict[str, Any]) -> float:
@@ -47,12 +48,25 @@ def _renamed(singletons: Singletons, known: dict[int, int]) -> Singletons:
     return [one | {"category_id": known[old]} for one, old in pairs if isinstance(old, int) and old in known]
 
 
+def _bbox(singleton: dict[str, Any]) -> list[float] | None:
+    """The box, where there is one of four numbers; the rules say what is wrong with others."""
+    bbox = singleton.get("bbox")
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(type(one) in (int, float) for one in bbox):
+        return None
+    return bbox
+
+
+def _fits_as_corners(singleton: dict[str, Any], width: int, height: int) -> bool:
+    x1, y1, x2, y2 = _bbox(singleton) or (0, 0, 0, 0)
+    return 0 <= x1 < x2 <= width + EDGE_TOLERANCE and 0 <= y1 < y2 <= height + EDGE_TOLERANCE
+
+
 def _fitted_bbox(
     singleton: dict[str, Any], settings: TaskSettings, width: int, height: int, index: int
 ) -> dict[str, Any] | None:
     """The singleton itself where its box lies in the image; None where nothing of the box is left."""
-    bbox = singleton.get("bbox")
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(type(one) in (int, float) for one in bbox):
+    bbox = _bbox(singleton)
+    if bbox is None:
         return singleton
     x, y, w, h = bbox
     inside = x >= 0 and y >= 0 and x + w <= width + EDGE_TOLERANCE and y + h <= height + EDGE_TOLERANCE

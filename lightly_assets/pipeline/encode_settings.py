@@ -87,6 +87,8 @@ class Encoded:
     """Boxes that were left smaller than a pixel, and masks without a pixel: not written."""
     moved_keypoints: int = 0
     """Keypoints outside of the image that were moved to its edge."""
+    as_corners: int = 0
+    """Boxes that, as they were given, would fit the image if they were read as corners x1, y1, x2, y2."""
 
 
 def mapped(

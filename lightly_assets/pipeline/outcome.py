@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lightly_assets.pipeline.records import InputRecord
+from lightly_assets.pipeline.statistics import Statistics
 
 _SUMS = (
     "predicted",
@@ -45,6 +46,8 @@ class TaskOutcome:
     predict_seconds: float = 0.0
     sheet: bytes | None = None
     """A JPEG of a few frames with predictions drawn on."""
+    before: Statistics | None = None
+    """What was predicted the last time, where what is predicted now looks odd."""
 
     def take(self, later: "TaskOutcome") -> None:
         """Add what came of a second try with some of the inputs."""
@@ -53,6 +56,7 @@ class TaskOutcome:
         self.categories += later.categories
         self.corners |= later.corners
         self.sheet = self.sheet or later.sheet
+        self.before = self.before or later.before
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(later, name))
 

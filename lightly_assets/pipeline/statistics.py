@@ -24,6 +24,8 @@ FACTOR = 3.0
 """So many times more or fewer predictions a frame are a strong shift, too."""
 
 
+CORNERS = "Boxes look like corners (x1, y1, x2, y2); the format wants x, y, width, height."
+
 MANY_CLIPPED = 50
 CLIPPED_SHARE = 0.3
 """More cut boxes than both are worth a look: objects do leave the picture, but not that often."""
@@ -49,6 +51,8 @@ class Statistics:
     """Predictions of which too little was left to be written."""
     moved_keypoints: int
     """Keypoints that were moved to the image's edge."""
+    as_corners: int = 0
+    """Boxes that, as they were given, would fit their image if they were read as corners."""
 
     @classmethod
     def none(cls) -> Self:
@@ -68,6 +72,13 @@ class Statistics:
     def clipped_share(self) -> float:
         """Of the boxes, from 0 to 1; many say that boxes are not what the format means by them."""
         return self.clipped / self.boxes if self.boxes else 0.0
+
+    @property
+    def are_corners(self) -> bool:
+        """Whether boxes are x1, y1, x2, y2: a tenth or more (and two) leave their image, and 99 % would fit
+        as corners. Of what was given, not of what is left once boxes are cut."""
+        given = self.boxes + self.dropped
+        return self.clipped + self.dropped >= max(2, given / 10) and self.as_corners >= 0.99 * given
 
     @property
     def median_score(self) -> float | None:
@@ -92,6 +103,7 @@ class Statistics:
             self.clipped + other.clipped,
             self.dropped + other.dropped,
             self.moved_keypoints + other.moved_keypoints,
+            self.as_corners + other.as_corners,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -111,6 +123,7 @@ class Statistics:
             "clipped_share": round(self.clipped_share, 4),
             "dropped": self.dropped,
             "moved_keypoints": self.moved_keypoints,
+            "boxes_as_corners": self.as_corners,
         }
 
     @classmethod
@@ -130,6 +143,7 @@ class Statistics:
                 clipped=int(data["clipped_boxes"]),
                 dropped=int(data["dropped"]),
                 moved_keypoints=int(data["moved_keypoints"]),
+                as_corners=int(data.get("boxes_as_corners", 0)),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"These are no statistics of predictions: {error!r}.") from None
@@ -143,6 +157,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._frames = self._empty = self._boxes = self._clipped = self._dropped = self._moved = 0
+        self._as_corners = 0
         self._counts: Counter[int] = Counter()
         self._scores = [0] * BINS
 
@@ -152,6 +167,7 @@ class Tally:
         self._clipped += frame.clipped
         self._dropped += frame.dropped
         self._moved += frame.moved_keypoints
+        self._as_corners += frame.as_corners
         for one in frame.singletons:
             self._counts[one["category_id"]] += 1
             self._boxes += "bbox" in one
@@ -170,6 +186,7 @@ class Tally:
             self._clipped,
             self._dropped,
             self._moved,
+            self._as_corners,
         )
 
 
@@ -184,6 +201,7 @@ def to_record(statistics: Statistics) -> dict[str, Any]:
         "clipped": statistics.clipped,
         "dropped": statistics.dropped,
         "moved": statistics.moved_keypoints,
+        "as_corners": statistics.as_corners,
         "counts": {str(category): count for category, count in statistics.counts.items()},
         "scores": scores,
     }
@@ -197,7 +215,7 @@ def from_record(data: Mapping[str, Any]) -> Statistics | None:
     scores = np.zeros(BINS, dtype=np.int64)
     for place, count in data.get("scores", {}).items():
         scores[int(place)] = count
-    numbers = [int(data.get(name, 0)) for name in ("boxes", "clipped", "dropped", "moved")]
+    numbers = [int(data.get(name, 0)) for name in ("boxes", "clipped", "dropped", "moved", "as_corners")]
     counts = {int(category): int(count) for category, count in data.get("counts", {}).items()}
     return Statistics(int(data["frames"]), int(data.get("empty", 0)), counts, scores, *numbers)
 
@@ -207,7 +225,9 @@ def oddities(previous: Statistics, now: Statistics) -> list[str]:
     found = []
     if previous.frames and (text := shifted(previous, now)):
         found.append(text)
-    if now.clipped >= MANY_CLIPPED and now.clipped_share > CLIPPED_SHARE:
+    if now.are_corners:
+        found.append(CORNERS)
+    elif now.clipped >= MANY_CLIPPED and now.clipped_share > CLIPPED_SHARE:
         found.append(
             f"{now.clipped:,} of {now.boxes:,} boxes left their image and were cut; are they x, y, width, "
             "height in pixels of the frame as it was decoded?"
@@ -217,14 +237,14 @@ def oddities(previous: Statistics, now: Statistics) -> list[str]:
 
 def statistics_of(frames: Iterable["Encoded"]) -> Statistics:
     """The sums over what is written about some frames."""
-    number = empty = boxes = clipped = dropped = moved = 0
+    number = empty = boxes = clipped = dropped = moved = as_corners = 0
     categories: list[int] = []
     scores: list[float] = []
     for frame in frames:
         number += 1
         empty += not frame.singletons
         clipped, dropped = clipped + frame.clipped, dropped + frame.dropped
-        moved += frame.moved_keypoints
+        moved, as_corners = moved + frame.moved_keypoints, as_corners + frame.as_corners
         for one in frame.singletons:
             categories.append(one["category_id"])
             boxes += "bbox" in one
@@ -232,7 +252,8 @@ def statistics_of(frames: Iterable["Encoded"]) -> Statistics:
                 scores.append(one["score"])
     histogram = np.histogram(np.array(scores, dtype=np.float64), bins=BINS, range=(0, 1))[0]
     counts = dict(sorted(Counter(categories).items()))
-    return Statistics(number, empty, counts, histogram.astype(np.int64), boxes, clipped, dropped, moved)
+    sums = boxes, clipped, dropped, moved, as_corners
+    return Statistics(number, empty, counts, histogram.astype(np.int64), *sums)
 
 
 def shift(previous: Statistics, now: Statistics) -> float:

@@ -337,7 +337,10 @@ def _odd(before: Record, result: TaskResult, keys: Collection[str]) -> str:
         if key in result.statistics:
             now += result.statistics[key]
             previous += from_record(before.inputs[key].statistics) or Statistics.none()
-    return " ".join(oddities(previous, now))
+    found = oddities(previous, now)
+    if found:
+        result.outcome.before = previous
+    return " ".join(found)
 
 
 def _being_written(one: InputRecord) -> InputRecord:

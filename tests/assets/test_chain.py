@@ -183,12 +183,43 @@ def test_a_broken_input_fails_alone_and_shows_as_failed(
         assert failed(instance, asset) == {"cam/b.mp4"}
     bad = [one for one in result.get_asset_check_evaluations() if not one.passed]
     assert {one.partition for one in bad} == {"cam/b.mp4"}
+    assert {_examples(one)[0]["input"] for one in bad} == {"cam/b.mp4"}
     assert small.read("tasks.json") == ["squares", "others"]
     # Put right, it is green again.
     write_video(video, positions(12))
     assert run_keys(small, instance, ["cam/b.mp4"]).success
     assert failed(instance, "frames") == set()
     assert materialised(instance, "frames") == ALL
+
+
+def _examples(one: dg.AssetCheckEvaluation) -> list[dict[str, Any]]:
+    table = one.metadata["examples"]
+    assert isinstance(table, dg.TableMetadataValue)
+    return [dict(record.data) for record in table.records]
+
+
+def test_every_verdict_says_how_much_it_is_about(small: SmallProject, instance: dg.DagsterInstance) -> None:
+    result = run_keys(small, instance, partitions(small))
+    found = {
+        (one.asset_key.to_user_string(), one.check_name, one.partition): {
+            name: value.value for name, value in one.metadata.items()
+        }
+        for one in result.get_asset_check_evaluations()
+    }
+    assert all(any(type(value) is int for value in metadata.values()) for metadata in found.values())
+    assert not any("examples" in metadata for (_, name, _), metadata in found.items() if "class" not in name)
+    about = found["squares/singletons", "singletons_valid", "cam/b.mp4"]
+    assert about == {"inputs": 1, "failed": 0, "frames": 12, "predictions": 10}
+    about = found["others/task_folder", "task_folder_complete", "stills/"]
+    written = [data for name, data in small.files().items() if name.startswith("others/stills/")]
+    assert about == {"inputs": 2, "failed": 0, "files": 2, "bytes": sum(map(len, written))}
+    # Files of an input that is gone are named.
+    (small.input / "cam/c.mp4").unlink()
+    (small.input / "stills/x.png").unlink()
+    verdicts = run_keys(small, instance, ["cam/a.mp4"]).get_asset_check_evaluations()
+    (orphans,) = [one for one in verdicts if one.check_name == "no_orphans"]
+    assert orphans.metadata["files"].value == 2 * (3 + 1)
+    assert {"task": "others", "file": ".lightly/predictions/others/stills/x.json"} in _examples(orphans)
 
 
 def test_damage_that_was_kept_is_warned_about(small: SmallProject, instance: dg.DagsterInstance) -> None:
@@ -202,6 +233,8 @@ def test_damage_that_was_kept_is_warned_about(small: SmallProject, instance: dg.
     (warned,) = [one for one in result.get_asset_check_evaluations() if not one.passed]
     assert warned.check_name == "frame_count_matches" and warned.severity == dg.AssetCheckSeverity.WARN
     assert "is damaged" in str(warned.description)
+    assert warned.metadata["damaged"].value == 1
+    assert _examples(warned)[0]["input"] == "cam/b.mp4" and _examples(warned)[0]["damage"]
     assert "cam/b.mp4" in _metadata(instance, "frames", "cam/b.mp4")["damage"]
 
 

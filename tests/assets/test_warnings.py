@@ -1,7 +1,13 @@
 """Warnings about predictions that look like an accident; they stop nothing."""
 
+import base64
+import io
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from tests.assets.conftest import Daemon
 from tests.projects import SmallProject, positions, task, write_video
@@ -19,8 +25,12 @@ def outside(images):
     return [[box(0.3 + place / 20, width=5000) for place in range(10)] for _ in images]
 
 
-def box(score, width=20):
-    return {"category_id": 0, "bbox": [5, 5, width, 20], "score": score}
+def corners(images):
+    return [[box(0.9, x=60 + place, y=30 + place, width=80 + place) for place in range(10)] for _ in images]
+
+
+def box(score, width=20, x=5, y=5):
+    return {"category_id": 0, "bbox": [x, y, width, 20 + y], "score": score}
 """
 
 
@@ -30,6 +40,21 @@ def verdicts(result: Any, name: str) -> dict[str | None, str | None]:
         for one in result.get_asset_check_evaluations()
         if one.check_name == name and one.asset_key.path[0] == "squares"
     }
+
+
+def evidence(result: Any, name: str, partition: str) -> dict[str, Any]:
+    (found,) = [
+        one
+        for one in result.get_asset_check_evaluations()
+        if (one.check_name, one.partition) == (name, partition) and one.asset_key.path[0] == "squares"
+    ]
+    return {label: value.value for label, value in found.metadata.items()}
+
+
+def pixels(markdown: str) -> NDArray[np.uint8]:
+    """Of the picture that a text embeds."""
+    data = base64.b64decode(markdown.partition("base64,")[2].rstrip(")"))
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def use(small: SmallProject, name: str, *categories: str) -> None:
@@ -61,13 +86,38 @@ def test_scores_that_shift_boxes_that_are_cut_and_classes_that_never_come(
     result = run(daemon)
     text = str(verdicts(result, "predictions_plausible")["a.mp4"])
     assert "'a.mp4': Scores differ strongly from those before" in text
+    shown = evidence(result, "predictions_plausible", "a.mp4")
+    assert (shown["predictions"], shown["implausible"]) == (250, 1)
+    # The upper half of the picture is what was, left and in the middle; the lower one is now, at the right.
+    before, now = np.split(pixels(shown["scores"]), 2)
+    blue = now[:, :, 2].astype(int) - now[:, :, 0] > 60
+    assert blue[:, -50:].sum() > 1000 and blue[:, :-50].sum() < 500
+    assert not (before[:, :, 2].astype(int) - before[:, :, 0] > 60).any()
+    assert shown["preview"].startswith("![predictions](data:image/jpeg;base64,")
     assert verdicts(result, "every_class_predicted") == {None: None}
     # It stands until the predictions are made anew, whatever runs in between.
     small.write(tasks=[*small.settings["tasks"], task("others")])
     assert "differ strongly" in str(verdicts(run(daemon), "predictions_plausible")["a.mp4"])
     use(small, "outside")
-    assert "250 of 250 boxes left their image" in str(verdicts(run(daemon), "predictions_plausible")["b.mp4"])
+    result = run(daemon)
+    assert "250 of 250 boxes left their image" in str(verdicts(result, "predictions_plausible")["b.mp4"])
+    assert evidence(result, "boxes_are_xywh", "b.mp4")["boxes_clipped"] == 250
     # Records stay small.
     assert (
         max(path.stat().st_size for path in (small.state / "manifests/tasks/squares").rglob("*.json")) < 6000
     )
+
+
+def test_corners_are_shown(small: SmallProject, daemon: Daemon) -> None:
+    Path(small.folder / "odd_model.py").write_text(MODEL)
+    write_video(small.input / "a.mp4", positions(25))
+    use(small, "corners")
+    result = run(daemon)
+    # Although they were cut, and lie in their image now.
+    assert "look like corners" in str(verdicts(result, "boxes_are_xywh")["a.mp4"])
+    shown = evidence(result, "boxes_are_xywh", "a.mp4")
+    assert shown["boxes_clipped"] == 250 and pixels(shown["preview"]).shape[2] == 3
+    assert verdicts(result, "predictions_plausible") == {"a.mp4": None}
+    # It stands, whatever runs in between.
+    small.write(tasks=[*small.settings["tasks"], task("others")])
+    assert "look like corners" in str(verdicts(run(daemon), "boxes_are_xywh")["a.mp4"])

@@ -26,10 +26,12 @@ class Day:
         self.number = 0
         """Runs so far."""
 
-    def after(self, runs: int, calls: dict[str, int]) -> None:
-        """So many runs were needed, and the models were given so many images."""
+    def after(self, runs: int, calls: dict[str, int], inputs: int) -> None:
+        """So many runs were needed, over so many inputs, and the models were given so many images."""
         self.number += runs
-        self.dagster.settled(self.number)
+        last = self.dagster.settled(self.number)[-1]
+        tags = {tag["key"]: tag["value"] for tag in last["tags"]}
+        assert int(tags.get("lightly_assets/inputs", 0)) == inputs
         assert self.calls() == calls
 
     def calls(self) -> dict[str, int]:
@@ -84,13 +86,13 @@ def test_a_day(small: SmallProject, start: Callable[[], Dagster], mode: str) -> 
 
     # The broken one is put right; nothing else is done again.
     write_video(small.folder / "c.mp4", positions(3)).rename(_into(small, f"{dated}c.mp4"))
-    day.after(1, {"find": 3})
+    day.after(1, {"find": 3}, inputs=1)
     assert dagster.partitions("squares/task_folder")["failed"] == []
     assert day.is_right() and day.gate() is None
 
     # One is replaced by a longer one: the padding changes.
     write_video(small.folder / "a.mp4", positions(10)).rename(_into(small, f"{dated}a.mp4"))
-    day.after(1, {"find": 10})
+    day.after(1, {"find": 10}, inputs=1)
     assert f"squares/{dated}a-09-mp4.json" in small.files()
     assert f"squares/{dated}a-4-mp4.json" not in small.files()
     assert dagster.metadata("frames", of("a"))["decoded"] == 10
@@ -98,7 +100,7 @@ def test_a_day(small: SmallProject, start: Callable[[], Dagster], mode: str) -> 
 
     # One is deleted: its files are orphans until gc.
     (small.input / f"{dated}c.mp4").unlink()
-    day.after(1, {})
+    day.after(1, {}, inputs=0)
     assert "3 prediction files belong to no input" in str(dagster.check("tasks_json", "no_orphans"))
     assert day.is_right() and day.gate() is None  # they are a warning: the Worker is not told of them
     _gc(small)
@@ -108,27 +110,27 @@ def test_a_day(small: SmallProject, start: Callable[[], Dagster], mode: str) -> 
     tasks = [task("squares"), task("others", "square_model:find_other")]
     small.write(tasks=tasks)
     dagster.reload()
-    day.after(1, {"find_other": 22})
+    day.after(1, {"find_other": 22}, inputs=2)
     assert small.read("tasks.json") == ["squares", "others"]
     assert day.is_right() and day.gate() is None
 
     # A threshold changes: what is stored is encoded again, of this task alone.
     tasks[1] = task("others", "square_model:find_other", score_threshold=0.32)
     small.write(tasks=tasks)
-    day.after(1, {})
+    day.after(1, {}, inputs=2)
     assert dagster.metadata("others/singletons", of("b"))["predictions"] > 0
     assert day.is_right() and day.gate() is None
 
     # A model changes: it predicts again, and the other one does not.
     tasks[0] = task("squares", "square_model:find_other")
     small.write(tasks=tasks)
-    day.after(1, {"find_other": 22})
+    day.after(1, {"find_other": 22}, inputs=2)
     assert day.is_right() and day.gate() is None
 
     # A category is renamed: every file of the task is encoded again, and the model is not asked.
     tasks[0]["categories"] = [{"id": 0, "name": "box"}]
     small.write(tasks=tasks)
-    day.after(1, {})
+    day.after(1, {}, inputs=2)
     assert small.read("squares/schema.json")["categories"] == [{"id": 0, "name": "box"}]
     assert day.is_right() and day.gate() is None
 

@@ -211,6 +211,16 @@ def test_ready_singletons_pass_unchanged() -> None:
     assert written([], settings()).singletons == []
 
 
+def test_corners_taken_for_sizes_are_counted_as_they_were_given() -> None:
+    corners = [[10, 5, 40, 30], [30, 10, 55, 38], [30, 20, 10, 15]]
+    ready: list[dict[str, Any]] = [{"category_id": 0, "bbox": one, "score": 0.5} for one in corners]
+    labels = np.array([[x, y, x + w, y + h] for x, y, w, h in corners], dtype=np.float32)
+    result = Detections(labels, np.full(3, 0.5, dtype=np.float32), np.zeros(3, dtype=np.int64))
+    for given in (ready, result):
+        found = encode(given, settings(), WIDTH, HEIGHT)
+        assert (found.as_corners, found.clipped, found.dropped) == (2, 1, 0)
+
+
 def test_ready_boxes_are_clipped_and_settings_hold() -> None:
     given = [
         {"category_id": 0, "bbox": [0, 10, 100, 30], "score": 0.8},

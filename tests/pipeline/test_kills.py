@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,16 @@ from tests.projects import SmallProject, positions, task, write_image, write_vid
 ROOT = Path(__file__).parents[2]
 # Kill points of each scenario here; ``python -m benchmarks.pipeline_kills`` tries every single one.
 SAMPLES = 6
+
+
+OTHERS = task("others", "square_model:find_other")
+
+
+def squares(*names: str, **model: Any) -> dict[str, Any]:
+    """The task, with these categories."""
+    return task("squares", **model) | {
+        "categories": [{"id": number, "name": name} for number, name in enumerate(names)]
+    }
 
 
 def nothing(small: SmallProject) -> None:
@@ -30,28 +41,36 @@ def longer(small: SmallProject) -> None:
 
 
 def threshold(small: SmallProject) -> None:
-    small.write(tasks=[task("squares", score_threshold=0.36), task("others", "square_model:find_other")])
+    small.write(tasks=[squares("square", "ball", score_threshold=0.36), OTHERS])
 
 
+# Files and schema change at the same time: with a threshold, that each file tells which one it belongs to.
 def renamed(small: SmallProject) -> None:
-    changed = task("squares")
-    changed["categories"] = [{"id": 0, "name": "box"}]
-    small.write(tasks=[changed, task("others", "square_model:find_other")])
+    small.write(tasks=[squares("box", "ball", score_threshold=0.36), OTHERS])
+
+
+def reordered(small: SmallProject) -> None:
+    small.write(tasks=[squares("ball", "square", category_map={0: 1, 1: 0}), OTHERS])
+
+
+def without_category(small: SmallProject) -> None:
+    small.write(tasks=[squares("square", score_threshold=0.36), OTHERS])
 
 
 def removed(small: SmallProject) -> None:
     (small.input / "a.mp4").unlink()
 
 
+SCHEMA_CHANGES = (renamed, reordered, without_category)
 SCENARIOS: dict[str, Callable[[SmallProject], None]] = {
-    one.__name__: one for one in (nothing, longer, threshold, renamed, removed)
+    one.__name__: one for one in (nothing, longer, threshold, *SCHEMA_CHANGES, removed)
 }
 
 
 def prepared(folder: Path, scenario: str) -> SmallProject:
     """A project right before the run that is to be killed."""
     small = SmallProject(folder)
-    small.write(tasks=[task("squares"), task("others", "square_model:find_other")])
+    small.write(tasks=[squares("square", "ball"), OTHERS])
     write_video(small.input / "a.mp4", positions(8))
     write_image(small.input / "stills/x.png", 10)
     foreign = small.predictions / "theirs"
@@ -86,14 +105,33 @@ def assert_nothing_is_wrong(small: SmallProject) -> None:
         Schema.parse((small.predictions / name / "schema.json").read_bytes())
 
 
+def assert_old_or_new(small: SmallProject, *states: dict[str, bytes]) -> None:
+    """Where the task is listed, its schema and all of its files are of one and the same time."""
+    if "squares" in small.read("tasks.json"):
+        now, *whole = (_of_squares(state) for state in (small.files(), *states))
+        assert now in whole
+
+
+def _of_squares(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: data for name, data in files.items() if name.startswith("squares/") and "-tmp-" not in name}
+
+
 def survives(
-    template: Path, folder: Path, deadly: int, arguments: list[str], healed: dict[str, bytes]
+    template: Path,
+    folder: Path,
+    deadly: int,
+    arguments: list[str],
+    healed: dict[str, bytes],
+    *,
+    whole: bool = False,
 ) -> bool:
     """Kill a copy of a project at one write; look; run again. False where the run ended before that write."""
     shutil.copytree(template, folder)
     small = SmallProject.at(folder)
     killed = run(small, deadly, *arguments) is None
     assert_nothing_is_wrong(small)
+    if whole:
+        assert_old_or_new(small, SmallProject.at(template).files(), healed)
     run(small, 0)
     if arguments:
         run(small, 0, *arguments)
@@ -118,8 +156,10 @@ def scenario_points(folder: Path, scenario: str) -> tuple[Path, list[str], int, 
 def test_a_kill_at_any_write_is_survived(tmp_path: Path, scenario: str) -> None:
     template, arguments, count, healed = scenario_points(tmp_path, scenario)
     points = sorted({1 + round(place * (count - 1) / (SAMPLES - 1)) for place in range(SAMPLES)})
+    whole = SCENARIOS[scenario] in SCHEMA_CHANGES
     killed = [
-        survives(template, tmp_path / f"killed-{deadly}", deadly, arguments, healed) for deadly in points
+        survives(template, tmp_path / f"killed-{deadly}", deadly, arguments, healed, whole=whole)
+        for deadly in points
     ]
     # Two threads delete and write: the last of the counted writes may be one less another time.
     assert all(killed[:-1])

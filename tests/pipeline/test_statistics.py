@@ -62,6 +62,7 @@ def test_everything_is_counted() -> None:
         "clipped_share": 0.3333,
         "dropped": 2,
         "moved_keypoints": 4,
+        "boxes_as_corners": 0,
     }
 
 

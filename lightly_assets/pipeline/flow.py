@@ -11,9 +11,7 @@ import queue
 import shutil
 import threading
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -23,18 +21,18 @@ from lightly_assets.models.columns import pack
 from lightly_assets.models.protocol import ModelError, Source
 from lightly_assets.models.results import Result, ResultError
 from lightly_assets.pipeline.encode import Encoded, encode_batch
+from lightly_assets.pipeline.flow_state import Batch, Begin, End, Results, TaskFailed, TaskState, UnitState
 from lightly_assets.pipeline.frame_export import FrameExports
 from lightly_assets.pipeline.inputs import Input
-from lightly_assets.pipeline.outcome import TaskOutcome, UnitOutcome
-from lightly_assets.pipeline.plan import TaskWork, UnitWork
+from lightly_assets.pipeline.outcome import UnitOutcome
+from lightly_assets.pipeline.plan import UnitWork
 from lightly_assets.pipeline.prediction_files import singletons_bytes
 from lightly_assets.pipeline.reading import Ended, Event, PixelReader, Pixels, Unreadable
 from lightly_assets.pipeline.records import InputRecord
-from lightly_assets.pipeline.sheet import Thumbnails, sheet
-from lightly_assets.pipeline.statistics import Tally
-from lightly_assets.pipeline.tables import PredictionsWriter, Row, SingletonsWriter, read_predictions
+from lightly_assets.pipeline.sheet import sheet
+from lightly_assets.pipeline.tables import Row, read_predictions
 from lightly_assets.pipeline.tasks import TaskSetup, decode_version
-from lightly_assets.pipeline.warehouse import TaskResult, Warehouse
+from lightly_assets.pipeline.warehouse import Warehouse
 from lightly_assets.storage import NotFound, Unavailable
 
 # Batches of results, and finished units, that wait for the next thread.
@@ -42,120 +40,6 @@ _WAITING_BATCHES = 2
 _WAITING_UNITS = 2
 # Stored results that are encoded together.
 _ENCODED_AT_ONCE = 128
-
-
-class _UnitState:
-    """A unit on its way through the threads."""
-
-    def __init__(self, work: UnitWork, folder: Path, setups: dict[str, TaskSetup]) -> None:
-        self.work = work
-        self.folder = folder
-        self.started = time.monotonic()
-        self.outcome = UnitOutcome(work.unit, sorted(work.inputs))
-        self.waiting = {one.key for one in work.decode}
-        """Inputs that are not read to their end yet."""
-        self.tasks = {name: _TaskState(self, setups[name], task, folder) for name, task in work.tasks.items()}
-        self.thumbnails = Thumbnails()
-        self.closed = False
-
-
-class _TaskState:
-    """One task of a unit: its results so far."""
-
-    def __init__(self, unit: _UnitState, setup: TaskSetup, work: TaskWork, folder: Path) -> None:
-        self.unit = unit
-        self.setup = setup
-        self.work = work
-        self.outcome = TaskOutcome(setup.name)
-        self.expected: dict[str, int] = {}
-        """Images of each input, once it was read to its end."""
-        self.seen: Counter[str] = Counter()
-        self.per_input: dict[str, Tally] = defaultdict(Tally)
-        self.shown: dict[Source, list[dict[str, Any]]] = {}
-        """Predictions of the frames that are kept for a picture."""
-        self._predictions: PredictionsWriter | None = None
-        self._singletons: SingletonsWriter | None = None
-        self._folder = folder
-        self.finished = False
-
-    @property
-    def predictions(self) -> PredictionsWriter:
-        if self._predictions is None:
-            path = self._folder / f"{self.setup.name}.predictions.parquet"
-            self._predictions = PredictionsWriter(path, self.setup.config.task_type)
-        return self._predictions
-
-    @property
-    def singletons(self) -> SingletonsWriter:
-        if self._singletons is None:
-            self._singletons = SingletonsWriter(self._folder / f"{self.setup.name}.singletons.parquet")
-        return self._singletons
-
-    def is_open(self, key: str) -> bool:
-        """Whether results of an input still matter."""
-        return not self.finished and key not in self.outcome.failed and key not in self.unit.outcome.failed
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all that is to come has come."""
-        if self.unit.waiting & self.work.predict - self.outcome.failed.keys():
-            return False
-        return all(self.seen[key] == count for key, count in self.expected.items() if self.is_open(key))
-
-    def close(self) -> TaskResult:
-        self.finished = True
-        predictions, singletons = _closed(self._predictions), _closed(self._singletons)
-        statistics = {key: tally.statistics for key, tally in self.per_input.items()}
-        return TaskResult(self.setup, self.work, self.outcome, predictions, singletons, statistics)
-
-
-def _closed(writer: PredictionsWriter | SingletonsWriter | None) -> Path | None:
-    if writer is None:
-        return None
-    writer.close()
-    return writer.table.path if writer.table.rows else None
-
-
-@dataclass
-class _Batch:
-    """Images that wait for the model of a task."""
-
-    pixels: list[tuple[_TaskState, Pixels]] = field(default_factory=list)
-
-
-@dataclass
-class _Results:
-    """What a model said about some images."""
-
-    rows: list[tuple[_TaskState, Source, Result]]
-
-
-@dataclass
-class _End:
-    """An input has no more images."""
-
-    state: _UnitState
-    input: Input
-    info: VideoInfo | None
-    frames: int
-    error: str | None = None
-    retriable: bool = False
-
-
-@dataclass
-class _Begin:
-    """A unit begins; where no pixels are needed, it also ends."""
-
-    state: _UnitState
-
-
-@dataclass
-class _TaskFailed:
-    """A model failed on an input."""
-
-    state: _TaskState
-    key: str
-    error: str
 
 
 class Flow:
@@ -246,8 +130,8 @@ class Flow:
     # Decode and predict
 
     def _predict(self, units: Sequence[UnitWork]) -> None:
-        states: dict[str, _UnitState] = {}
-        batches: dict[str, _Batch] = {name: _Batch() for name in self._setups}
+        states: dict[str, UnitState] = {}
+        batches: dict[str, Batch] = {name: Batch() for name in self._setups}
         order = iter(units)
         exporting = self._warehouse.project.frames.export == "png"
         exports = FrameExports(self._warehouse.state, self._folder) if exporting else None
@@ -256,10 +140,10 @@ class Flow:
             for number, work in enumerate(order):
                 folder = self._folder / f"{number}"
                 folder.mkdir(parents=True)
-                state = _UnitState(work, folder, self._setups)
+                state = UnitState(work, folder, self._setups)
                 for one in work.decode:
                     states[one.key] = state
-                self._put(self._encode_queue, _Begin(state))
+                self._put(self._encode_queue, Begin(state))
                 predicted = set().union(*(task.predict for task in work.tasks.values()))
                 for one in work.decode:
                     exported = exports is not None and one.kind == "video" and one.key in work.frames
@@ -282,11 +166,11 @@ class Flow:
                     self._on_frames(1)
                 elif isinstance(event, Ended):
                     state = states.pop(event.input.key)
-                    self._put(self._encode_queue, _End(state, event.input, event.info, event.frames))
+                    self._put(self._encode_queue, End(state, event.input, event.info, event.frames))
                 elif isinstance(event, Unreadable):
                     state = states.pop(event.input.key)
                     self._put(
-                        self._encode_queue, _End(state, event.input, None, 0, event.error, event.retriable)
+                        self._encode_queue, End(state, event.input, None, 0, event.error, event.retriable)
                     )
             for name, batch in batches.items():
                 self._flush(name, batch)
@@ -296,7 +180,7 @@ class Flow:
                 exports.close()
         self._put(self._encode_queue, None)
 
-    def _offer(self, state: _UnitState, pixels: Pixels, batches: dict[str, _Batch]) -> None:
+    def _offer(self, state: UnitState, pixels: Pixels, batches: dict[str, Batch]) -> None:
         key = pixels.source.input
         if self._sheets:
             state.thumbnails.offer(pixels.source, pixels.image)
@@ -308,18 +192,18 @@ class Flow:
             if len(batch.pixels) >= self._setups[name].model.batch_size:
                 self._flush(name, batch)
 
-    def _flush(self, name: str, batch: _Batch) -> None:
+    def _flush(self, name: str, batch: Batch) -> None:
         pixels = [(task, one) for task, one in batch.pixels if task.is_open(one.source.input)]
         batch.pixels = []
         if not pixels:
             return
         results = self._ask(name, pixels)
         if results:
-            self._put(self._encode_queue, _Results(results))
+            self._put(self._encode_queue, Results(results))
 
     def _ask(
-        self, name: str, pixels: list[tuple[_TaskState, Pixels]]
-    ) -> list[tuple[_TaskState, Source, Result]]:
+        self, name: str, pixels: list[tuple[TaskState, Pixels]]
+    ) -> list[tuple[TaskState, Source, Result]]:
         """Results of a batch; where the model fails, without those of the input that it failed on."""
         model = self._setups[name].model
         start = time.perf_counter()
@@ -331,7 +215,7 @@ class Flow:
             if len(keys) == 1:
                 task = pixels[0][0]
                 message = f"task '{name}', {error}"
-                self._put(self._encode_queue, _TaskFailed(task, keys.pop(), message))
+                self._put(self._encode_queue, TaskFailed(task, keys.pop(), message))
                 return []
             found = []
             for key in sorted(keys):
@@ -347,26 +231,26 @@ class Flow:
 
     def _encode(self) -> None:
         while (item := self._get(self._encode_queue)) is not None:
-            if isinstance(item, _Results):
+            if isinstance(item, Results):
                 for task, rows in _by_task(item.rows):
                     self._take(task, rows, predicted=True)
                     self._settle(task.unit)
-            elif isinstance(item, _End):
+            elif isinstance(item, End):
                 self._end(item)
-            elif isinstance(item, _TaskFailed):
+            elif isinstance(item, TaskFailed):
                 item.state.outcome.failed.setdefault(item.key, item.error)
                 self._settle(item.state.unit)
-            elif isinstance(item, _Begin):
+            elif isinstance(item, Begin):
                 self._begin(item.state)
         self._put(self._publish_queue, None)
 
-    def _begin(self, state: _UnitState) -> None:
+    def _begin(self, state: UnitState) -> None:
         for task in state.tasks.values():
             if task.work.encode:
                 self._encode_again(task)
         self._settle(state)
 
-    def _encode_again(self, task: _TaskState) -> None:
+    def _encode_again(self, task: TaskState) -> None:
         """Encode stored predictions with the settings of today."""
         for stored, keys in self._warehouse.stored_predictions(task.setup.name, task.work.encode).items():
             try:
@@ -387,7 +271,7 @@ class Flow:
                     f"'{key}': no predictions of task '{task.setup.name}' are stored; materialise them first."
                 )
 
-    def _take(self, task: _TaskState, rows: list[tuple[Source, Result]], *, predicted: bool) -> None:
+    def _take(self, task: TaskState, rows: list[tuple[Source, Result]], *, predicted: bool) -> None:
         """Store and encode what a model said about some images."""
         rows = self._packed(task, rows)
         encoded: list[Encoded | None] = [None] * len(rows)
@@ -407,7 +291,7 @@ class Flow:
             task.seen[source.input] += 1
         return None
 
-    def _packed(self, task: _TaskState, rows: list[tuple[Source, Result]]) -> list[tuple[Source, Result]]:
+    def _packed(self, task: TaskState, rows: list[tuple[Source, Result]]) -> list[tuple[Source, Result]]:
         """Results in their stored form, of inputs that still matter."""
         packed: list[tuple[Source, Result]] = []
         for source, result in rows:
@@ -419,10 +303,10 @@ class Flow:
                 self._fail(task, source, error)
         return [row for row in packed if task.is_open(row[0].input)]
 
-    def _fail(self, task: _TaskState, source: Source, error: ValueError) -> None:
+    def _fail(self, task: TaskState, source: Source, error: ValueError) -> None:
         task.outcome.failed[source.input] = f"task '{task.setup.name}', {source}: {error}"
 
-    def _write_singletons(self, task: _TaskState, source: Source, encoded: Encoded) -> None:
+    def _write_singletons(self, task: TaskState, source: Source, encoded: Encoded) -> None:
         count = len(encoded.singletons)
         task.singletons.add(Row(source, count, singletons_bytes(encoded.singletons)))
         outcome = task.outcome
@@ -436,7 +320,7 @@ class Flow:
         if self._sheets and task.unit.thumbnails.shows(source):
             task.shown[source] = encoded.singletons
 
-    def _end(self, end: _End) -> None:
+    def _end(self, end: End) -> None:
         state, key = end.state, end.input.key
         state.waiting.discard(key)
         state.outcome.decoded += end.frames
@@ -465,7 +349,7 @@ class Flow:
             errors=info.errors,
         )
 
-    def _settle(self, state: _UnitState) -> None:
+    def _settle(self, state: UnitState) -> None:
         """Hand on the tasks of a unit that are complete, and the unit once all its inputs are read."""
         for task in state.tasks.values():
             if not task.finished and task.is_complete:
@@ -500,8 +384,8 @@ def _export(exports: FrameExports, event: Event) -> None:
 
 
 def _by_task(
-    rows: list[tuple[_TaskState, Source, Result]],
-) -> Iterator[tuple[_TaskState, list[tuple[Source, Result]]]]:
+    rows: list[tuple[TaskState, Source, Result]],
+) -> Iterator[tuple[TaskState, list[tuple[Source, Result]]]]:
     """Rows of a batch, which may hold images of several units, unit by unit."""
     for _, same in groupby(rows, key=lambda row: id(row[0])):
         group = list(same)

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Hashable
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from lightly_assets.format.messages import first_problem
+from lightly_assets.format.messages import field_name, first_problem
 from lightly_assets.format.schema import Category, Schema, TaskType
 from lightly_assets.format.tasks import validate_task_name
 from lightly_assets.models.config import encode_settings, parse_model
@@ -102,7 +103,10 @@ class Task(_Section):
 
     @model_validator(mode="after")
     def _valid_schema(self) -> Self:
-        Schema.parse({"task_type": self.task_type, "categories": list(self.categories)}, "categories")
+        try:
+            Schema.parse({"task_type": self.task_type, "categories": list(self.categories)}, "")
+        except ValueError as error:
+            raise ValueError(str(error).removeprefix(": ")) from None
         encode_settings(self.model, self.task_type)
         return self
 
@@ -244,7 +248,37 @@ def parse_project(data: dict[str, Any], path: Path) -> Project:
     try:
         return Project.model_validate(data | where)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_named_tasks(first_problem(error), data)}") from None
+        raise ConfigError(f"{path}: {_named_tasks(_problem(error), data)}") from None
+
+
+def _problem(error: ValidationError) -> str:
+    """The first problem as one sentence: field, value, what is allowed."""
+    first = error.errors(include_url=False)[0]
+    *above, last = ("", *first["loc"])
+    if first["type"] == "extra_forbidden":
+        keys = _keys_of(tuple(above[1:]))
+        close = get_close_matches(str(last), keys, n=1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        return f"{field_name(first['loc'])} is not a known key{meant}; known are {', '.join(keys)}."
+    text = first_problem(error)
+    # What a part says of itself begins with the name of the part.
+    owner = field_name(first["loc"])
+    if first["type"] == "value_error" and owner.startswith("tasks["):
+        told = text.removeprefix(f"{owner}: ")
+        for name in ("model", "categories"):
+            if told.startswith((f"{name}.", f"{name}:", f"{name} ")):
+                return f"{owner.removesuffix(f'.{name}')}.{told}"
+    return text
+
+
+def _keys_of(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the section at a location has."""
+    section: Any = Project
+    for part in location:
+        if isinstance(part, str):
+            annotation = section.model_fields[part].annotation
+            section = next(one for one in (annotation, *get_args(annotation)) if hasattr(one, "model_fields"))
+    return [name for name in section.model_fields if name not in ("base_dir", "file_name")]
 
 
 def _named_tasks(problem: str, data: dict[str, Any]) -> str:

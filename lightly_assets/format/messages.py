@@ -10,12 +10,30 @@ _REASONS = {
     "missing": "is missing",
     "extra_forbidden": "is not a known key",
 }
+# What pydantic says in the words of Python, in the words of JSON and YAML.
+_ALLOWED = {
+    "tuple_type": "be a list",
+    "list_type": "be a list",
+    "dict_type": "be a mapping",
+    "model_type": "be a mapping",
+    "model_attributes_type": "be a mapping",
+    "too_short": "have at least {min_length} {entries}",
+    "int_type": "be a whole number",
+    "int_parsing": "be a whole number",
+    "int_from_float": "be a whole number",
+    "float_type": "be a number",
+    "float_parsing": "be a number",
+    "bool_type": "be true or false",
+    "bool_parsing": "be true or false",
+    "string_type": "be a text",
+}
 
 
 def first_problem(error: ValidationError) -> str:
     """The first problem as one sentence: field, value, what is allowed."""
     details = error.errors(include_url=False)
-    more = f" ({len(details) - 1} more problems)" if len(details) > 1 else ""
+    others = len(details) - 1
+    more = f" ({others} more problem{'s' if others > 1 else ''})" if others else ""
     return f"{_sentence(details[0]).rstrip('.')}{more}."
 
 
@@ -25,9 +43,16 @@ def _sentence(problem: ErrorDetails) -> str:
         return f"{field} {reason}"
     if problem["type"] == "value_error":
         return f"{field}: {problem['ctx']['error']}"
+    return f"{field} is {shown(problem['input'])}, but it should {allowed(problem)}"
+
+
+def allowed(problem: ErrorDetails) -> str:
+    """What may stand there instead, as the end of "it should …"."""
+    context = problem.get("ctx", {})
+    if text := _ALLOWED.get(problem["type"]):
+        return text.format(**context, entries="entry" if context.get("min_length") == 1 else "entries")
     # Pydantic says "Input should be …".
-    allowed = problem["msg"].removeprefix("Input ").removeprefix("should ").removeprefix("must ")
-    return f"{field} is {shown(problem['input'])}, but it should {allowed}"
+    return problem["msg"].removeprefix("Input ").removeprefix("should ").removeprefix("must ")
 
 
 def field_name(location: tuple[int | str, ...]) -> str:

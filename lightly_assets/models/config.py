@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from lightly_assets.format.messages import field_name, shown
+from lightly_assets.format.messages import allowed, field_name, shown
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.preprocess import Preprocess
 
@@ -320,8 +320,7 @@ def _problem(error: ValidationError, data: Any) -> str:
         return f"model.call is {shown(first['input'])}; it must be package.module:name."
     if first["type"] == "value_error":
         return f"model.{field}: {first['ctx']['error']}."
-    allowed = first["msg"].removeprefix("Input should ")
-    return f"model.{field} is {shown(first['input'])}; it should {allowed}."
+    return f"model.{field} is {shown(first['input'])}, but it should {allowed(first)}."
 
 
 def _unknown_key(field: str, kind: str) -> str:

@@ -5,7 +5,9 @@ are put together into arrays and checked by a few operations. A file that passes
 that does not is a suspect, and ``rules.check_prediction_file`` says what is wrong with it.
 """
 
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -20,7 +22,8 @@ from lightly_assets.format.schema import Schema
 from lightly_assets.format.singleton_rules import KEYS, LARGEST_RUN, SUM_TOLERANCE, Expected, is_enclosing_box
 
 _SUFFIXES = frozenset(f".{suffix}" for suffix in IMAGE_SUFFIXES)
-_NUMBERS = {int, float}
+# Those of file_name, its value and predictions.
+_QUOTES = 6
 # Room for sums that are added in another order.
 _STRICT_SUM_TOLERANCE = SUM_TOLERANCE - 1e-9
 
@@ -41,26 +44,28 @@ class _Suspicious(Exception):  # noqa: N818 - control flow, never leaves this mo
 
 
 class _Group:
-    """Predictions with the same keys: columns of values, and the file of each."""
+    """Predictions with the same keys: one after the other, how many each file has, and columns of values."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:
-        # Of one key, itemgetter would give the value instead of a tuple.
-        self.get: Callable[[Any], Any] = itemgetter(*keys) if len(keys) > 1 else _only(keys[0])
-        self.columns: dict[str, list[Any]] = {key: [] for key in keys}
+        self.keys = keys
+        self.rows: list[Any] = []
         self.files: list[int] = []
         self.counts: list[int] = []
+        self.columns: dict[str, list[Any]] = {}
         self.boxes: NDArray[np.float64] | None = None
 
     def add(self, file: int, predictions: list[Any]) -> None:
-        columns = zip(*map(self.get, predictions), strict=True)
-        for column, values in zip(self.columns.values(), columns, strict=True):
-            column += values
+        self.rows += predictions
         self.files.append(file)
         self.counts.append(len(predictions))
 
+    def fill_columns(self) -> None:
+        """Raises KeyError, or TypeError for what is no object."""
+        self.columns = {key: list(map(itemgetter(key), self.rows)) for key in self.keys}
 
-def _only(key: str) -> Callable[[Any], Any]:
-    return lambda row: (row[key],)
+    @cached_property
+    def category_ids(self) -> NDArray[np.int64]:
+        return _integers(self.columns["category_id"], len(self.rows))
 
 
 class _Column(NamedTuple):
@@ -91,7 +96,7 @@ def find_suspects(
     sizes = _sizes(files)
     for group in groups.values():
         if group is not None and group.files:
-            suspects |= _suspects_of(group, schema, sizes)
+            suspects |= _suspects_of(group, files, schema, sizes)
     if statistics is not None:
         for group in groups.values():
             if group is not None and group.boxes is not None:
@@ -101,42 +106,40 @@ def find_suspects(
 
 def _add(index: int, file: ParsedFile, schema: Schema, groups: dict[tuple[str, ...], _Group | None]) -> bool:
     """Sorts the file's predictions into their group; False if its shape is suspicious."""
-    parsed = file.parsed
+    data, parsed, stem, expected = file
     name, predictions = parsed["file_name"], parsed["predictions"]
-    if (
-        type(parsed) is not dict
-        or len(parsed) != 2
-        or type(predictions) is not list
-        or not _is_name(name, file)
-    ):
+    if type(parsed) is not dict or len(parsed) != 2 or type(predictions) is not list:
+        return False
+    if not (name == expected.file_name if expected.file_name is not None else _is_name(name, stem)):
         return False
     if not predictions:
-        return file.data.count(b'"') == 6
+        return data.count(b'"') == _QUOTES
+    # With booleans left out here, and texts by counting their quotation marks, all that a value can still be
+    # is a number, null or a list. No key of the format has a "u", and one an "f", so this is fast.
+    if data.rfind(b"u") >= 0 and _has(b"true", data, name):
+        return False
+    if data.find(b"false", 0, data.rfind(b"f") + 5) >= 0 and _has(b"false", data, name):
+        return False
     keys = tuple(predictions[0])
-    # Key by key every string has two quotation marks, so more of them mean a key that the parser has dropped.
-    if file.data.count(b'"') != 6 + 2 * len(keys) * len(predictions):
-        return False
-    # What is no object has no value under a key, and raises.
-    if set(map(len, predictions)) != {len(keys)}:
-        return False
     if keys not in groups:
         groups[keys] = _Group(keys) if _are_keys(keys, schema) else None
     group = groups[keys]
     if group is None:
         return False
-    # A missing key must not leave half of a file in the columns, so the rows are fetched first.
     group.add(index, predictions)
     return True
 
 
-def _is_name(name: Any, file: ParsedFile) -> bool:
-    if file.expected.file_name is not None:
-        return bool(name == file.expected.file_name)
-    stem = file.stem
+def _has(word: bytes, data: bytes, name: str) -> bool:
+    """Whether a word is in a file, apart from the name of its image."""
+    return word in data.replace(f'"{name}"'.encode(), b"")
+
+
+def _is_name(name: Any, stem: str) -> bool:
     suffix = name[len(stem) :]
-    if not name.startswith(stem) or suffix.lower() not in _SUFFIXES:
+    if not name.startswith(stem):
         return False
-    return suffix == ".png" or parse_frame_name(f"{stem}.png") is None
+    return suffix == ".png" or (suffix.lower() in _SUFFIXES and parse_frame_name(f"{stem}.png") is None)
 
 
 def _are_keys(keys: tuple[str, ...], schema: Schema) -> bool:
@@ -153,36 +156,50 @@ def _sizes(files: Sequence[ParsedFile]) -> NDArray[np.float64]:
     return sizes
 
 
-def _suspects_of(group: _Group, schema: Schema, sizes: NDArray[np.float64]) -> set[int]:
+def _suspects_of(
+    group: _Group, files: Sequence[ParsedFile], schema: Schema, sizes: NDArray[np.float64]
+) -> set[int]:
     owners = np.repeat(group.files, group.counts)
     of_owner = sizes[owners]
     try:
+        group.fill_columns()
         bad = np.zeros(owners.size, dtype=np.bool_)
         for key, values in group.columns.items():
             bad |= _CHECKS[key](_Column(values, group, schema, of_owner))
-    except (_Suspicious, TypeError, ValueError, OverflowError):
+    except (_Suspicious, KeyError, TypeError, ValueError, OverflowError, struct.error):
         return set(group.files)
-    return set(owners[bad].tolist())
+    return _with_more_texts(group, files) | set(owners[bad].tolist())
+
+
+def _with_more_texts(group: _Group, files: Sequence[ParsedFile]) -> set[int]:
+    """The files with a text that is none of the keys that are needed: a further key, one twice, or a value.
+
+    Every text has two quotation marks, and no file has fewer than its keys need. So where all files together
+    have as many as they need, each has: to count once is faster.
+    """
+    needed = [_QUOTES + 2 * len(group.keys) * count for count in group.counts]
+    together = np.frombuffer(b"".join([files[index].data for index in group.files]), dtype=np.uint8)
+    if np.count_nonzero(together == ord('"')) == sum(needed):
+        return set()
+    pairs = zip(group.files, needed, strict=True)
+    return {index for index, count in pairs if files[index].data.count(b'"') != count}
 
 
 def _category_ids(column: _Column) -> Mask:
-    if set(map(type, column.values)) != {int}:
-        raise _Suspicious
-    if set(column.values) <= column.schema.index_of.keys():
-        return np.zeros(len(column.values), dtype=np.bool_)
-    return np.array([value not in column.schema.index_of for value in column.values])
+    ids = column.group.category_ids
+    known = np.array(column.schema.ids)
+    return np.asarray(known[np.minimum(np.searchsorted(known, ids), known.size - 1)] != ids)
 
 
 def _scores(column: _Column) -> Mask:
-    scores = _numbers(column.values)
+    scores = _numbers(column.values, len(column.values))
     return ~((scores >= 0) & (scores <= 1))
 
 
 def _probabilities(column: _Column) -> Mask:
     rows = _rows(column.values, len(column.schema.ids))
-    ids = column.group.columns["category_id"]
     # Ids that are not in the schema are found on their own; here they only must have a place.
-    places = np.searchsorted(column.schema.ids, np.fromiter(ids, dtype=np.int64, count=len(ids)))
+    places = np.searchsorted(column.schema.ids, column.group.category_ids)
     chosen = rows[np.arange(len(rows)), np.minimum(places, rows.shape[1] - 1)]
     bad = np.abs(rows.dot(np.ones(rows.shape[1])) - 1) > _STRICT_SUM_TOLERANCE
     # Looking at all numbers at once is several times faster than at each row.
@@ -204,7 +221,7 @@ def _keypoints(column: _Column) -> Mask:
     lengths = _lengths(column.values)
     if (lengths % 3).any():
         raise _Suspicious
-    points = _numbers(list(chain.from_iterable(column.values))).reshape(-1, 3)
+    points = _numbers(chain.from_iterable(column.values), int(lengths.sum())).reshape(-1, 3)
     counts = lengths // 3
     width, height = np.repeat(column.sizes, counts, axis=0).T + EDGE_TOLERANCE
     x, y, score = points.T
@@ -214,10 +231,7 @@ def _keypoints(column: _Column) -> Mask:
 
 def _segmentations(column: _Column) -> Mask:
     lengths = _lengths(column.values)
-    flat = list(chain.from_iterable(column.values))
-    if set(map(type, flat)) != {int}:
-        raise _Suspicious
-    runs = np.array(flat, dtype=np.int64)
+    runs = _integers(chain.from_iterable(column.values), int(lengths.sum()))
     starts = np.cumsum(lengths) - lengths
     inner = np.ones(runs.size, dtype=np.bool_)
     inner[starts] = False
@@ -245,17 +259,21 @@ _CHECKS: dict[str, Callable[[_Column], Mask]] = {
 }
 
 
-def _numbers(values: list[Any]) -> NDArray[np.float64]:
-    if not set(map(type, values)) <= _NUMBERS:
-        raise _Suspicious
-    return np.fromiter(values, dtype=np.float64, count=len(values))
+def _numbers(values: Iterable[Any], count: int) -> NDArray[np.float64]:
+    # Twice as fast as NumPy, and it takes no None. There are no booleans.
+    return np.frombuffer(struct.pack(f"{count}d", *values))
+
+
+def _integers(values: Iterable[Any], count: int) -> NDArray[np.int64]:
+    # It takes no floats, and no integers of more than 64 bits.
+    return np.frombuffer(struct.pack(f"{count}q", *values), dtype=np.int64)
 
 
 def _rows(values: list[Any], length: int) -> NDArray[np.float64]:
     # What is no list of numbers has elements of other types, or no length.
     if set(map(len, values)) != {length}:
         raise _Suspicious
-    return _numbers(list(chain.from_iterable(values))).reshape(-1, length)
+    return _numbers(chain.from_iterable(values), length * len(values)).reshape(-1, length)
 
 
 def _lengths(values: list[Any]) -> NDArray[np.int64]:

@@ -31,8 +31,8 @@ SINGLETONS: dict[str, dict[str, Any]] = {
 CATEGORIES = [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}]
 # What may be put in the place of any value of a file.
 JUNK: list[Any] = [
-    None, True, -1, 0, 1, 2, 7, 0.5, 1.5, -0.5, 10**30, 1e300, "", "a", [], [0], [1, 1], [1, 1, 2, 2], [24],
-    [0, 24], [5, 5, 5, 9], [0.5, 0.5], [1.0, 0.0], [1, 0, 23],
+    None, True, False, -1, 0, 1, 2, 7, 0.5, 1.5, -0.5, 10**30, 1e300, "", "a", [], [0], [1, 1], [1, 1, 2, 2],
+    [24], [0, 24], [5, 5, 5, 9], [0.5, 0.5], [1.0, 0.0], [1, 0, 23],
     [-1, 25], [[1, 1]], {}, {"category_id": 0}, MASK,
 ]  # fmt: skip
 
@@ -77,6 +77,59 @@ def test_whatever_has_a_finding_is_a_suspect(task_type: str, sized: bool, data: 
         findings = check_prediction_file(content, "task/a.json", schema, expected)
         assert not findings or index in suspects, findings
     assert 0 not in suspects or len(suspects) > 1
+
+
+# Words that parsers drop or read in their own way, and pieces of JSON that make a document another one.
+WORDS = [
+    b"true", b"false", b"null", b"NaN", b"-", b"1e999", b"1E2", b"18446744073709551616", b"0", b".5", b",",
+    b":", b'"', b"[", b"]", b"{", b"}", b"[]", b"{}", b'"a"', b'"score": 2, ', b'"bbox": [0, 0, 9, 9], ',
+    b'{"b": 1}', b"\xef\xbb\xbf", b"\xff", b"\\u0061", b" ", b"",
+]  # fmt: skip
+
+
+@settings(max_examples=600)
+@given(st.sampled_from(sorted(SINGLETONS)), st.sampled_from(["a", "true", "false/u"]), st.data())
+def test_files_changed_byte_by_byte_are_suspects_too(task_type: str, stem: str, data: st.DataObject) -> None:
+    schema = Schema.parse({"task_type": task_type, "categories": CATEGORIES})
+    document = {"file_name": f"{stem}.png", "predictions": [SINGLETONS[task_type]] * 2}
+    good = json.dumps(document).encode()
+    contents = [good]
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(good)))
+        end = start + data.draw(st.integers(0, 8))
+        contents.append(good[:start] + data.draw(st.sampled_from(WORDS)) + good[end:])
+    files = [ParsedFile(content, _parsed(content), stem, Expected()) for content in contents]
+    suspects = find_suspects(files, schema)
+    for index, content in enumerate(contents):
+        findings = check_prediction_file(content, f"task/{stem}.json", schema)
+        assert not findings or index in suspects, (content, findings)
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+
+
+@pytest.mark.parametrize("stem", ["true", "false/u", "untrue falsehoods/fu"])
+def test_words_in_the_name_are_no_values(stem: str) -> None:
+    schema = Schema.parse({"task_type": "object-detection", "categories": CATEGORIES})
+    good = {"file_name": f"{stem}.png", "predictions": [SINGLETONS["object-detection"]]}
+    documents = [good, *(changed(good, ("predictions", 0, "score"), word, False) for word in (True, False))]
+    contents = [json.dumps(document).encode() for document in documents]
+    files = [ParsedFile(content, _parsed(content), stem, Expected()) for content in contents]
+    assert find_suspects(files, schema) == [1, 2]
+
+
+def test_a_further_key_is_found_beside_files_of_fewer_predictions() -> None:
+    schema = Schema.parse({"task_type": "object-detection", "categories": CATEGORIES})
+    row = SINGLETONS["object-detection"]
+    rows = [[row], [row, {**row, "id": 1}], [row] * 3]
+    contents = [json.dumps({"file_name": "a.png", "predictions": one}).encode() for one in rows]
+    contents.append(contents[0].replace(b'"score": 1', b'"score": 9, "score": 1'))
+    files = [ParsedFile(content, _parsed(content), "a", Expected()) for content in contents]
+    assert find_suspects(files, schema) == [1, 3]
 
 
 @pytest.mark.parametrize("task_type", SINGLETONS)

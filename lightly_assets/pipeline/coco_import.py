@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -30,6 +31,7 @@ from lightly_assets.format.names import (
 )
 from lightly_assets.format.schema import Schema, TaskType, difference
 from lightly_assets.format.singletons import (
+    classification_singletons,
     detection_singletons,
     instance_singletons,
     keypoint_singletons,
@@ -99,6 +101,7 @@ def import_coco(
         input: the input datasource; with it, an image that is not there is an error.
         images: for results, the annotation file that describes their images and categories.
         task_type: found from the annotations where not given: keypoints, else masks, else boxes.
+            Annotations of whole images, without any of them, need ``classification``.
         default_score: for annotations without a score.
         boxes: ``clip`` cuts boxes to their image, ``strict`` refuses those that leave it.
 
@@ -258,27 +261,41 @@ class _Converter:
             for index, annotation in annotations
             for singleton in self._singletons(image, index, annotation)
         ]
+        if self.schema.task_type == TaskType.SEMANTIC_SEGMENTATION:
+            singletons = _one_per_category(singletons, image)
+        if self.schema.task_type == TaskType.CLASSIFICATION and len(singletons) > 1:
+            raise CocoError(
+                f"annotations[{annotations[1][0]}] is the second of '{image.key}'; a classification has one "
+                "for each image, that of the most probable category."
+            )
         self.imported.predictions += len(singletons)
         # As the page's own script writes it.
         return json.dumps({"file_name": image.key, "predictions": singletons}, allow_nan=False).encode()
 
     def _singletons(self, image: _Image, index: int, annotation: dict[str, Any]) -> Iterator[dict[str, Any]]:
         convert = {
+            TaskType.CLASSIFICATION: self._classification,
             TaskType.OBJECT_DETECTION: self._detection,
             TaskType.KEYPOINT_DETECTION: self._keypoints,
             TaskType.INSTANCE_SEGMENTATION: self._instance,
             TaskType.SEMANTIC_SEGMENTATION: self._semantic,
-        }.get(self.schema.task_type)
-        if convert is None:
-            raise CocoError(f"COCO has no annotations for {self.schema.task_type}.")
+        }[self.schema.task_type]
         score = annotation.get("score", self.default_score)
         try:
             yield from convert(image, annotation, score)
         except KeyError as error:
-            raise CocoError(f"annotations[{index}] of '{image.key}' has no {error}.") from None
+            whole = (
+                "; labels of whole images need the task type classification" if "bbox" in str(error) else ""
+            )
+            raise CocoError(f"annotations[{index}] of '{image.key}' has no {error}{whole}.") from None
         except (ValueError, TypeError) as error:
             problem = str(error).removeprefix("prediction 0: ")
             raise CocoError(f"annotations[{index}] of '{image.key}': {problem}") from None
+
+    def _classification(self, _: _Image, annotation: dict[str, Any], score: float) -> list[dict[str, Any]]:
+        return classification_singletons(
+            categories=self.schema.ids, category_id=annotation["category_id"], score=score
+        )
 
     def _detection(self, image: _Image, annotation: dict[str, Any], score: float) -> list[dict[str, Any]]:
         fitted = self._fitted(image, annotation["bbox"])
@@ -336,6 +353,31 @@ class _Converter:
             return None
         # A box that was not cut is written with the numbers that were read.
         return list(bbox) if not fitted.clipped else fitted.xywh[0].tolist()
+
+
+def _one_per_category(singletons: list[dict[str, Any]], image: _Image) -> list[dict[str, Any]]:
+    """Masks of the same category as one, with the mean of their scores by area."""
+    by_category: dict[int, list[dict[str, Any]]] = {}
+    for one in singletons:
+        if rle.area(one["segmentation"]):
+            by_category.setdefault(one["category_id"], []).append(one)
+    merged = []
+    for category_id, same in sorted(by_category.items()):
+        masks = (rle.decode(one["segmentation"], image.height, image.width) for one in same)
+        areas = [rle.area(one["segmentation"]) for one in same]
+        scores = {one["score"] for one in same}
+        merged.append(
+            {
+                "category_id": category_id,
+                "segmentation": rle.encode(reduce(np.maximum, masks))
+                if len(same) > 1
+                else same[0]["segmentation"],
+                "score": scores.pop()
+                if len(scores) == 1
+                else float(np.average([one["score"] for one in same], weights=areas)),
+            }
+        )
+    return merged
 
 
 def _keypoint_scores(values: NDArray[np.float64], *, is_label: bool) -> NDArray[np.float64]:

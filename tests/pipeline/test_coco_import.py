@@ -186,19 +186,54 @@ def test_a_bad_annotation_leaves_nothing_behind(root: Path) -> None:
     assert {path: path.read_bytes() for path in (root / "lightly").rglob("*.json")} == before
 
 
-@pytest.mark.parametrize("task_type", [None, "semantic-segmentation"])
-def test_masks(root: Path, task_type: str | None) -> None:
+def test_masks(root: Path) -> None:
     annotations, _ = masks()
     path = save(root, coco(annotations))
-    import_coco(path, root / "lightly", "masks", task_type=task_type)
+    import_coco(path, root / "lightly", "masks")
     with contextlib.redirect_stdout(io.StringIO()):
         reader = COCO(str(path))
     singletons = read(root, "masks/sub/a b.json")["predictions"]
     assert len(singletons) == 3
     for singleton, annotation in zip(singletons, reader.loadAnns([1, 2, 3]), strict=True):
         assert (decode(singleton["segmentation"], 48, 64) == reader.annToMask(annotation)).all()
-        assert ("bbox" in singleton) == (task_type is None)
+        assert "bbox" in singleton
     assert check(root / "lightly", root / "input").ok
+
+
+def test_semantic_masks_are_one_for_each_category(root: Path) -> None:
+    annotations, _ = masks()
+    scores = [0.5, 0.75, 1.0]
+    for annotation, score in zip(annotations, scores, strict=True):
+        annotation["score"] = score
+    annotations[1]["category_id"] = 90
+    path = save(root, coco(annotations))
+    import_coco(path, root / "lightly", "masks", task_type="semantic-segmentation")
+    with contextlib.redirect_stdout(io.StringIO()):
+        reader = COCO(str(path))
+    singletons = read(root, "masks/sub/a b.json")["predictions"]
+    assert [one["category_id"] for one in singletons] == sorted({one["category_id"] for one in annotations})
+    assert len(singletons) < len(annotations)
+    for singleton in singletons:
+        same = [one for one in reader.loadAnns([1, 2, 3]) if one["category_id"] == singleton["category_id"]]
+        truth = [reader.annToMask(one) for one in same]
+        assert (decode(singleton["segmentation"], 48, 64) == np.maximum.reduce(truth)).all()
+        weights = [mask.sum() for mask in truth]
+        assert singleton["score"] == pytest.approx(
+            np.average([one["score"] for one in same], weights=weights)
+        )
+    assert check(root / "lightly", root / "input").ok
+
+
+def test_labels_of_whole_images(root: Path) -> None:
+    labels = [{"image_id": 7, "category_id": 90}, {"image_id": 8, "category_id": 1, "score": 0.75}]
+    import_coco(save(root, coco(labels)), root / "lightly", "kinds", task_type="classification")
+    assert read(root, "kinds/sub/a b.json")["predictions"] == [{"category_id": 90, "score": 1.0}]
+    assert read(root, "kinds/c.d.json")["predictions"] == [{"category_id": 1, "score": 0.75}]
+    assert check(root / "lightly", root / "input").ok
+    with pytest.raises(CocoError, match=r"annotations\[2\] is the second of 'sub/a b.png'"):
+        import_coco(
+            save(root, coco([*labels, labels[0]])), root / "lightly", "kinds", task_type="classification"
+        )
 
 
 def test_an_existing_list_of_tasks_is_extended(root: Path) -> None:

@@ -19,7 +19,6 @@ from lightly_assets.pipeline.records import (
     Records,
     data_key,
     predictions_version,
-    record_key,
     version,
 )
 from lightly_assets.pipeline.statistics import Statistics, from_record, oddities, to_record
@@ -266,10 +265,16 @@ class Warehouse:
             units[row.unit].add(row.input)
         for unit, gone in units.items():
             self._update(task, unit, lambda old, gone=gone: old.without(gone))  # type: ignore[misc]
-            record, _ = self.records.read(task, unit)
-            if not record.inputs:
-                self.state.delete_many([record_key(task, unit)])
-                self.state.delete_many(record.tables)
+        self.remove_empty_records()
+
+    def remove_empty_records(self) -> None:
+        """Remove records that no input is left in, also those that a killed run could not remove any more."""
+        for key in self.index.empty_records():
+            with suppress(NotFound):  # another process has just done it
+                record = Record.parse(self.state.read(key), key)
+                if not record.inputs:
+                    self.state.delete_many([key])
+                    self.state.delete_many(record.tables)
         self.index.refresh()
 
     def unused_tables(self, *, older_than: timedelta = timedelta(0)) -> list[str]:

@@ -30,6 +30,8 @@ from lightly_assets.storage.local import LocalStore
 from lightly_assets.storage.temporary import is_abandoned, temporary_name
 
 _OTHER_MACHINE_SECONDS = 24 * 3600.0
+# Objects of ours beside the data, in buckets: none of them is needed for longer than some minutes.
+_CLAIM_SECONDS = 3600.0
 
 
 class Session:
@@ -41,6 +43,7 @@ class Session:
         self.warehouse = Warehouse(project)
         self._scan: Scan | None = None
         self._failures: dict[str, str] | None = None
+        self._swept = False
 
     def __enter__(self) -> Self:
         self.warehouse.index.refresh()
@@ -196,14 +199,19 @@ class Session:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _remove_abandoned(self, base: Path) -> None:
-        abandoned = [
-            one
-            for one in base.iterdir()
-            if is_abandoned(one.name, one.stat().st_mtime, older_than=_OTHER_MACHINE_SECONDS)
-        ]
-        if abandoned:
-            for store, prefix in ((self.warehouse.lightly, ".lightly"), (self.warehouse.state, "")):
-                store.sweep(prefix, older_than=_OTHER_MACHINE_SECONDS)
+        abandoned = []
+        for one in base.iterdir():
+            with suppress(FileNotFoundError):  # another process has just ended
+                if is_abandoned(one.name, one.stat().st_mtime, older_than=_OTHER_MACHINE_SECONDS):
+                    abandoned.append(one)
+        for store, prefix in ((self.warehouse.lightly, ".lightly"), (self.warehouse.state, "")):
+            if isinstance(store, LocalStore):
+                if abandoned:
+                    store.sweep(prefix, older_than=_OTHER_MACHINE_SECONDS)
+            elif not self._swept:
+                # One request; a network that broke off leaves things behind without any process dying.
+                store.sweep(prefix, older_than=_CLAIM_SECONDS)
+        self._swept = True
         # Last, so that a kill here has the sweep done again.
         for one in abandoned:
             shutil.rmtree(one, ignore_errors=True)

@@ -5,15 +5,29 @@ and the next undisturbed run heals to the same bytes. ``python -m benchmarks.pip
 scripts.
 """
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.pipeline.buckets import Template, scenario_of, survives_script, template, use
+from lightly_assets.storage.claims import LOCKS
+from tests.pipeline.buckets import (
+    Template,
+    in_bucket,
+    root,
+    scenario_of,
+    send_input,
+    survives_script,
+    template,
+    use,
+    work,
+)
+from tests.projects import SmallProject, write_image
 from tests.storage.proxy import FaultProxy
-from tests.storage.servers import Server, seaweedfs
+from tests.storage.servers import Server, rclone, seaweedfs
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +58,27 @@ def test_a_bad_network_is_survived(
 ) -> None:
     _, spoiled = survives_script(made(scenario_of(seed)), tmp_path / "small", seed, proxy)
     assert spoiled, "the script spoiled nothing, so this proved nothing"
+
+
+def test_what_a_broken_network_has_left_beside_the_data_goes_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Probes and claims that their writer could not delete: the server's folder lets us make one old."""
+    (tmp_path / "data").mkdir()
+    with rclone(tmp_path / "data") as server:
+        use(server, tmp_path / "cache", monkeypatch)
+        small = SmallProject(tmp_path / "small")
+        in_bucket(small)
+        # Before anything else: rclone remembers what folders hold.
+        for name in ("lightly", "state"):
+            path = small.settings["datasource"][name].removeprefix("s3://")
+            locks = tmp_path / "data" / path / LOCKS
+            locks.mkdir(parents=True)
+            for age, key in ((2 * 3600, "probe-old"), (0, "probe-young")):
+                (locks / key).write_bytes(b"1")
+                os.utime(locks / key, (time.time() - age,) * 2)
+        write_image(small.input / "x.png", 10)
+        send_input(small)
+        assert work(small) == []
+        for name in ("lightly", "state"):
+            assert list(root(small, name).names(LOCKS)) == [f"{LOCKS}/probe-young"]

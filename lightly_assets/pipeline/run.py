@@ -154,7 +154,7 @@ class Session:
                 second = self._second_plan(plan, outcome)
                 for later in work(second.units, folder / f"again-{number}"):
                     outcome.take(later)
-                self.remember(outcome.problems(), outcome.inputs)
+                self.remember(outcome.problems(), outcome.inputs, outcome.retriable)
                 yield outcome
         self.warehouse.tidy()
 
@@ -247,14 +247,22 @@ class Session:
         complete = plan.selection == Selection.everything(names)
         self.remember(plan.problems, plan.unchanged if complete else ())
 
-    def remember(self, problems: Mapping[str, Mapping[str, str]], inputs: Collection[str] = ()) -> None:
-        """Note failures, and that other inputs have succeeded."""
+    def remember(
+        self,
+        problems: Mapping[str, Mapping[str, str]],
+        inputs: Collection[str] = (),
+        retriable: Collection[str] = (),
+    ) -> None:
+        """Note failures, and that other inputs have succeeded.
+
+        Of those that are ``retriable`` it is not noted what was tried: the sensor asks for the same again.
+        """
         known, state = self._known_failures(), self.warehouse.state
         for key, by_task in problems.items():
             name = f"failures/{place(key)}.json"
             note: dict[str, Any] = {"input": key, "problems": dict(by_task)}
             one = self.scan.inputs.get(key) or self.scan.blocked.get(key)
-            if one is not None:
+            if one is not None and key not in retriable:
                 note["made_of"] = {task: self._attempt(one, task) for task in by_task}
                 note["blocked"] = key in self.scan.blocked
             state.write(name, json.dumps(note, indent=2, sort_keys=True).encode())

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -282,18 +282,19 @@ class Warehouse:
 
         A young one may be that of a run under way, which records it next.
         """
-        before = datetime.now(UTC) - older_than
-        stored = [
-            entry.key
+        stored = {
+            entry.key: entry.modified
             for stage in ("predictions", "singletons")
             for entry in self.state.list(stage)
-            if entry.modified <= before
-        ]
-        used: set[str] = set()
+        }
         for key in self.state.names("manifests") if stored else ():
             with suppress(NotFound):  # another process has just forgotten it
-                used.update(Record.parse(self.state.read(key), key).tables)
-        return sorted(set(stored) - used)
+                for table in Record.parse(self.state.read(key), key).tables:
+                    stored.pop(table, None)
+        if not stored:
+            return []
+        before = self.state.clock() - older_than
+        return sorted(key for key, modified in stored.items() if modified <= before)
 
     # The end of a run
 

@@ -307,8 +307,11 @@ class Warehouse:
     def tidy(self) -> None:
         """Delete stored tables that were replaced, unless another process has come back to them."""
         garbage, self._garbage = self._garbage, {}
-        for (task, unit), tables in garbage.items():
-            self.state.delete_many(sorted(tables - set(self.records.read(task, unit)[0].tables)))
+        self.state.delete_many(
+            table
+            for (task, unit), tables in garbage.items()
+            for table in sorted(tables - set(self.records.read(task, unit)[0].tables))
+        )
 
     def heal_listing(self, setups: Collection[TaskSetup]) -> Iterator[tuple[str, str]]:
         """Make ``schema.json`` and ``tasks.json`` right for tasks that have something published.

@@ -62,6 +62,24 @@ def root(small: SmallProject, name: str) -> Store:
     return open_store(small.settings["datasource"][name])
 
 
+class BucketProject(SmallProject):
+    """A small project with all three roots in a bucket; the local input is what :meth:`send` sends there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        in_bucket(self)
+
+    def send(self) -> None:
+        send_input(self)
+
+    def files(self) -> dict[str, bytes]:
+        store = root(self, "lightly")
+        return {key.removeprefix(f"{PREDICTIONS}/"): store.read(key) for key in store.names(PREDICTIONS)}
+
+    def read(self, path: str) -> Any:
+        return json.loads(root(self, "lightly").read(f"{PREDICTIONS}/{path}"))
+
+
 def contents(small: SmallProject) -> Contents:
     """Everything that lies in the roots."""
     stores = {name: root(small, name) for name in ROOTS}

@@ -112,6 +112,9 @@ class SmallProject:
         self.settings |= changes
         self.config.write_text(yaml.safe_dump(self.settings, sort_keys=False))
 
+    def send(self) -> None:
+        """Let the input be seen: on disk it is, as soon as it is written."""
+
     def calls(self) -> list[str]:
         """The model's calls since the last time that this was asked."""
         log = self.folder / "calls.log"

@@ -60,6 +60,8 @@ def collect(session: Session, *, dry_run: bool = False) -> Collected:
         _delete(session, collected)
         for task in session.removed_tasks():
             _remove_task(session, task, collected)
+        if not dry_run:
+            warehouse.remove_empty_records()
         collected.stored = warehouse.unused_tables(older_than=_YOUNG)
         if not dry_run:
             warehouse.state.delete_many(collected.stored)

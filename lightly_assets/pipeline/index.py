@@ -233,6 +233,13 @@ class Index:
         rows = self._connection.execute("SELECT DISTINCT task FROM entries WHERE task != '' ORDER BY task")
         return [task for (task,) in rows]
 
+    def empty_records(self) -> list[str]:
+        """Keys of records that speak of no input."""
+        rows = self._connection.execute(
+            "SELECT key FROM records WHERE NOT EXISTS (SELECT 1 FROM entries WHERE record = key) ORDER BY key"
+        )
+        return [key for (key,) in rows.fetchall()]
+
     def stale(
         self, task: str, inputs: Iterable[tuple[str, str, str]], model: str, settings: str
     ) -> Iterator[tuple[str, Stage]]:

@@ -72,7 +72,7 @@ class UnitOutcome:
     failed: dict[str, str] = field(default_factory=dict)
     """Inputs that could not be read: key → one sentence."""
     retriable: set[str] = field(default_factory=set)
-    """Those of them that a second try may read, such as one that was replaced meanwhile."""
+    """Those of them that another try may read, such as one that was replaced meanwhile."""
     tasks: dict[str, TaskOutcome] = field(default_factory=dict)
     decoded: int = 0
     """Frames and images."""
@@ -82,6 +82,7 @@ class UnitOutcome:
     def take(self, later: "UnitOutcome") -> None:
         """Add what came of a second try with some of the inputs."""
         self.failed |= later.failed
+        self.retriable = self.retriable - set(later.inputs) | later.retriable
         self.frames |= later.frames
         self.decoded += later.decoded
         self.seconds += later.seconds

@@ -26,12 +26,14 @@ from lightly_assets.pipeline.prediction_files import wrapped
 from lightly_assets.pipeline.records import InputRecord, Record
 from lightly_assets.pipeline.tables import read_rows
 from lightly_assets.storage import NotFound, StorageError, Store
+from lightly_assets.storage.parallel import for_each
 
 PREDICTIONS = ".lightly/predictions"
 TASKS_JSON = f"{PREDICTIONS}/tasks.json"
 
 # Files of an input that are read back after writing; a store has verified every one by its checksum before.
 _READ_BACK = 64
+_READ_BACK_AT_ONCE = 16
 _CHECKED_AT_ONCE = 128
 
 
@@ -216,12 +218,15 @@ class Publisher:
 
         with singletons() as path:
             self.store.write_many(files(path))
-        for target, data in samples:
-            if self.store.read(target) != data:
-                raise StorageError(
-                    f"{self.store.url}/{target} does not hold what was written to it; is another program "
-                    "writing there?"
-                )
+        for_each(self._read_back, samples, threads=_READ_BACK_AT_ONCE)
+
+    def _read_back(self, written: tuple[str, bytes]) -> None:
+        target, data = written
+        if self.store.read(target) != data:
+            raise StorageError(
+                f"{self.store.url}/{target} does not hold what was written to it; is another program "
+                "writing there?"
+            )
 
 
 class Listing:

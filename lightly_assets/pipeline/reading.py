@@ -23,7 +23,7 @@ from lightly_assets.media import (
 from lightly_assets.media.stream import OnDamage, damage_message
 from lightly_assets.models.protocol import Source
 from lightly_assets.pipeline.inputs import Input
-from lightly_assets.storage import StorageError, Store
+from lightly_assets.storage import Denied, StorageError, Store
 
 # Videos that are opened ahead: while one ends, the decoder of the next is at work already.
 _AHEAD = 2
@@ -58,6 +58,7 @@ class Unreadable:
     input: Input
     error: str
     retriable: bool = False
+    """Whether it was not the input itself that is to blame: a second try may read it."""
 
 
 Event = Pixels | Ended | Unreadable
@@ -162,7 +163,13 @@ class PixelReader:
         except MediaError as error:
             self._events.put(Unreadable(one, _about(one, str(error), opened.path)))
         except StorageError as error:
-            self._events.put(Unreadable(one, str(error), error.retriable))
+            if isinstance(error, Denied):
+                self._check_admitted()
+            self._events.put(Unreadable(one, str(error), retriable=True))
+
+    def _check_admitted(self) -> None:
+        """Where nothing at all is allowed any more, as with expired credentials, that ends the reading."""
+        next(self._store.list(), None)
 
 
 class _Opened:

@@ -30,6 +30,8 @@ from lightly_assets.storage.local import LocalStore
 from lightly_assets.storage.temporary import is_abandoned, temporary_name
 
 _OTHER_MACHINE_SECONDS = 24 * 3600.0
+# Objects of ours beside the data, in buckets: none of them is needed for longer than some minutes.
+_CLAIM_SECONDS = 3600.0
 
 
 class Session:
@@ -41,6 +43,7 @@ class Session:
         self.warehouse = Warehouse(project)
         self._scan: Scan | None = None
         self._failures: dict[str, str] | None = None
+        self._swept = False
 
     def __enter__(self) -> Self:
         self.warehouse.index.refresh()
@@ -151,7 +154,7 @@ class Session:
                 second = self._second_plan(plan, outcome)
                 for later in work(second.units, folder / f"again-{number}"):
                     outcome.take(later)
-                self.remember(outcome.problems(), outcome.inputs)
+                self.remember(outcome.problems(), outcome.inputs, outcome.retriable)
                 yield outcome
         self.warehouse.tidy()
 
@@ -196,14 +199,19 @@ class Session:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _remove_abandoned(self, base: Path) -> None:
-        abandoned = [
-            one
-            for one in base.iterdir()
-            if is_abandoned(one.name, one.stat().st_mtime, older_than=_OTHER_MACHINE_SECONDS)
-        ]
-        if abandoned:
-            for store, prefix in ((self.warehouse.lightly, ".lightly"), (self.warehouse.state, "")):
-                store.sweep(prefix, older_than=_OTHER_MACHINE_SECONDS)
+        abandoned = []
+        for one in base.iterdir():
+            with suppress(FileNotFoundError):  # another process has just ended
+                if is_abandoned(one.name, one.stat().st_mtime, older_than=_OTHER_MACHINE_SECONDS):
+                    abandoned.append(one)
+        for store, prefix in ((self.warehouse.lightly, ".lightly"), (self.warehouse.state, "")):
+            if isinstance(store, LocalStore):
+                if abandoned:
+                    store.sweep(prefix, older_than=_OTHER_MACHINE_SECONDS)
+            elif not self._swept:
+                # One request; a network that broke off leaves things behind without any process dying.
+                store.sweep(prefix, older_than=_CLAIM_SECONDS)
+        self._swept = True
         # Last, so that a kill here has the sweep done again.
         for one in abandoned:
             shutil.rmtree(one, ignore_errors=True)
@@ -239,14 +247,22 @@ class Session:
         complete = plan.selection == Selection.everything(names)
         self.remember(plan.problems, plan.unchanged if complete else ())
 
-    def remember(self, problems: Mapping[str, Mapping[str, str]], inputs: Collection[str] = ()) -> None:
-        """Note failures, and that other inputs have succeeded."""
+    def remember(
+        self,
+        problems: Mapping[str, Mapping[str, str]],
+        inputs: Collection[str] = (),
+        retriable: Collection[str] = (),
+    ) -> None:
+        """Note failures, and that other inputs have succeeded.
+
+        Of those that are ``retriable`` it is not noted what was tried: the sensor asks for the same again.
+        """
         known, state = self._known_failures(), self.warehouse.state
         for key, by_task in problems.items():
             name = f"failures/{place(key)}.json"
             note: dict[str, Any] = {"input": key, "problems": dict(by_task)}
             one = self.scan.inputs.get(key) or self.scan.blocked.get(key)
-            if one is not None:
+            if one is not None and key not in retriable:
                 note["made_of"] = {task: self._attempt(one, task) for task in by_task}
                 note["blocked"] = key in self.scan.blocked
             state.write(name, json.dumps(note, indent=2, sort_keys=True).encode())

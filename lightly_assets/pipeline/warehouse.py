@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,6 @@ from lightly_assets.pipeline.records import (
     Records,
     data_key,
     predictions_version,
-    record_key,
     version,
 )
 from lightly_assets.pipeline.statistics import Statistics, from_record, oddities, to_record
@@ -267,10 +266,16 @@ class Warehouse:
             units[row.unit].add(row.input)
         for unit, gone in units.items():
             self._update(task, unit, lambda old, gone=gone: old.without(gone))  # type: ignore[misc]
-            record, _ = self.records.read(task, unit)
-            if not record.inputs:
-                self.state.delete_many([record_key(task, unit)])
-                self.state.delete_many(record.tables)
+        self.remove_empty_records()
+
+    def remove_empty_records(self) -> None:
+        """Remove records that no input is left in, also those that a killed run could not remove any more."""
+        for key in self.index.empty_records():
+            with suppress(NotFound):  # another process has just done it
+                record = Record.parse(self.state.read(key), key)
+                if not record.inputs:
+                    self.state.delete_many([key])
+                    self.state.delete_many(record.tables)
         self.index.refresh()
 
     def unused_tables(self, *, older_than: timedelta = timedelta(0)) -> list[str]:
@@ -278,18 +283,19 @@ class Warehouse:
 
         A young one may be that of a run under way, which records it next.
         """
-        before = datetime.now(UTC) - older_than
-        stored = [
-            entry.key
+        stored = {
+            entry.key: entry.modified
             for stage in ("predictions", "singletons")
             for entry in self.state.list(stage)
-            if entry.modified <= before
-        ]
-        used: set[str] = set()
+        }
         for key in self.state.names("manifests") if stored else ():
             with suppress(NotFound):  # another process has just forgotten it
-                used.update(Record.parse(self.state.read(key), key).tables)
-        return sorted(set(stored) - used)
+                for table in Record.parse(self.state.read(key), key).tables:
+                    stored.pop(table, None)
+        if not stored:
+            return []
+        before = self.state.clock() - older_than
+        return sorted(key for key, modified in stored.items() if modified <= before)
 
     # The end of a run
 
@@ -302,8 +308,11 @@ class Warehouse:
     def tidy(self) -> None:
         """Delete stored tables that were replaced, unless another process has come back to them."""
         garbage, self._garbage = self._garbage, {}
-        for (task, unit), tables in garbage.items():
-            self.state.delete_many(sorted(tables - set(self.records.read(task, unit)[0].tables)))
+        self.state.delete_many(
+            table
+            for (task, unit), tables in garbage.items()
+            for table in sorted(tables - set(self.records.read(task, unit)[0].tables))
+        )
 
     def heal_listing(self, setups: Collection[TaskSetup]) -> Iterator[tuple[str, str]]:
         """Make ``schema.json`` and ``tasks.json`` right for tasks that have something published.

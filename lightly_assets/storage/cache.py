@@ -7,6 +7,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,13 +56,31 @@ class DownloadCache:
                 download(temporary)
                 if temporary.stat().st_size != size:
                     raise Unavailable(f"A download of {size} bytes was cut off; try again later.")
-                lock = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
-                fcntl.flock(lock, fcntl.LOCK_SH)
-                temporary.replace(path)
-            return lock
+                return self._put_in_place(temporary, path, size)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+    def _put_in_place(self, temporary: Path, path: Path, size: int) -> int:
+        """Give a download its name, unless another process was faster: its file may be in use already."""
+        with self._alone():
+            lock = _open_shared(path, size)
+            if lock is not None:
+                temporary.unlink()
+                return lock
+            lock = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            temporary.replace(path)
+            return lock
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        folder = os.open(self._folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _make_room(self, size: int) -> None:
         """Remove the least recently used files until ``size`` more bytes keep to the bound."""
@@ -69,9 +88,10 @@ class DownloadCache:
         with os.scandir(self._folder) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
-                    files.append((entry.stat().st_mtime, entry.stat().st_size, Path(entry.path)))
-        total = size + sum(length for _, length, _ in files)
-        for modified, length, path in sorted(files):
+                    found = entry.stat()
+                    files.append((found.st_atime, found.st_mtime, found.st_size, Path(entry.path)))
+        total = size + sum(length for _, _, length, _ in files)
+        for _, modified, length, path in sorted(files):
             if is_temporary(path.name):
                 if is_abandoned(path.name, modified, older_than=_OTHER_MACHINE_SECONDS):
                     path.unlink(missing_ok=True)
@@ -97,7 +117,8 @@ def _open_shared(path: Path, size: int) -> int | None:
     if status.st_nlink == 0 or status.st_size != size:  # removed while we waited, or damaged
         os.close(lock)
         return None
-    os.utime(lock)
+    # By the mtime, readers see whether it changes: only the atime may tell when it was used last.
+    os.utime(lock, ns=(time.time_ns(), status.st_mtime_ns))
     return lock
 
 

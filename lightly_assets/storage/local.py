@@ -192,6 +192,9 @@ class LocalStore:
             while self._unflushed:
                 flush_path(self.root / self._unflushed.popleft(), self.root)
 
+    def clock(self) -> datetime:
+        return datetime.now(UTC)
+
     def sweep(self, prefix: str = "", *, older_than: float) -> int:
         removed = 0
         for key, entry in self._walk(check_folder(prefix), lambda _: False, temporary=True):

@@ -135,6 +135,9 @@ class Store(Protocol):
     def sync(self) -> None:
         """Return when everything written so far through this store survives a power cut."""
 
+    def clock(self) -> datetime:
+        """The present time by the clock that ``Entry.modified`` goes by."""
+
     def sweep(self, prefix: str = "", *, older_than: float) -> int:
         """Remove temporary files of ours below ``prefix`` whose process is dead; how many.
 

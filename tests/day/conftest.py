@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.pipeline.buckets import BucketProject, use
 from tests.projects import SmallProject
+from tests.storage.servers import seaweedfs
 
 _PATIENCE = 90.0
 
@@ -227,8 +229,15 @@ class Dagster:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> SmallProject:
-    return SmallProject(tmp_path / "project")
+def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallProject]:
+    """A project; with the parameter "S3" all of its roots lie on a real server."""
+    if getattr(request, "param", "disk") == "disk":
+        yield SmallProject(tmp_path / "project")
+        return
+    (tmp_path / "data").mkdir()
+    with pytest.MonkeyPatch.context() as patch, seaweedfs(tmp_path / "data") as server:
+        use(server, tmp_path / "cache", patch)
+        yield BucketProject(tmp_path / "project")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 Each time only the work that is due is done, counted by the frames that were decoded and the images that the
 model was given, the folder passes the check, and the gate before the Worker opens or stays shut as it should.
+Once with partitions by video, once by day, and once with all three roots on a real S3 server.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from lightly_assets.config import load_project
 from lightly_assets.pipeline.check import check
+from lightly_assets.pipeline.collect import collect
+from lightly_assets.pipeline.run import Session
 from tests.assets.test_worker_run import SETTINGS
 from tests.day.conftest import Dagster
 from tests.projects import SmallProject, positions, task, write_video
@@ -48,12 +52,14 @@ class Day:
         return self.dagster.failure(self.dagster.launch("predictions_and_worker_run", ["worker_run"]))
 
     def is_right(self, *, complete: bool = True) -> bool:
-        report = check(self.small.lightly, self.small.input if complete else None)
-        return report.ok
+        project = load_project(self.small.config)
+        return check(project.root("lightly"), project.root("input") if complete else None).ok
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("mode", ["video", "day"])
+@pytest.mark.parametrize(
+    ("mode", "small"), [("video", "disk"), ("day", "disk"), ("video", "S3")], indirect=["small"]
+)
 def test_a_day(small: SmallProject, start: Callable[[], Dagster], mode: str) -> None:
     dated = "2026-11-01/" if mode == "day" else ""
     small.write(
@@ -76,6 +82,7 @@ def test_a_day(small: SmallProject, start: Callable[[], Dagster], mode: str) -> 
         )
     (small.folder / "c.mp4").write_bytes(b"no video" * 99)
     (small.folder / "c.mp4").rename(_into(small, f"{dated}c.mp4"))
+    small.send()
     runs = len(_runs_until_idle(day))
     assert day.calls() == {"find": 17}
     assert runs >= 1
@@ -86,12 +93,14 @@ def test_a_day(small: SmallProject, start: Callable[[], Dagster], mode: str) -> 
 
     # The broken one is put right; nothing else is done again.
     write_video(small.folder / "c.mp4", positions(3)).rename(_into(small, f"{dated}c.mp4"))
+    small.send()
     day.after(1, {"find": 3}, inputs=1)
     assert dagster.partitions("squares/task_folder")["failed"] == []
     assert day.is_right() and day.gate() is None
 
     # One is replaced by a longer one: the padding changes.
     write_video(small.folder / "a.mp4", positions(10)).rename(_into(small, f"{dated}a.mp4"))
+    small.send()
     day.after(1, {"find": 10}, inputs=1)
     assert f"squares/{dated}a-09-mp4.json" in small.files()
     assert f"squares/{dated}a-4-mp4.json" not in small.files()
@@ -100,6 +109,7 @@ def test_a_day(small: SmallProject, start: Callable[[], Dagster], mode: str) -> 
 
     # One is deleted: its files are orphans until gc.
     (small.input / f"{dated}c.mp4").unlink()
+    small.send()
     day.after(1, {}, inputs=0)
     assert "3 prediction files belong to no input" in str(dagster.check("tasks_json", "no_orphans"))
     assert day.is_right() and day.gate() is None  # they are a warning: the Worker is not told of them
@@ -170,16 +180,12 @@ def _runs_until_idle(day: Day) -> list[dict[str, Any]]:
 
 
 def _gc(small: SmallProject) -> None:
-    from lightly_assets.config import load_project
-    from lightly_assets.pipeline.collect import collect
-    from lightly_assets.pipeline.run import Session
-
     with Session(load_project(small.config)) as session:
         assert len(collect(session).files) == 3
 
 
 def _forget(small: SmallProject) -> None:
     """The records of one task are lost; the published files are not."""
-    import shutil
-
-    shutil.rmtree(small.state / "manifests" / "tasks" / "squares")
+    with Session(load_project(small.config)) as session:
+        state = session.warehouse.state
+        state.delete_many(list(state.names("manifests/tasks/squares")))

@@ -1,20 +1,26 @@
-"""A run that is killed at its n-th write: ``python -m tests.pipeline.kills LIGHTLY_YAML N [gc]``.
+"""Runs that are killed at their n-th write on disk, without any warning, as with ``kill -9``.
 
 Counted are the system calls that make something visible: a file that gets its name, a file that is deleted.
-The process dies without any warning right before or right after (every other one), as with ``kill -9``. With
-N = 0 it lives, and prints how many there were.
+The process dies right before or right after (every other one).
 """
 
+import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from lightly_assets.config import load_project
 from lightly_assets.pipeline.collect import collect
 from lightly_assets.pipeline.run import Session
+
+# Forks of a process that has loaded everything and used nothing start at once. (Forks of one that has used
+# object storage cannot use it.)
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["tests.pipeline.buckets", "lightly_assets.models.python", "av"])
+_SECONDS = 120
 
 
 class Deadly:
@@ -37,21 +43,34 @@ class Deadly:
         return counted
 
 
-def main(config: Path, deadly: int, *, garbage: bool) -> None:
-    project = load_project(config)
-    with Session(project) as session:
+def run(config: Path, deadly: int, *, collects: bool = False) -> int | None:
+    """Run a project in a process of its own; how many writes that had, None where it was killed at one.
+
+    With ``deadly=0`` it lives. ``collects``: it is ``gc`` that runs.
+    """
+    receiver, sender = processes.Pipe(duplex=False)
+    child = processes.Process(target=_run, args=(sender, config, deadly, collects))
+    child.start()
+    sender.close()
+    child.join(_SECONDS)
+    with receiver:
+        if child.exitcode == -signal.SIGKILL:
+            return None
+        assert child.exitcode == 0, f"the run ended with {child.exitcode}"
+        count: int = receiver.recv()
+        return count
+
+
+def _run(sender: "Connection[int, int]", config: Path, deadly: int, collects: bool) -> None:
+    with Session(load_project(config)) as session:
         # Only from here on, so that the numbers are about our own writes.
         counter = Deadly(deadly)
         for name in ("replace", "rename", "unlink"):
             setattr(os, name, counter.around(getattr(os, name)))
-        if garbage:
+        if collects:
             collect(session)
         else:
             for _ in session.run(session.plan(), sheets=False):
                 pass
             session.finish()
-    print(counter.count)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), garbage="gc" in sys.argv)
+    sender.send(counter.count)

@@ -1,6 +1,8 @@
 """Inputs that are replaced while they are read: a second try, never a mixture of two versions."""
 
+import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,12 +10,14 @@ import pytest
 
 from lightly_assets.config import load_project
 from lightly_assets.pipeline.run import Session
-from lightly_assets.storage import open_store
+from lightly_assets.storage import Store, open_store
 from tests.pipeline.test_run import run
 from tests.projects import MODEL, SmallProject, positions, read_folder, write_image, write_video
-from tests.storage.conftest import clean_environment, seaweed_server  # noqa: F401
+from tests.storage.conftest import clean_environment, rclone_server, seaweed_server  # noqa: F401
 from tests.storage.proxy import Fault, FaultProxy
 from tests.storage.servers import BUCKET, Server
+
+Bucket = tuple[SmallProject, Store, FaultProxy]
 
 # Does with the first image of each of its first calls what somebody else may do at any time.
 MEDDLING = """
@@ -76,13 +80,13 @@ def test_one_that_never_stays_the_same_fails_and_takes_nothing_with_it(
     assert not any("a-" in name for name in small.files()) and "squares/x.json" in small.files()
 
 
-def test_an_object_replaced_before_it_is_downloaded_is_read_as_it_is_then(
-    seaweed_server: Server,  # noqa: F811
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    clean_environment: None,  # noqa: F811
-) -> None:
-    for name, value in seaweed_server.environment().items():
+@pytest.fixture(params=["seaweed_server", "rclone_server"])
+def in_bucket(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bucket]:
+    """A project with its input on a server that honours ``If-Match``, and on one that ignores it."""
+    server: Server = request.getfixturevalue(request.param)
+    for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     small = SmallProject(tmp_path / "small")
@@ -91,21 +95,55 @@ def test_an_object_replaced_before_it_is_downloaded_is_read_as_it_is_then(
     store = open_store(root)
     store.upload("x.png", write_image(tmp_path / "x.png", 10))
     store.upload("a.mp4", write_video(tmp_path / "old.mp4", positions(9)))
+    with FaultProxy(server.port).running() as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
+        yield small, store, proxy
+
+
+@pytest.mark.parametrize("fault", [None, "truncated reply"])
+def test_an_object_replaced_before_or_during_its_download_is_read_as_it_is_then(
+    fault: Fault | None, in_bucket: Bucket, tmp_path: Path
+) -> None:
+    small, store, proxy = in_bucket
     later = write_video(tmp_path / "new.mp4", positions(11))
     replaced: list[str] = []
 
     def replace_first(method: str, path: str) -> Fault | None:
-        if method == "GET" and path.endswith("/a.mp4") and not replaced:
-            replaced.append(path)
+        if method != "GET" or not path.endswith("/a.mp4") or replaced:
+            return None
+        replaced.append(path)
+        if fault is None:
             store.upload("a.mp4", later)
-        return None
+        else:
+            # Half of the old one has arrived when the connection breaks and the object is another.
+            proxy.afterwards = lambda: store.upload("a.mp4", later)
+        return fault
 
-    with FaultProxy(seaweed_server.port).running() as proxy:
-        proxy.script = replace_first
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
-        summary = run(small)
+    proxy.script = replace_first
+    summary = run(small)
     assert summary.ok and replaced
     assert small.files() == reference(tmp_path / "reference", 11)
+    with Session(load_project(small.config)) as session:
+        assert session.failures() == {} and session.plan().inputs == []
+
+
+def test_an_object_that_never_stays_the_same_fails_and_takes_nothing_with_it(
+    in_bucket: Bucket, tmp_path: Path
+) -> None:
+    small, store, proxy = in_bucket
+    versions = (write_video(tmp_path / f"{count}.mp4", positions(count)) for count in itertools.count(10))
+
+    def replace(method: str, path: str) -> None:
+        if method == "GET" and path.endswith("/a.mp4"):
+            store.upload("a.mp4", next(versions))
+
+    proxy.script = replace
+    summary = run(small)
+    assert [one["input"] for one in summary.failed] == ["a.mp4"]
+    assert "a.mp4 was replaced since it was listed" in summary.failed[0]["error"]
+    assert not any("a-" in name for name in small.files()) and "squares/x.json" in small.files()
+    proxy.reset()
+    assert run(small).ok
 
 
 def test_a_failure_that_a_killed_run_did_not_take_back_is_forgotten(tmp_path: Path) -> None:

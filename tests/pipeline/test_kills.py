@@ -1,21 +1,20 @@
 """Killed at any instant, a run leaves nothing wrong, and the next one heals to the same bytes."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lightly_assets.config import load_project
 from lightly_assets.format.schema import Schema
+from lightly_assets.pipeline.run import Session
+from tests.pipeline.kills import run
 from tests.projects import SmallProject, positions, task, write_image, write_video
 
-ROOT = Path(__file__).parents[2]
 # Kill points of each scenario here; ``python -m benchmarks.pipeline_kills`` tries every single one.
 SAMPLES = 6
 
@@ -80,20 +79,9 @@ def prepared(folder: Path, scenario: str) -> SmallProject:
     )
     (small.predictions / "tasks.json").write_text('["theirs"]')
     if scenario != "nothing":
-        run(small, 0)
+        run(small.config, 0)
     SCENARIOS[scenario](small)
     return small
-
-
-def run(small: SmallProject, deadly: int, *arguments: str) -> int | None:
-    """How many writes a run had; None where it was killed."""
-    command = [sys.executable, "-m", "tests.pipeline.kills", str(small.config), str(deadly), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
-    if done.returncode == -signal.SIGKILL:
-        return None
-    assert done.returncode == 0, done.stderr
-    return int(done.stdout)
 
 
 def assert_nothing_is_wrong(small: SmallProject) -> None:
@@ -116,50 +104,65 @@ def _of_squares(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in files.items() if name.startswith("squares/") and "-tmp-" not in name}
 
 
-def survives(
-    template: Path,
-    folder: Path,
-    deadly: int,
-    arguments: list[str],
-    healed: dict[str, bytes],
-    *,
-    whole: bool = False,
-) -> bool:
-    """Kill a copy of a project at one write; look; run again. False where the run ended before that write."""
-    shutil.copytree(template, folder)
+@dataclass(frozen=True)
+class Template:
+    """A project before the run that is to be killed, how many writes that run has, and what comes of it."""
+
+    folder: Path
+    collects: bool
+    """Whether it is ``gc`` that is killed."""
+    whole: bool
+    """Whether the task must be as before or as after at any instant, if it is listed."""
+    writes: int
+    healed: dict[str, bytes]
+    """The published files."""
+    recorded: set[str]
+    """What lies in the state."""
+
+
+def template(folder: Path, scenario: str) -> Template:
+    before = prepared(folder / "template", scenario).folder
+    collects = scenario == "removed"
+    shutil.copytree(before, folder / "undisturbed")
+    small = SmallProject.at(folder / "undisturbed")
+    writes = run(small.config, 0, collects=collects)
+    assert writes
+    whole = SCENARIOS[scenario] in SCHEMA_CHANGES
+    return Template(before, collects, whole, writes, small.files(), recorded(small))
+
+
+def recorded(small: SmallProject) -> set[str]:
+    names = {path.relative_to(small.state).as_posix() for path in small.state.rglob("*.*") if path.is_file()}
+    return {name for name in names if ".sqlite" not in name}
+
+
+def survives(made: Template, folder: Path, deadly: int) -> bool:
+    """Kill a copy of a project at one write; look; run again. False where the run ended before that write.
+
+    Raises:
+        AssertionError: something is wrong that must not be.
+    """
+    shutil.copytree(made.folder, folder)
     small = SmallProject.at(folder)
-    killed = run(small, deadly, *arguments) is None
+    killed = run(small.config, deadly, collects=made.collects) is None
     assert_nothing_is_wrong(small)
-    if whole:
-        assert_old_or_new(small, SmallProject.at(template).files(), healed)
-    run(small, 0)
-    if arguments:
-        run(small, 0, *arguments)
-    assert small.files() == healed
+    if made.whole:
+        assert_old_or_new(small, SmallProject.at(made.folder).files(), made.healed)
+    run(small.config, 0)
+    if made.collects:
+        run(small.config, 0, collects=True)
+    assert small.files() == made.healed
     left = [path for path in small.folder.rglob("*") if "-tmp-" in path.name]
     assert left == []
+    with Session(load_project(small.config)) as session:
+        assert recorded(small) - made.recorded == set(session.warehouse.unused_tables())
     return killed
-
-
-def scenario_points(folder: Path, scenario: str) -> tuple[Path, list[str], int, dict[str, bytes]]:
-    """The project before the run, what else to call, how many writes it has, and what it must end as."""
-    template = prepared(folder / "template", scenario).folder
-    arguments = ["gc"] if scenario == "removed" else []
-    shutil.copytree(template, folder / "undisturbed")
-    undisturbed = SmallProject.at(folder / "undisturbed")
-    count = run(undisturbed, 0, *arguments)
-    assert count
-    return template, arguments, count, undisturbed.files()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_kill_at_any_write_is_survived(tmp_path: Path, scenario: str) -> None:
-    template, arguments, count, healed = scenario_points(tmp_path, scenario)
-    points = sorted({1 + round(place * (count - 1) / (SAMPLES - 1)) for place in range(SAMPLES)})
-    whole = SCENARIOS[scenario] in SCHEMA_CHANGES
-    killed = [
-        survives(template, tmp_path / f"killed-{deadly}", deadly, arguments, healed, whole=whole)
-        for deadly in points
-    ]
+    made = template(tmp_path, scenario)
+    points = sorted({1 + round(place * (made.writes - 1) / (SAMPLES - 1)) for place in range(SAMPLES)})
+    killed = [survives(made, tmp_path / f"killed-{deadly}", deadly) for deadly in points]
     # Two threads delete and write: the last of the counted writes may be one less another time.
     assert all(killed[:-1])

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from lightly_assets.pipeline.check import check
 from lightly_assets.pipeline.publish import TASKS_JSON, Listing
 from lightly_assets.pipeline.run import Session
 from lightly_assets.storage import open_store
+from tests.pipeline.test_run import run
 from tests.projects import SmallProject, positions, task, write_image, write_video
 from tests.storage.servers import BUCKET, Server, rclone, seaweedfs
 
@@ -76,6 +78,24 @@ def prepared(folder: Path, root: str | None = None) -> SmallProject:
     return small
 
 
+def at_once(actions: Iterable[Callable[[], object]]) -> list[BaseException]:
+    """Do all of it at the same time, in threads; what went wrong."""
+    errors: list[BaseException] = []
+
+    def guarded(action: Callable[[], object]) -> None:
+        try:
+            action()
+        except BaseException as error:  # noqa: BLE001 - the caller looks at it
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(action,)) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
 def published(small: SmallProject) -> dict[str, bytes]:
     store, folder = open_store(load_project(small.config).root("lightly")), ".lightly/predictions"
     return {key.removeprefix(f"{folder}/"): store.read(key) for key in store.names(folder)}
@@ -96,6 +116,9 @@ def test_two_runs_at_once_end_as_one(root: str, tmp_path: Path) -> None:
             assert session.plan(verify=True).inputs == []
             assert session.warehouse.unused_tables() == []
             assert check(session.warehouse.lightly, session.warehouse.input).findings == []
+        third = start(small, "run", "--json")
+        done = json.loads(third.communicate(timeout=120)[0])
+        assert (done["updated"], done["unchanged"], done["files_written"]) == ([], 5, 0)
         if change() is None:
             assert published(small) == alone.files()
 
@@ -103,18 +126,38 @@ def test_two_runs_at_once_end_as_one(root: str, tmp_path: Path) -> None:
 def test_twenty_publishers_of_different_tasks_lose_no_name(root: str) -> None:
     schema = Schema.parse({"task_type": "object-detection", "categories": [{"id": 0, "name": "a"}]}, "x")
     names = [f"task-{index}" for index in range(20)]
-    errors: list[BaseException] = []
-
-    def publish(name: str) -> None:
-        try:
-            Listing(open_store(f"{root}/many")).publish(name, schema)
-        except BaseException as error:  # noqa: BLE001 - shown below
-            errors.append(error)
-
-    threads = [threading.Thread(target=publish, args=(name,)) for name in names]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    errors = at_once(partial(Listing(open_store(f"{root}/many")).publish, name, schema) for name in names)
     assert errors == []
     assert sorted(json.loads(open_store(f"{root}/many").read(TASKS_JSON))) == sorted(names)
+
+
+def test_twenty_runs_of_different_tasks_at_once(root: str, tmp_path: Path) -> None:
+    """The whole pipeline of twenty projects that share all three roots."""
+    alone = SmallProject(tmp_path / "alone")
+    names = [f"task-{index:02d}" for index in range(20)]
+    alone.write(tasks=[task(name) for name in names])
+    write_video(alone.input / "a.mp4", positions(3))
+    write_image(alone.input / "x.png", 10)
+    store = open_store(f"{root}/shared/input")
+    for name in ("a.mp4", "x.png"):
+        store.write(name, (alone.input / name).read_bytes())
+    assert run(alone).ok
+    projects = [SmallProject(tmp_path / name) for name in names]
+    for small, name in zip(projects, names, strict=True):
+        roots = {one: f"{root}/shared/{one}" for one in ("input", "lightly", "state")}
+        small.write(datasource=roots, tasks=[task(name)])
+    failed: list[object] = []
+    assert at_once(lambda small=small: failed.extend(run(small).failed) for small in projects) == []
+    assert failed == []
+    found = published(projects[0])
+    assert sorted(json.loads(found["tasks.json"])) == names
+    assert found | {"tasks.json": b""} == alone.files() | {"tasks.json": b""}
+    for small in projects:
+        again = run(small)
+        assert (again.updated, again.failed, again.unchanged, again.files_written) == ([], [], 2, 0)
+    everybody = SmallProject(tmp_path / "everybody")
+    everybody.write(datasource=projects[0].settings["datasource"], tasks=[task(name) for name in names])
+    with Session(load_project(everybody.config)) as session:
+        assert session.plan(verify=True).inputs == []
+        assert session.warehouse.unused_tables() == []
+        assert check(session.warehouse.lightly, session.warehouse.input).findings == []

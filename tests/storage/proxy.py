@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import http.client
 import random
+import re
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
@@ -40,6 +44,13 @@ def seeded(seed: int, rate: float, faults: tuple[Fault, ...] = TRANSIENT) -> Scr
     return script
 
 
+_LISTED_TIME = re.compile(rb"(?<=<LastModified>)[^<]+")
+
+
+def _later_in_xml(ahead: timedelta, found: re.Match[bytes]) -> bytes:
+    return (datetime.fromisoformat(found[0].decode()) + ahead).isoformat().encode()
+
+
 class FaultProxy:
     """Forwards to a server on loopback; ``script`` can be replaced at any time."""
 
@@ -48,6 +59,10 @@ class FaultProxy:
         self.requests: list[tuple[str, str]] = []
         self.headers: list[dict[str, str]] = []
         self.faults: list[Fault] = []
+        self.ahead = timedelta(0)
+        """How much the server's clock seems to be ahead, in what it says about the times of objects."""
+        self.afterwards: Callable[[], object] = lambda: None
+        """Done in the middle of a reply that is cut off."""
         self.error_body = "<Error><Code>{code}</Code><Message>injected</Message></Error>"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, target))
         self._server.daemon_threads = True
@@ -70,6 +85,7 @@ class FaultProxy:
         self.requests.clear()
         self.headers.clear()
         self.faults.clear()
+        self.ahead = timedelta(0)
 
 
 def _handler(proxy: FaultProxy, target: int) -> type[BaseHTTPRequestHandler]:
@@ -115,8 +131,12 @@ def _handler(proxy: FaultProxy, target: int) -> type[BaseHTTPRequestHandler]:
                 return self.break_off()
             if fault == "slow":
                 time.sleep(0.05)
+            if proxy.ahead and self.command == "GET":
+                content = _LISTED_TIME.sub(partial(_later_in_xml, proxy.ahead), content)
             self.send_response_only(status)
             for name, value in headers:
+                if proxy.ahead and name.lower() == "last-modified":
+                    value = format_datetime(parsedate_to_datetime(value) + proxy.ahead, usegmt=True)
                 if name.lower() not in ("transfer-encoding", "connection", "content-length"):
                     self.send_header(name, value)
             length = next((value for name, value in headers if name.lower() == "content-length"), None)
@@ -129,6 +149,7 @@ def _handler(proxy: FaultProxy, target: int) -> type[BaseHTTPRequestHandler]:
             if fault == "truncated reply":
                 self.wfile.write(content[: len(content) // 2])
                 self.wfile.flush()
+                proxy.afterwards()
                 return self.break_off()
             self.wfile.write(content)
             self.wfile.flush()

@@ -53,6 +53,7 @@ def seaweedfs(folder: Path) -> Iterator[Server]:
     command += ["-master.telemetry=false", *(f"-{name}={port}" for name, port in ports.items())]
     try:
         with _running("seaweedfs", command, ports["s3.port"], folder) as server:
+            _wait_for_bucket(server)
             yield server
     finally:
         for port in ports.values():  # it leaves its sockets behind
@@ -115,6 +116,24 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
             connection.close()
         time.sleep(0.05)
     raise RuntimeError(f"{process.args!r} did not become ready:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def _wait_for_bucket(server: Server) -> None:
+    """SeaweedFS makes it a moment after it begins to answer."""
+    import boto3
+    from botocore.exceptions import ClientError
+
+    keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY, "region_name": "us-east-1"}
+    client = boto3.client("s3", endpoint_url=server.url, **keys)
+    ends = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            client.list_objects_v2(Bucket=BUCKET)
+            return
+        except ClientError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.05)
 
 
 def _binary(name: str) -> str:

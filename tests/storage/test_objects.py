@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import boto3
@@ -75,6 +76,33 @@ def test_a_large_folder_that_is_skipped_is_not_read(behind_proxy: Store, proxy: 
     proxy.requests.clear()
     assert [entry.key for entry in behind_proxy.list(skip=(".lightly/",))] == ["a.mp4", "z.mp4"]
     assert len(proxy.requests) <= 3
+
+
+def test_a_file_in_use_looks_the_same_when_somebody_else_takes_it_too(tmp_path: Path) -> None:
+    cache = DownloadCache(tmp_path, bound=1000)
+
+    def taken() -> AbstractContextManager[Path]:
+        return cache.file("n", ".mp4", 1, lambda path: path.write_bytes(b"x"))
+
+    with taken() as path:
+        before = path.stat().st_mtime_ns
+        with taken() as same:
+            assert same == path and same.stat().st_mtime_ns == before
+
+
+def test_of_two_downloads_of_the_same_the_first_stays(tmp_path: Path) -> None:
+    cache = DownloadCache(tmp_path, bound=1000)
+    with ExitStack() as stack:
+
+        def download(target: Path) -> None:
+            first = cache.file("n", "", 1, lambda path: path.write_bytes(b"x"))
+            files.append(stack.enter_context(first).stat())
+            target.write_bytes(b"x")
+
+        files: list[os.stat_result] = []
+        with cache.file("n", "", 1, download) as path:
+            assert os.path.samestat(files[0], path.stat())
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_the_cache_is_bounded_and_keeps_what_is_in_use(tmp_path: Path) -> None:

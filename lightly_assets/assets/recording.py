@@ -93,4 +93,4 @@ class Recording:
     @staticmethod
     def _restore(storage: SqliteEventLogStorage) -> None:
         for name in ("_connect", "has_table"):
-            del vars(storage)[name]
+            vars(storage).pop(name, None)

@@ -99,7 +99,8 @@ class Dagster:
     def runs(self) -> list[dict[str, Any]]:
         """All runs, the oldest first."""
         found: list[dict[str, Any]] = self.ask(
-            "{ runsOrError(limit: 200) { ... on Runs { results { runId status tags { key value } } } } }"
+            """{ runsOrError(limit: 200) { ... on Runs {
+                results { runId status endTime tags { key value } } } } }"""
         )["runsOrError"]["results"]
         return found[::-1]
 

@@ -10,9 +10,9 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -43,8 +43,8 @@ PREDICTIONS = ".lightly/predictions/"
 # what was parsed is still in the cache.
 _CHUNK = 1024
 _BATCH = 128
-# Starting processes costs about as much as checking so many files.
-_ALONE = 20_000
+# Starting processes costs about as much as two of them gain on so many chunks.
+_FEW_CHUNKS = 30
 # What a root that was meant to be a folder above would hold, and how far above.
 _INSIDE = {
     "predictions/tasks.json": "above it ('ROOT/..')",
@@ -212,19 +212,20 @@ class _Run:
         return None
 
     def _checked(self, schema: Schema, task: str) -> Iterator[_Checked]:
-        """Checks all chunks, in this process as long as they are few; results come in order."""
-        pending: deque[Future[_Checked]] = deque()
+        """Checks all chunks, in this process where they are few; results come in order."""
         # A connection to a store cannot be sent to another process; its reads are parallel anyway.
-        alone = self.processes == 1 or isinstance(self.reader, StoreReader)
-        alone = alone or isinstance(self.input_reader, StoreReader)
-        with ExitStack() as stack:
-            pool: ProcessPoolExecutor | None = None
-            for number, chunk in enumerate(self._chunks(schema, task)):
-                if alone or number * _CHUNK < _ALONE:
-                    yield check_chunk(chunk)
-                    continue
-                if pool is None:
-                    pool = stack.enter_context(ProcessPoolExecutor(self.processes, get_context("spawn")))
+        alone = self.processes == 1 or any(
+            isinstance(reader, StoreReader) for reader in (self.reader, self.input_reader)
+        )
+        chunks = self._chunks(schema, task)
+        # Listing is cheap, so a large folder is known before it is read.
+        first = [] if alone else list(islice(chunks, _FEW_CHUNKS))
+        if len(first) < _FEW_CHUNKS:
+            yield from map(check_chunk, chain(first, chunks))
+            return
+        pending: deque[Future[_Checked]] = deque()
+        with ProcessPoolExecutor(self.processes, get_context("spawn")) as pool:
+            for chunk in chain(first, chunks):
                 pending.append(pool.submit(check_chunk, chunk))
                 if len(pending) > 4 * self.processes:
                     yield pending.popleft().result()

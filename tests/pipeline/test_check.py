@@ -766,7 +766,7 @@ def test_a_million_bad_boxes_are_one_line(tmp_path: Path) -> None:
 
 
 def test_processes_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightly_assets.pipeline.check._ALONE", 300)
+    monkeypatch.setattr("lightly_assets.pipeline.check._FEW_CHUNKS", 3)
     monkeypatch.setattr("lightly_assets.pipeline.check._CHUNK", 100)
     files = good_files(DETECTION)
     for index in range(1000):

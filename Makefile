@@ -38,7 +38,7 @@ ui: setup  ## Dagster's web UI on 127.0.0.1 for CONFIG (default: the demo)
 test: $(VENV)/.dev  ## Run the tests
 	$(BIN)/python -m pytest -n 2 -q --ignore tests/day
 
-test-day: $(VENV)/.dev  ## A day in the life of a project, with Dagster's daemon (about 12 minutes)
+test-day: $(VENV)/.dev  ## A day in the life of a project, with Dagster's daemon (about 15 minutes)
 	$(BIN)/python -m pytest -q tests/day
 
 # Packages that models come from: gigabytes, so they have an environment of their own and no part in `make test`.

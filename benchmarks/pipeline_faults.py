@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.buckets import Template, scenario_of, survives_script, template, use
+from tests.pipeline.buckets import Template, scenario_of, survives_script, template, use, use_short_claims
 from tests.storage.proxy import FaultProxy
 from tests.storage.servers import rclone, seaweedfs
 
@@ -34,6 +34,8 @@ def main() -> None:
         (folder / "data").mkdir()
         with (seaweedfs if options.server == "seaweedfs" else rclone)(folder / "data") as server:
             use(server, folder / "cache", patch)
+            if options.server == "rclone":
+                use_short_claims(patch)
             with FaultProxy(server.port).running() as proxy:
                 try_scripts(folder, range(options.first_seed, options.first_seed + options.scripts), proxy)
 

@@ -1,6 +1,6 @@
 """Kill a run at every single write, on disk and with all three roots on a real S3 server.
 
-    python -m benchmarks.pipeline_kills [SCENARIO…] [--on disk seaweedfs] [--every 1]
+    python -m benchmarks.pipeline_kills [SCENARIO…] [--on disk seaweedfs rclone] [--every 1]
 
 For each scenario and each write of the run a fresh copy of the project is killed there: on disk before or
 after the system call, on S3 before the request and, once more, after it. Then nothing that is listed may be
@@ -20,8 +20,9 @@ import pytest
 from tests.pipeline import bucket_kills, buckets, test_kills
 from tests.pipeline.test_kills import SCENARIOS
 from tests.storage.proxy import FaultProxy
-from tests.storage.servers import seaweedfs
+from tests.storage.servers import rclone, seaweedfs
 
+SERVERS = {"seaweedfs": seaweedfs, "rclone": rclone}
 Point = Callable[[Path], bool]
 
 
@@ -70,7 +71,7 @@ class Count:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenarios", nargs="*", choices=[[], *SCENARIOS])
-    parser.add_argument("--on", nargs="+", choices=["disk", "seaweedfs"], default=["disk", "seaweedfs"])
+    parser.add_argument("--on", nargs="+", choices=["disk", *SERVERS], default=["disk", "seaweedfs"])
     parser.add_argument("--every", type=int, default=1, help="try only every n-th point")
     options = parser.parse_args()
     scenarios = options.scenarios or list(SCENARIOS)
@@ -81,13 +82,19 @@ def main() -> None:
         for scenario in scenarios if "disk" in options.on else ():
             points = points_on_disk(folder / "disk" / scenario, scenario)
             count.try_all(f"  disk, {scenario}", folder / "disk" / scenario, chosen(points, options.every))
-        if "seaweedfs" in options.on:
-            (folder / "data").mkdir()
-            with seaweedfs(folder / "data") as server, FaultProxy(server.port).running() as proxy:
-                buckets.use(server, folder / "cache", patch)
+        for kind, serve in SERVERS.items():
+            if kind not in options.on:
+                continue
+            (folder / kind / "data").mkdir(parents=True)
+            with serve(folder / kind / "data") as server, FaultProxy(server.port).running() as proxy:
+                buckets.use(server, folder / kind / "cache", patch)
+                if kind == "rclone":
+                    buckets.use_short_claims(patch)
                 for scenario in scenarios:
-                    points = points_in_bucket(folder / scenario, scenario, proxy)
-                    count.try_all(f"  S3, {scenario}", folder / scenario, chosen(points, options.every))
+                    points = points_in_bucket(folder / kind / scenario, scenario, proxy)
+                    count.try_all(
+                        f"  {kind}, {scenario}", folder / kind / scenario, chosen(points, options.every)
+                    )
     print(f"all: {count.tried} / {count.survived}")
 
 

@@ -292,8 +292,8 @@ class Warehouse:
             with suppress(NotFound):  # another process has just forgotten it
                 for table in Record.parse(self.state.read(key), key).tables:
                     stored.pop(table, None)
-        if not stored:
-            return []
+        if not (stored and older_than):
+            return sorted(stored)
         before = self.state.clock() - older_than
         return sorted(key for key, modified in stored.items() if modified <= before)
 

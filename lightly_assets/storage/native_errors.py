@@ -22,6 +22,10 @@ _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "In
 _MISSING_BUCKET = "NoSuchBucket"
 
 
+class GivenUpAtOnce(Unavailable):
+    """Unavailable after a single try of the client."""
+
+
 def translated(error: Exception, where: str) -> StorageError:
     """Our exception for one of the client's; ``where`` is the URL of the object or root.
 
@@ -52,5 +56,7 @@ def translated(error: Exception, where: str) -> StorageError:
         return StorageError(f"{where}: the store refused the request ({reply}).")
     if status is None:
         kind = found[1].lower() if (found := _KIND.search(text)) else "connection"
-        return Unavailable(f"{where}: the store could not be reached or broke off ({kind}).")
+        # The client repeats every request but this one: the reply, an error's, broke off in its body.
+        raised = GivenUpAtOnce if kind == "interrupted" and "retries: 0," in text else Unavailable
+        return raised(f"{where}: the store could not be reached or broke off ({kind}).")
     return Unavailable(f"{where}: the store is not available ({reply}).")

@@ -23,7 +23,7 @@ from lightly_assets.storage.cache import DownloadCache
 from lightly_assets.storage.claims import EXPIRY, LOCKS, claimed
 from lightly_assets.storage.connect import connect, endpoint_of
 from lightly_assets.storage.keys import check_folder, check_key
-from lightly_assets.storage.native_errors import translated
+from lightly_assets.storage.native_errors import GivenUpAtOnce, translated
 from lightly_assets.storage.options import StorageOptions
 from lightly_assets.storage.parallel import for_each
 from lightly_assets.storage.pruning import Pruning
@@ -127,18 +127,18 @@ class ObjectStore:
 
     def stat(self, key: str) -> Entry | None:
         try:
-            return _entry(self._call(key, obstore.head, self._native, check_key(key)))
+            return _entry(self._ask(key, obstore.head, self._native, check_key(key)))
         except NotFound:
             return None
 
     def read(self, key: str) -> bytes:
-        return self._call(key, lambda: bytes(obstore.get(self._native, check_key(key)).bytes()))
+        return self._ask(key, lambda: bytes(obstore.get(self._native, check_key(key)).bytes()))
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
         if length <= 0:
             return b""
         check_key(key)
-        return self._call(key, _read_range, self._native, key, start, length)
+        return self._ask(key, _read_range, self._native, key, start, length)
 
     def read_versioned(self, key: str) -> tuple[bytes, str]:
         def get() -> tuple[bytes, str]:
@@ -157,7 +157,7 @@ class ObjectStore:
     # Writing
 
     def write(self, key: str, data: bytes) -> None:
-        self._call(key, obstore.put, self._native, check_key(key), data, chunk_size=_PART, max_concurrency=4)
+        self._ask(key, obstore.put, self._native, check_key(key), data, chunk_size=_PART, max_concurrency=4)
 
     def write_many(self, items: Iterable[tuple[str, bytes]]) -> int:
         return for_each(lambda item: self.write(*item), items, threads=self._options.concurrency)
@@ -186,7 +186,7 @@ class ObjectStore:
     def upload(self, key: str, path: Path) -> None:
         if not path.is_file():
             raise StorageError(f"{path} is not a file, so it cannot be uploaded.")
-        self._call(key, obstore.put, self._native, check_key(key), path, chunk_size=_PART, max_concurrency=4)
+        self._ask(key, obstore.put, self._native, check_key(key), path, chunk_size=_PART, max_concurrency=4)
 
     def delete_many(self, keys: Iterable[str]) -> int:
         stream = iter(keys)
@@ -311,7 +311,7 @@ class ObjectStore:
                 _save(found, target)
 
         with suppress(Conflict, NotFound):  # the check below says it better
-            self._call(entry.key, fetch)
+            self._ask(entry.key, fetch)
         self._check_unchanged(entry)
 
     def _delete(self, keys: Sequence[str]) -> int:
@@ -326,7 +326,7 @@ class ObjectStore:
 
     def _delete_present(self, key: str) -> None:
         try:
-            self._call(key, obstore.delete, self._native, key)
+            self._ask(key, obstore.delete, self._native, key)
         except NotFound:
             return
 
@@ -375,13 +375,27 @@ class ObjectStore:
             time.sleep(_pause(attempt, longest=1.0))
         raise AssertionError("count() has no end")
 
+    def _ask(self, key: str, action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """For requests that the client repeats by itself, unless the reply that breaks off is an error's."""
+        return self._repeat(GivenUpAtOnce, key, action, *args, **kwargs)
+
     def _retry(self, key: str, action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """For requests that the client does not repeat by itself, or not in the way that is needed."""
+        return self._repeat(Unavailable, key, action, *args, **kwargs)
+
+    def _repeat(
+        self,
+        after: type[Unavailable],
+        key: str,
+        action: Callable[P, R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
         ends = time.monotonic() + self._options.retry_seconds
         for attempt in range(self._options.max_retries):
             try:
                 return self._call(key, action, *args, **kwargs)
-            except Unavailable:
+            except after:
                 if time.monotonic() > ends:
                     raise
             time.sleep(_pause(attempt, longest=15.0))

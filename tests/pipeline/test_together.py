@@ -105,9 +105,13 @@ def test_two_runs_at_once_end_as_one(root: str, tmp_path: Path) -> None:
     alone = prepared(tmp_path / "alone")
     assert start(alone, "run").wait() == 0
     small = prepared(tmp_path / "small", root)
+    # The same project on another machine: in a bucket, they share nothing but the roots.
+    other = SmallProject(tmp_path / "other")
+    other.write(tasks=small.settings["tasks"])
+    other.write(datasource=small.settings["datasource"] | {"input": str(small.input)})
     for change in (lambda: None, lambda: write_video(small.input / "a.mp4", positions(9))):
         change()
-        both = [start(small, "run", "--json") for _ in range(2)]
+        both = [start(one, "run", "--json") for one in (small, other)]
         for one in both:
             out, problem = one.communicate(timeout=120)
             assert one.returncode == 0, problem + out
@@ -116,9 +120,9 @@ def test_two_runs_at_once_end_as_one(root: str, tmp_path: Path) -> None:
             assert session.plan(verify=True).inputs == []
             assert session.warehouse.unused_tables() == []
             assert check(session.warehouse.lightly, session.warehouse.input).findings == []
-        third = start(small, "run", "--json")
-        done = json.loads(third.communicate(timeout=120)[0])
-        assert (done["updated"], done["unchanged"], done["files_written"]) == ([], 5, 0)
+        for again in (small, other):
+            done = json.loads(start(again, "run", "--json").communicate(timeout=120)[0])
+            assert (done["updated"], done["unchanged"], done["files_written"]) == ([], 5, 0)
         if change() is None:
             assert published(small) == alone.files()
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from lightly_assets.storage import Changed, Conflict, Denied, StorageError, Store, Unavailable
+from lightly_assets.storage import Changed, Conflict, Denied, NotFound, StorageError, Store, Unavailable
 from tests.storage.conftest import Opener
-from tests.storage.proxy import FaultProxy, seeded
+from tests.storage.proxy import TRANSIENT, Fault, FaultProxy, seeded
 from tests.storage.servers import Server
 
 
@@ -84,6 +84,23 @@ def test_refused_access_stops_a_large_publication(behind_proxy: Store, proxy: Fa
     with pytest.raises(Denied):
         behind_proxy.write_many((f"{i}", b"x") for i in range(5000))
     assert len(proxy.requests) <= 32
+
+
+@pytest.mark.parametrize("fault", TRANSIENT)
+def test_that_something_is_missing_is_seen_through_a_bad_network(
+    behind_proxy: Store, proxy: FaultProxy, fault: Fault
+) -> None:
+    for action in (
+        behind_proxy.read,
+        behind_proxy.read_versioned,
+        lambda key: behind_proxy.read_range(key, 0, 9),
+    ):
+        faults = iter([fault])
+        proxy.script = lambda method, path: next(faults, None)  # noqa: B023
+        with pytest.raises(NotFound):
+            action("missing")
+    proxy.script = seeded(1, 0.5, (fault,))
+    assert behind_proxy.stat("missing") is None
 
 
 @pytest.mark.parametrize("fault", ["429", "503", "reset", "truncated reply"])

@@ -221,9 +221,7 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
         summary = RunSummary(inputs=len(batch.keys), unchanged=len(plan.unchanged))
         summary.fail(plan.problems)
         index, scan = session.warehouse.index, session.scan
-        reporter = Reporter(
-            context.instance, index, scan, session.setups, selected, checks, waiting=plan.waiting
-        )
+        reporter = Reporter(recording, index, scan, session.setups, selected, checks, waiting=plan.waiting)
         for state in batch.states.values():
             if not state.waiting:
                 with recording.together():

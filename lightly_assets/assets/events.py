@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from lightly_assets.assets import evidence
+from lightly_assets.assets.recording import Recording
 from lightly_assets.checks import FRAMES, TASKS_JSON, latest, verdict
 from lightly_assets.format.schema import Schema
 from lightly_assets.pipeline.index import Index, Indexed
@@ -53,7 +54,7 @@ class Reporter:
 
     def __init__(
         self,
-        instance: dg.DagsterInstance,
+        recording: Recording,
         index: Index,
         scan: Scan,
         tasks: Iterable[str],
@@ -61,7 +62,7 @@ class Reporter:
         selected_checks: set[dg.AssetCheckKey],
         waiting: Mapping[str, str],
     ) -> None:
-        self._instance = instance
+        self._recording = recording
         self._index = index
         self._scan = scan
         self._tasks = list(tasks)
@@ -224,7 +225,7 @@ class Reporter:
     def _record(self, key: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
         """The latest materialisation; asked once, because each question costs milliseconds."""
         if key not in self._records:
-            self._records[key] = latest(self._instance, key, partition)
+            self._records[key] = self._recording.latest(key, partition)
         return self._records[key]
 
     def _frames_version(self, rows: dict[str, Indexed]) -> str:

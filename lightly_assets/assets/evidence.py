@@ -40,30 +40,31 @@ def problems(found: Mapping[str, str]) -> Evidence:
 
 def decoding(rows: Iterable[Indexed], unread: Mapping[str, str], inputs: int) -> Evidence:
     """Of ``frame_count_matches``."""
-    rows = list(rows)
-    differ = [
-        row for row in rows if row.container_frames not in (None, row.frames) and row.frames is not None
-    ]
-    rotated = [row for row in rows if row.rotation]
-    damaged = [row for row in rows if row.damage]
+    read = [row for row in rows if row.input not in unread]
+    differ = {
+        row.input for row in read if row.frames is not None and row.container_frames not in (None, row.frames)
+    }
+    rotated = {row.input for row in read if row.rotation}
+    damaged = {row.input for row in read if row.damage}
     found = counts(
         inputs=inputs,
-        frames=sum(row.frames or 1 for row in rows if row.input not in unread),
+        frames=sum(row.frames or 1 for row in read),
         unreadable=len(unread),
         count_differs=len(differ),
         rotated=len(rotated),
         damaged=len(damaged),
     )
+    strange = differ | rotated | damaged
     odd = [
         (
             row.input,
-            str(row.frames),
+            "" if row.frames is None else str(row.frames),
             "" if row.container_frames is None else str(row.container_frames),
             f"{row.rotation}°" if row.rotation else "",
             row.damage,
         )
-        for row in rows
-        if (row in differ or row in rotated or row in damaged) and row.input not in unread
+        for row in read
+        if row.input in strange
     ]
     broken = [(key, "", "", "", error) for key, error in sorted(unread.items())]
     return found | examples(("input", "frames", "container", "rotation", "damage"), [*broken, *odd])

@@ -9,7 +9,7 @@ The rows are the same. Other event logs (PostgreSQL, say) are left as they are.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from types import TracebackType
 from typing import Self
 
@@ -18,26 +18,36 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy import Connection, NullPool, create_engine
 
+from lightly_assets.checks import latest
+
 _Connect = Callable[[str], AbstractContextManager[Connection]]
+_Store = Callable[[Connection, dg.EventLogEntry, int], None]
+_REPLACED = "_connect", "has_table", "_has_asset_key_index_cols_on_connection", "_store_asset_event"
 
 
 class Recording:
     """Use it in a ``with`` block, by one thread."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
         storage = instance.event_log_storage
         self._storage = storage if isinstance(storage, SqliteEventLogStorage) else None
         self._connections: dict[str, Connection] = {}
         self._open = ExitStack()
         self._owner = threading.get_ident()
         self._together = False
+        self._made: dict[tuple[dg.AssetKey, str | None], dg.EventLogRecord] = {}
 
     def __enter__(self) -> Self:
         if self._storage is not None:
             # Attributes of the object hide the methods of its class until __exit__ removes them.
             usual: _Connect = self._storage._connect
+            there = self._storage.has_asset_key_index_cols()
             vars(self._storage).update(
-                _connect=lambda shard: self._connect(shard, usual), has_table=cache(self._storage.has_table)
+                _connect=lambda shard: self._connect(shard, usual),
+                has_table=cache(self._storage.has_table),
+                _has_asset_key_index_cols_on_connection=lambda _: there,
+                _store_asset_event=partial(self._store, self._storage._store_asset_event),
             )
             self._open.callback(self._restore, self._storage)
         return self
@@ -55,8 +65,20 @@ class Recording:
             yield
         finally:
             self._together = False
+            self._made.clear()
             for connection in self._connections.values():
                 connection.commit()
+
+    def latest(self, asset: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
+        """The latest materialisation of a partition: one of this block, without asking the database."""
+        return self._made.get((asset, partition)) or latest(self._instance, asset, partition)
+
+    def _store(self, usual: _Store, connection: Connection, event: dg.EventLogEntry, event_id: int) -> None:
+        """In place of the storage's own: notes what was made while things are recorded together."""
+        usual(connection, event, event_id)
+        found = event.dagster_event
+        if self._together and found and found.is_step_materialization and found.asset_key:
+            self._made[found.asset_key, found.partition] = dg.EventLogRecord(event_id, event)
 
     @contextmanager
     def _connect(self, shard: str, usual: _Connect) -> Iterator[Connection]:
@@ -92,5 +114,5 @@ class Recording:
 
     @staticmethod
     def _restore(storage: SqliteEventLogStorage) -> None:
-        for name in ("_connect", "has_table"):
+        for name in _REPLACED:
             vars(storage).pop(name, None)

@@ -45,7 +45,9 @@ def rows(instance: dg.DagsterInstance) -> Counter[tuple[str, ...]]:
     found: Counter[tuple[str, ...]] = Counter()
     queries = (
         "SELECT dagster_event_type, asset_key, partition FROM event_logs",
-        "SELECT asset_key, check_name, partition, execution_status FROM asset_check_executions",
+        "SELECT made.asset_key, made.partition, made.dagster_event_type, one.asset_key, check_name, "
+        "one.partition, execution_status FROM asset_check_executions one "
+        "LEFT JOIN event_logs made ON made.id = materialization_event_storage_id",
         "SELECT asset_key, key FROM asset_event_tags",
         "SELECT asset_key FROM asset_keys",
     )

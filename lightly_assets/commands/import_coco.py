@@ -10,7 +10,13 @@ from lightly_assets.commands.shared import JsonOption, counted, errors_for_peopl
 if TYPE_CHECKING:
     from lightly_assets.pipeline.coco_import import Imported
 
-_TYPES = Literal["object-detection", "keypoint-detection", "instance-segmentation", "semantic-segmentation"]
+_TYPES = Literal[
+    "classification",
+    "object-detection",
+    "keypoint-detection",
+    "instance-segmentation",
+    "semantic-segmentation",
+]
 
 
 def import_coco_command(

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lightly_assets.format import rle
-from lightly_assets.format.coco_masks import from_coco
+from lightly_assets.format.coco_annotations import annotation_singleton, image_singletons
 from lightly_assets.format.names import input_kind, parse_frame_name, split_suffix
 from lightly_assets.format.schema import TaskType
 from lightly_assets.format.strict_json import parse_json
@@ -19,7 +18,7 @@ from lightly_assets.models.files import file_hash, model_file, version_of
 from lightly_assets.models.protocol import Images, ModelError, Source
 from lightly_assets.models.results import Ready, Result, ResultError
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 # Looking up is so cheap that the size hardly matters; it bounds how many frames wait.
 _BATCH = 16
 
@@ -59,7 +58,7 @@ class CocoLabels:
         for place, source in enumerate(sources):
             try:
                 results.append(Ready(self._singletons(source)))
-            except ValueError as error:
+            except (ValueError, TypeError) as error:
                 raise ResultError(f"{self.path.name}: {error}", place) from None
         return results
 
@@ -80,82 +79,22 @@ class CocoLabels:
                 f"{source.width}×{source.height}."
             )
         found = [self._singleton(one, source) for one in self._annotations.get(image["id"], [])]
-        if self.task_type is TaskType.CLASSIFICATION:
-            return _one_class(found)
-        return _by_category(found, source) if self.task_type is TaskType.SEMANTIC_SEGMENTATION else found
+        return image_singletons(found, self.task_type, width=source.width, height=source.height)
 
     def _image(self, source: Source) -> dict[str, Any] | None:
         return self._images.get((source.input, source.index))
 
     def _singleton(self, annotation: dict[str, Any], source: Source) -> dict[str, Any]:
-        """An annotation as a singleton, its numbers as they are, in the specification's order of keys."""
-        one: dict[str, Any] = {"category_id": annotation.get("category_id")}
-        score = annotation.get("score", self._config.default_score)
-        if self.task_type is TaskType.OBJECT_DETECTION:
-            one |= {"bbox": _needed(annotation, "bbox"), "score": score}
-        elif self.task_type is TaskType.KEYPOINT_DETECTION:
-            one |= {"keypoints": _keypoints(annotation), "score": score}
-            one |= {"bbox": annotation["bbox"]} if "bbox" in annotation else {}
-        elif self.task_type is TaskType.CLASSIFICATION:
-            one["score"] = score
-        else:
-            counts = from_coco(_needed(annotation, "segmentation"), source.height, source.width)
-            one |= {"segmentation": counts, "score": score}
-            if self.task_type is TaskType.INSTANCE_SEGMENTATION:
-                # COCO's boxes may be smaller than their masks by parts of a pixel; the format's are not.
-                one["bbox"] = rle.bounding_box(counts, source.width) or annotation.get("bbox")
-        if "probabilities" in annotation:
-            one["probabilities"] = annotation["probabilities"]
-        return one
-
-
-def _needed(annotation: dict[str, Any], key: str) -> Any:
-    if key not in annotation:
-        raise ResultError(f"annotation {annotation.get('id', '?')} has no {key}, which this task needs.")
-    return annotation[key]
-
-
-def _keypoints(annotation: dict[str, Any]) -> list[Any]:
-    """Of labels, the third number is COCO's visibility 0, 1 (hidden) or 2; of predictions, a score."""
-    points = list(_needed(annotation, "keypoints"))
-    third = points[2::3]
-    predicted = "score" in annotation and max(third, default=0) <= 1
-    if predicted or any(value not in (0, 1, 2) for value in third):
-        return points
-    points[2::3] = [value / 2 for value in third]
-    return points
-
-
-def _one_class(found: Singletons) -> Singletons:
-    """The label of an image; of several the one with the highest score."""
-    if not found:
-        return []
-    top = max(one["score"] for one in found)
-    best = [one for one in found if one["score"] == top]
-    if len({one["category_id"] for one in best}) > 1:
-        ids = ", ".join(str(one["category_id"]) for one in best)
-        raise ResultError(
-            f"the image has the categories {ids} with the same score; classification needs one."
-        )
-    return best[:1]
-
-
-def _by_category(found: Singletons, source: Source) -> Singletons:
-    """One mask per category: the union of its annotations, with their mean score."""
-    groups: dict[int, Singletons] = {}
-    for one in found:
-        groups.setdefault(one["category_id"], []).append(one)
-    return [_union(groups[category], source) for category in sorted(groups)]
-
-
-def _union(group: Singletons, source: Source) -> dict[str, Any]:
-    if len(group) == 1:
-        return group[0]
-    mask = rle.decode(group[0]["segmentation"], source.height, source.width)
-    for one in group[1:]:
-        mask |= rle.decode(one["segmentation"], source.height, source.width)
-    score = sum(one["score"] for one in group) / len(group)
-    return {"category_id": group[0]["category_id"], "segmentation": rle.encode(mask), "score": score}
+        try:
+            return annotation_singleton(
+                annotation,
+                self.task_type,
+                width=source.width,
+                height=source.height,
+                default_score=self._config.default_score,
+            )
+        except ValueError as error:
+            raise ResultError(f"annotation {annotation.get('id', '?')}: {error}") from None
 
 
 def _json(path: Path) -> Any:

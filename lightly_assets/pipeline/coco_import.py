@@ -8,21 +8,18 @@ Object Detection Prediction Files from COCO", without what is wrong with its scr
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from lightly_assets.format import rle
-from lightly_assets.format.boxes import BoxPolicy, fit_boxes, fit_keypoints
-from lightly_assets.format.coco_masks import from_coco
+from lightly_assets.format.boxes import BoxPolicy
+from lightly_assets.format.coco_annotations import annotation_singleton, image_singletons
 from lightly_assets.format.names import (
     find_collisions,
     input_kind,
@@ -30,19 +27,14 @@ from lightly_assets.format.names import (
     validate_key,
 )
 from lightly_assets.format.schema import Schema, TaskType, difference
-from lightly_assets.format.singletons import (
-    classification_singletons,
-    detection_singletons,
-    instance_singletons,
-    keypoint_singletons,
-    semantic_singletons,
-)
 from lightly_assets.format.tasks import merge_tasks, parse_tasks, tasks_to_bytes, validate_task_name
+from lightly_assets.models.results import Ready
+from lightly_assets.pipeline.encode import encode
+from lightly_assets.pipeline.encode_settings import Singletons, TaskSettings
+from lightly_assets.pipeline.prediction_files import prediction_bytes
 from lightly_assets.storage import NotFound, Store, open_store
 
 PREDICTIONS = ".lightly/predictions/"
-# COCO's visibility: 0 not labelled, 1 hidden, 2 visible. A label is certain of what is visible.
-VISIBILITY_SCORES = {0: 0.0, 1: 0.5, 2: 1.0}
 _KEPT = 20
 
 
@@ -100,8 +92,8 @@ def import_coco(
         task: the task's name.
         input: the input datasource; with it, an image that is not there is an error.
         images: for results, the annotation file that describes their images and categories.
-        task_type: found from the annotations where not given: keypoints, else masks, else boxes.
-            Annotations of whole images, without any of them, need ``classification``.
+        task_type: found from the annotations where not given: keypoints, else masks, else boxes, else
+            classes.
         default_score: for annotations without a score.
         boxes: ``clip`` cuts boxes to their image, ``strict`` refuses those that leave it.
 
@@ -118,7 +110,7 @@ def import_coco(
     store = lightly if not isinstance(lightly, str | Path) else open_store(lightly)
     found_type = TaskType(task_type) if task_type is not None else _guess_type(annotations)
     schema = _schema(described, found_type)
-    by_id = _images(described)
+    by_id = _images(described, sized=found_type is not TaskType.CLASSIFICATION)
     if input is not None:
         _require_input(by_id.values(), input)
     tasks = _existing_tasks(store)
@@ -161,10 +153,14 @@ def _list(document: Any, key: str, name: str | Path) -> list[Any]:
 
 
 def _guess_type(annotations: list[Any]) -> TaskType:
-    some = next((one for one in annotations if isinstance(one, dict)), {})
-    if "keypoints" in some:
+    keys = [one.keys() for one in annotations if isinstance(one, dict)]
+    if any("keypoints" in one for one in keys):
         return TaskType.KEYPOINT_DETECTION
-    return TaskType.INSTANCE_SEGMENTATION if some.get("segmentation") else TaskType.OBJECT_DETECTION
+    if any(one.get("segmentation") for one in annotations if isinstance(one, dict)):
+        return TaskType.INSTANCE_SEGMENTATION
+    if keys and not any("bbox" in one for one in keys):
+        return TaskType.CLASSIFICATION
+    return TaskType.OBJECT_DETECTION
 
 
 def _schema(document: dict[str, Any], task_type: TaskType) -> Schema:
@@ -174,14 +170,12 @@ def _schema(document: dict[str, Any], task_type: TaskType) -> Schema:
         raise CocoError(f"The categories make no schema: {error}") from None
 
 
-def _images(document: dict[str, Any]) -> dict[Any, _Image]:
+def _images(document: dict[str, Any], *, sized: bool) -> dict[Any, _Image]:
     images: dict[Any, _Image] = {}
     for index, entry in enumerate(_list(document, "images", "The file")):
         try:
-            image = _Image(str(entry["file_name"]), int(entry["width"]), int(entry["height"]))
+            image = _image(entry, sized)
             validate_key(image.key)
-        except (KeyError, TypeError) as error:
-            raise CocoError(f"images[{index}] needs id, file_name, width and height ({error}).") from None
         except ValueError as error:
             raise CocoError(f"images[{index}]: {error}") from None
         if input_kind(image.key) != "image":
@@ -195,6 +189,17 @@ def _images(document: dict[str, Any]) -> dict[Any, _Image]:
     for collision in find_collisions(names):
         raise CocoError(collision.message)
     return images
+
+
+def _image(entry: Any, sized: bool) -> _Image:
+    if not isinstance(entry, dict) or "id" not in entry or not isinstance(entry.get("file_name"), str):
+        raise ValueError("it needs an id and a file_name.")
+    width, height = entry.get("width"), entry.get("height")
+    if type(width) is int and type(height) is int and width > 0 and height > 0:
+        return _Image(entry["file_name"], width, height)
+    if sized:
+        raise ValueError(f"width and height are {width!r} and {height!r}; they must be the image's pixels.")
+    return _Image(entry["file_name"], 0, 0)
 
 
 def _require_input(images: Iterable[_Image], root: str | Path | Store) -> None:
@@ -250,152 +255,51 @@ class _Converter:
     """COCO annotations of one image to a prediction file."""
 
     def __init__(self, schema: Schema, default_score: float, policy: BoxPolicy, imported: Imported) -> None:
-        self.schema = schema
+        self.task_type = schema.task_type
+        self.settings = TaskSettings(schema, boxes=policy)
         self.default_score = default_score
-        self.policy = policy
         self.imported = imported
 
     def file(self, image: _Image, annotations: list[tuple[int, dict[str, Any]]]) -> bytes:
-        singletons = [
+        found = [
             singleton
             for index, annotation in annotations
             for singleton in self._singletons(image, index, annotation)
         ]
-        if self.schema.task_type == TaskType.SEMANTIC_SEGMENTATION:
-            singletons = _one_per_category(singletons, image)
-        if self.schema.task_type == TaskType.CLASSIFICATION and len(singletons) > 1:
-            raise CocoError(
-                f"annotations[{annotations[1][0]}] is the second of '{image.key}'; a classification has one "
-                "for each image, that of the most probable category."
-            )
-        self.imported.predictions += len(singletons)
-        # As the page's own script writes it.
-        return json.dumps({"file_name": image.key, "predictions": singletons}, allow_nan=False).encode()
-
-    def _singletons(self, image: _Image, index: int, annotation: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        convert = {
-            TaskType.CLASSIFICATION: self._classification,
-            TaskType.OBJECT_DETECTION: self._detection,
-            TaskType.KEYPOINT_DETECTION: self._keypoints,
-            TaskType.INSTANCE_SEGMENTATION: self._instance,
-            TaskType.SEMANTIC_SEGMENTATION: self._semantic,
-        }[self.schema.task_type]
-        score = annotation.get("score", self.default_score)
         try:
-            yield from convert(image, annotation, score)
-        except KeyError as error:
-            whole = (
-                "; labels of whole images need the task type classification" if "bbox" in str(error) else ""
+            found = image_singletons(found, self.task_type, width=image.width, height=image.height)
+        except ValueError as error:
+            raise CocoError(f"'{image.key}': {error}") from None
+        self.imported.predictions += len(found)
+        return prediction_bytes(image.key, found)
+
+    def _singletons(self, image: _Image, index: int, annotation: dict[str, Any]) -> Singletons:
+        """The annotation's valid singleton; none where no pixel of it is in the image."""
+        try:
+            one = annotation_singleton(
+                annotation,
+                self.task_type,
+                width=image.width,
+                height=image.height,
+                default_score=self.default_score,
             )
-            raise CocoError(f"annotations[{index}] of '{image.key}' has no {error}{whole}.") from None
+            if "segmentation" in one and rle.area(one["segmentation"]) == 0:
+                self.imported.dropped += 1
+                return []
+            if isinstance(one.get("keypoints"), list):
+                one["keypoints"] = _inside(one["keypoints"], image)
+            encoded = encode(Ready([one]), self.settings, image.width, image.height)
         except (ValueError, TypeError) as error:
-            problem = str(error).removeprefix("prediction 0: ")
+            problem = re.sub(r"^prediction 0[^ ]*: ", "", str(error))
             raise CocoError(f"annotations[{index}] of '{image.key}': {problem}") from None
-
-    def _classification(self, _: _Image, annotation: dict[str, Any], score: float) -> list[dict[str, Any]]:
-        return classification_singletons(
-            categories=self.schema.ids, category_id=annotation["category_id"], score=score
-        )
-
-    def _detection(self, image: _Image, annotation: dict[str, Any], score: float) -> list[dict[str, Any]]:
-        fitted = self._fitted(image, annotation["bbox"])
-        if fitted is None:
-            return []
-        return detection_singletons(
-            [fitted], [score], [annotation["category_id"]], categories=self.schema.ids
-        )
-
-    def _keypoints(self, image: _Image, annotation: dict[str, Any], score: float) -> list[dict[str, Any]]:
-        points = np.array(annotation["keypoints"], dtype=np.float64).reshape(-1, 3)
-        points[:, 2] = _keypoint_scores(points[:, 2], is_label="score" not in annotation)
-        points, _ = fit_keypoints(points, image.width, image.height)
-        bbox = self._fitted(image, annotation["bbox"]) if "bbox" in annotation else None
-        return keypoint_singletons(
-            [points],
-            [score],
-            [annotation["category_id"]],
-            None if bbox is None else [bbox],
-            categories=self.schema.ids,
-        )
-
-    def _instance(self, image: _Image, annotation: dict[str, Any], score: float) -> list[dict[str, Any]]:
-        runs = from_coco(annotation["segmentation"], image.height, image.width)
-        if rle.area(runs) == 0:
-            self.imported.dropped += 1
-            return []
-        return instance_singletons(
-            [runs],
-            [score],
-            [annotation["category_id"]],
-            height=image.height,
-            width=image.width,
-            categories=self.schema.ids,
-        )
-
-    def _semantic(self, image: _Image, annotation: dict[str, Any], score: float) -> list[dict[str, Any]]:
-        runs = from_coco(annotation["segmentation"], image.height, image.width)
-        return semantic_singletons(
-            [runs],
-            [score],
-            [annotation["category_id"]],
-            height=image.height,
-            width=image.width,
-            categories=self.schema.ids,
-        )
-
-    def _fitted(self, image: _Image, bbox: Any) -> list[float] | None:
-        """The box in its image, None where nothing of it is left; whole numbers stay whole."""
-        boxes = np.array([bbox])
-        fitted = fit_boxes(boxes, image.width, image.height, self.policy)
-        self.imported.clipped += fitted.clipped
-        self.imported.dropped += fitted.dropped
-        if not len(fitted.xywh):
-            return None
-        # A box that was not cut is written with the numbers that were read.
-        return list(bbox) if not fitted.clipped else fitted.xywh[0].tolist()
+        self.imported.clipped += encoded.clipped
+        self.imported.dropped += encoded.dropped
+        return encoded.singletons
 
 
-def _one_per_category(singletons: list[dict[str, Any]], image: _Image) -> list[dict[str, Any]]:
-    """Masks of the same category as one, with the mean of their scores by area."""
-    by_category: dict[int, list[dict[str, Any]]] = {}
-    for one in singletons:
-        if rle.area(one["segmentation"]):
-            by_category.setdefault(one["category_id"], []).append(one)
-    merged = []
-    for category_id, same in sorted(by_category.items()):
-        masks = (rle.decode(one["segmentation"], image.height, image.width) for one in same)
-        areas = [rle.area(one["segmentation"]) for one in same]
-        scores = {one["score"] for one in same}
-        merged.append(
-            {
-                "category_id": category_id,
-                "segmentation": rle.encode(reduce(np.maximum, masks))
-                if len(same) > 1
-                else same[0]["segmentation"],
-                "score": scores.pop()
-                if len(scores) == 1
-                else float(np.average([one["score"] for one in same], weights=areas)),
-            }
-        )
-    return merged
-
-
-def _keypoint_scores(values: NDArray[np.float64], *, is_label: bool) -> NDArray[np.float64]:
-    """Third values of keypoints as scores: visibilities 0, 1, 2 are converted, what lies between is a score.
-
-    Results have scores, unless a 2 shows that they were copied from labels. Labels have visibilities, and
-    some (COCO-WholeBody's) have scores among them.
-    """
-    odd = np.flatnonzero(~((values >= 0) & (values <= 1) | (values == 2)))
-    if odd.size:
-        raise ValueError(
-            f"keypoint {odd[0]} has the third value {values[odd[0]]:g}; it must be a visibility (0, 1 or 2) "
-            "or a score in [0, 1]; bring scores of another range into that one"
-        )
-    has_visibilities = (values == 2).any() or (is_label and np.isin(values, (0, 1)).all())
-    if not has_visibilities:
-        return values
-    scores = values.copy()
-    for visibility, score in VISIBILITY_SCORES.items():
-        scores[values == visibility] = score
-    return scores
+def _inside(keypoints: list[Any], image: _Image) -> list[Any]:
+    """Keypoints moved to the edge of their image where they leave it."""
+    moved = list(keypoints)
+    for start, limit in ((0, image.width), (1, image.height)):
+        moved[start::3] = [min(max(place, 0), limit) for place in keypoints[start::3]]
+    return moved

@@ -1,6 +1,5 @@
 """Many files at once must say the same as one file at a time."""
 
-import copy
 import json
 from typing import Any
 
@@ -14,6 +13,7 @@ from lightly_assets.format.bulk import ParsedFile, find_suspects
 from lightly_assets.format.rules import check_prediction_file
 from lightly_assets.format.schema import Schema
 from lightly_assets.format.singleton_rules import Expected
+from tests.mutations import JUNK, WORDS, changed, places, spliced
 
 MASK = [2, 2, 4, 2, 14]
 SINGLETONS: dict[str, dict[str, Any]] = {
@@ -29,34 +29,6 @@ SINGLETONS: dict[str, dict[str, Any]] = {
     "semantic-segmentation": {"category_id": 0, "segmentation": MASK, "score": 0},
 }
 CATEGORIES = [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}]
-# What may be put in the place of any value of a file.
-JUNK: list[Any] = [
-    None, True, False, -1, 0, 1, 2, 7, 0.5, 1.5, -0.5, 10**30, 1e300, "", "a", [], [0], [1, 1], [1, 1, 2, 2],
-    [24], [0, 24], [5, 5, 5, 9], [0.5, 0.5], [1.0, 0.0], [1, 0, 23],
-    [-1, 25], [[1, 1]], {}, {"category_id": 0}, MASK,
-]  # fmt: skip
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths of all values inside a JSON document, itself included."""
-    children = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
-    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
-
-
-def changed(document: Any, path: tuple[Any, ...], junk: Any, delete: bool) -> Any:
-    if not path:
-        return junk
-    result = copy.deepcopy(document)
-    parent = result
-    for key in path[:-1]:
-        parent = parent[key]
-    if delete:
-        del parent[path[-1]]
-    else:
-        parent[path[-1]] = junk
-    return result
 
 
 @settings(max_examples=400)
@@ -79,14 +51,6 @@ def test_whatever_has_a_finding_is_a_suspect(task_type: str, sized: bool, data: 
     assert 0 not in suspects or len(suspects) > 1
 
 
-# Words that parsers drop or read in their own way, and pieces of JSON that make a document another one.
-WORDS = [
-    b"true", b"false", b"null", b"NaN", b"-", b"1e999", b"1E2", b"18446744073709551616", b"0", b".5", b",",
-    b":", b'"', b"[", b"]", b"{", b"}", b"[]", b"{}", b'"a"', b'"score": 2, ', b'"bbox": [0, 0, 9, 9], ',
-    b'{"b": 1}', b"\xef\xbb\xbf", b"\xff", b"\\u0061", b" ", b"",
-]  # fmt: skip
-
-
 @settings(max_examples=600)
 @given(st.sampled_from(sorted(SINGLETONS)), st.sampled_from(["a", "true", "false/u"]), st.data())
 def test_files_changed_byte_by_byte_are_suspects_too(task_type: str, stem: str, data: st.DataObject) -> None:
@@ -95,9 +59,8 @@ def test_files_changed_byte_by_byte_are_suspects_too(task_type: str, stem: str, 
     good = json.dumps(document).encode()
     contents = [good]
     for _ in range(data.draw(st.integers(1, 3))):
-        start = data.draw(st.integers(0, len(good)))
-        end = start + data.draw(st.integers(0, 8))
-        contents.append(good[:start] + data.draw(st.sampled_from(WORDS)) + good[end:])
+        start, length = data.draw(st.integers(0, len(good))), data.draw(st.integers(0, 8))
+        contents.append(spliced(good, start, length, data.draw(st.sampled_from(WORDS))))
     files = [ParsedFile(content, _parsed(content), stem, Expected()) for content in contents]
     suspects = find_suspects(files, schema)
     for index, content in enumerate(contents):

@@ -200,40 +200,51 @@ def test_masks(root: Path) -> None:
     assert check(root / "lightly", root / "input").ok
 
 
-def test_semantic_masks_are_one_for_each_category(root: Path) -> None:
+def test_a_category_has_one_semantic_mask(root: Path) -> None:
     annotations, _ = masks()
-    scores = [0.5, 0.75, 1.0]
-    for annotation, score in zip(annotations, scores, strict=True):
+    for annotation, score in zip(annotations, (0.7, 0.5, 0.7), strict=True):
         annotation["score"] = score
     annotations[1]["category_id"] = 90
     path = save(root, coco(annotations))
     import_coco(path, root / "lightly", "masks", task_type="semantic-segmentation")
     with contextlib.redirect_stdout(io.StringIO()):
         reader = COCO(str(path))
-    singletons = read(root, "masks/sub/a b.json")["predictions"]
-    assert [one["category_id"] for one in singletons] == sorted({one["category_id"] for one in annotations})
-    assert len(singletons) < len(annotations)
-    for singleton in singletons:
-        same = [one for one in reader.loadAnns([1, 2, 3]) if one["category_id"] == singleton["category_id"]]
-        truth = [reader.annToMask(one) for one in same]
-        assert (decode(singleton["segmentation"], 48, 64) == np.maximum.reduce(truth)).all()
-        weights = [mask.sum() for mask in truth]
-        assert singleton["score"] == pytest.approx(
-            np.average([one["score"] for one in same], weights=weights)
-        )
+    first, second, third = (reader.annToMask(one) for one in reader.loadAnns([1, 2, 3]))
+    person, toothbrush = read(root, "masks/sub/a b.json")["predictions"]
+    assert list(person) == ["category_id", "segmentation", "score"]
+    assert (decode(person["segmentation"], 48, 64) == (first | third)).all()
+    assert (decode(toothbrush["segmentation"], 48, 64) == second).all()
+    assert [(one["category_id"], one["score"]) for one in (person, toothbrush)] == [(1, 0.7), (90, 0.5)]
     assert check(root / "lightly", root / "input").ok
 
 
-def test_labels_of_whole_images(root: Path) -> None:
-    labels = [{"image_id": 7, "category_id": 90}, {"image_id": 8, "category_id": 1, "score": 0.75}]
-    import_coco(save(root, coco(labels)), root / "lightly", "kinds", task_type="classification")
-    assert read(root, "kinds/sub/a b.json")["predictions"] == [{"category_id": 90, "score": 1.0}]
-    assert read(root, "kinds/c.d.json")["predictions"] == [{"category_id": 1, "score": 0.75}]
+def test_classes_of_images(root: Path) -> None:
+    annotations = [
+        {"image_id": 7, "category_id": 1},
+        {"image_id": 8, "category_id": 1, "score": 0.25},
+        {"image_id": 8, "category_id": 90, "score": 0.75},
+    ]
+    images = [{key: image[key] for key in ("id", "file_name")} for image in IMAGES]
+    imported = import_coco(save(root, coco(annotations, images=images)), root / "lightly", "kinds")
+    assert (imported.task_type, imported.predictions) == (TaskType.CLASSIFICATION, 2)
+    assert read(root, "kinds/sub/a b.json")["predictions"] == [{"category_id": 1, "score": 1.0}]
+    assert read(root, "kinds/c.d.json")["predictions"] == [{"category_id": 90, "score": 0.75}]
+    assert read(root, "kinds/empty.json")["predictions"] == []
     assert check(root / "lightly", root / "input").ok
-    with pytest.raises(CocoError, match=r"annotations\[2\] is the second of 'sub/a b.png'"):
-        import_coco(
-            save(root, coco([*labels, labels[0]])), root / "lightly", "kinds", task_type="classification"
-        )
+    annotations[1]["score"] = 0.75
+    with pytest.raises(CocoError, match=r"'c\.d\.jpg': the image has the categories 1, 90 with"):
+        import_coco(save(root, coco(annotations)), root / "lightly", "kinds")
+
+
+def test_numbers_are_written_as_they_were_read(root: Path) -> None:
+    """As the page's own script writes them: whole numbers whole, beside others."""
+    import_coco(save(root, coco([{**one, "score": 0.5} for one in BOXES])), root / "lightly", "labels")
+    written = (root / "lightly/.lightly/predictions/labels/sub/a b.json").read_text()
+    predictions = [{key: one[key] for key in ("category_id", "bbox")} | {"score": 0.5} for one in BOXES[:2]]
+    assert written == json.dumps({"file_name": "sub/a b.png", "predictions": predictions})
+    cut = [{**BOXES[0], "bbox": [60, -2, 10, 20]}]
+    import_coco(save(root, coco(cut)), root / "lightly", "cut")
+    assert '"bbox": [60, 0, 4, 18]' in (root / "lightly/.lightly/predictions/cut/sub/a b.json").read_text()
 
 
 def test_an_existing_list_of_tasks_is_extended(root: Path) -> None:
@@ -285,14 +296,23 @@ def test_what_does_not_fit_is_reported(root: Path) -> None:
     [
         ({}, "no list 'annotations'"),
         ({"annotations": []}, "no list 'categories'"),
-        (coco([], images=[{"id": 1}]), r"images\[0\] needs"),
+        (coco([], images=[{"id": 1}]), r"images\[0\]: it needs an id and a file_name"),
         (coco([], images=[IMAGES[0], IMAGES[0]]), "used twice"),
         (coco([], images=[IMAGES[0], {**IMAGES[0], "id": 9}]), "listed twice"),
         (coco([], images=[IMAGES[0], {**IMAGES[0], "id": 9, "file_name": "sub/a b.jpg"}]), "share one"),
         (coco([], images=[{**IMAGES[0], "file_name": "../a.png"}]), r"'\.' or '\.\.'"),
         (coco([], images=[{**IMAGES[0], "file_name": "a.txt"}]), "no suffix of an image"),
         (coco([], categories=[]), "categories make no schema"),
-        (coco([{"image_id": 7, "category_id": 1}]), "has no 'bbox'"),
+        (
+            coco([BOXES[0], {"image_id": 7, "category_id": 1}]),
+            r"annotations\[1\] of 'sub/a b.png': it has no bbox, which object-detection needs\.",
+        ),
+        (
+            coco(BOXES, images=[{**IMAGES[0], "width": "64"}]),
+            r"images\[0\]: width and height are '64'",
+        ),
+        (coco(BOXES, images=[{"id": 7, "file_name": "a.png"}]), r"images\[0\]: width and height are None"),
+        (coco(BOXES, images=["a.png"]), r"images\[0\]: it needs an id and a file_name"),
         (
             coco([{"image_id": 7, "category_id": 5, "bbox": [1, 1, 2, 2]}]),
             "category_id is 5; the schema has 1, 90",

@@ -9,6 +9,7 @@ import typer
 from lightly_assets.commands.instance import use_instance
 from lightly_assets.commands.progress import Progress
 from lightly_assets.commands.shared import (
+    DATABASE_PROBLEM,
     DEFAULT_CONFIG,
     FAILED,
     ConfigOption,
@@ -284,5 +285,11 @@ def _failure(result: Any) -> str:
         if event.is_step_failure and event.step_failure_data.error:
             error = event.step_failure_data.error
             data = event.step_failure_data.user_failure_data
-            return str((data.description if data else None) or error.message.strip())
+            if data and data.description:
+                return str(data.description)
+            while error.cause is not None:
+                error = error.cause
+            text = error.message.strip()
+            is_database = error.cls_name == "OperationalError"
+            return DATABASE_PROBLEM.format(text.partition(": ")[2]) if is_database else str(text)
     return "The run did not get to its end."

@@ -23,6 +23,7 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")
 ]
 DEFAULT_CONFIG = Path("lightly.yaml")
+DATABASE_PROBLEM = "A database of the project cannot be used: {}; is its disk full, or read-only?"
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
 
 
@@ -80,7 +81,7 @@ def _about_disk(error: Exception) -> str | None:
 
     cause = getattr(error, "orig", error)
     if isinstance(cause, sqlite3.OperationalError):
-        return f"A database of the project cannot be used: {cause}; is its disk full, or read-only?"
+        return DATABASE_PROBLEM.format(cause)
     if isinstance(cause, OSError) and cause.errno in _DISK_ERRORS:
         return f"{cause.filename or 'The disk'}: {os.strerror(cause.errno).lower()}."
     return None

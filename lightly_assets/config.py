@@ -2,21 +2,29 @@
 
 import re
 from collections.abc import Hashable
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from lightly_assets.format.messages import field_name, first_problem
+from lightly_assets.format.messages import (
+    field_name,
+    first_problem,
+    known_keys,
+    more_problems,
+    problem_sentence,
+    problems,
+)
 from lightly_assets.format.schema import Category, Schema, TaskType
 from lightly_assets.format.tasks import validate_task_name
 from lightly_assets.models.config import encode_settings, parse_model
 from lightly_assets.storage.options import StorageOptions
 
 FILE_NAME = "lightly.yaml"
+# Fields of a project that its file does not hold.
+_NO_KEYS = ("base_dir", "file_name")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -104,9 +112,9 @@ class Task(_Section):
     @model_validator(mode="after")
     def _valid_schema(self) -> Self:
         try:
-            Schema.parse({"task_type": self.task_type, "categories": list(self.categories)}, "")
-        except ValueError as error:
-            raise ValueError(str(error).removeprefix(": ")) from None
+            Schema(task_type=self.task_type, categories=self.categories)
+        except ValidationError as error:
+            raise ValueError(first_problem(error)) from None
         encode_settings(self.model, self.task_type)
         return self
 
@@ -153,7 +161,7 @@ class Project(_Section):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(
-                    f"the task '{name}' occurs twice; names must differ in more than upper and lower case"
+                    f"tasks has '{name}' twice; names must differ in more than upper and lower case"
                 )
         return tasks
 
@@ -163,9 +171,9 @@ class Project(_Section):
         try:
             groups = re.compile(pattern).groupindex
         except re.error as error:
-            raise ValueError(f"{pattern!r} is no regular expression ({error})") from None
+            raise ValueError(f"day_pattern {pattern!r} is no regular expression ({error})") from None
         if {"year", "month", "day"} - set(groups):
-            raise ValueError(f"{pattern!r} must have the named groups year, month and day")
+            raise ValueError(f"day_pattern {pattern!r} must have the named groups year, month and day")
         return pattern
 
     def root(self, name: Literal["input", "lightly", "state"]) -> str:
@@ -225,15 +233,17 @@ def load_project(path: Path | str) -> Project:
         raise ConfigError(
             f"{path} does not exist; 'lightly-assets init' writes one, and -c names another."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
     try:
         data = yaml.load(text, _StrictLoader)  # noqa: S506 - derived from SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{path}{where}: this is not YAML ({problem}).") from None
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise ConfigError(f"{path}{where} cannot be read as YAML: {problem}.") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must be a mapping that starts with 'datasource:'.")
     return parse_project(data, path)
@@ -241,52 +251,37 @@ def load_project(path: Path | str) -> Project:
 
 def parse_project(data: dict[str, Any], path: Path) -> Project:
     """A project from what its file says. Raises ConfigError."""
-    for name in ("base_dir", "file_name"):
+    for name in _NO_KEYS:
         if name in data:
             raise ConfigError(f"{path}: {name} is not a known key.")
     where = {"base_dir": path.parent.absolute(), "file_name": path.name}
     try:
         return Project.model_validate(data | where)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_named_tasks(_problem(error), data)}") from None
+        raise ConfigError(f"{path}: {_first_problem(error, data)}") from None
 
 
-def _problem(error: ValidationError) -> str:
-    """The first problem as one sentence: field, value, what is allowed."""
-    first = error.errors(include_url=False)[0]
-    *above, last = ("", *first["loc"])
-    if first["type"] == "extra_forbidden":
-        keys = _keys_of(tuple(above[1:]))
-        close = get_close_matches(str(last), keys, n=1)
-        meant = f" (did you mean {close[0]}?)" if close else ""
-        return f"{field_name(first['loc'])} is not a known key{meant}; known are {', '.join(keys)}."
-    text = first_problem(error)
-    # What a part says of itself begins with the name of the part.
-    owner = field_name(first["loc"])
-    if first["type"] == "value_error" and owner.startswith("tasks["):
-        told = text.removeprefix(f"{owner}: ")
-        for name in ("model", "categories"):
-            if told.startswith((f"{name}.", f"{name}:", f"{name} ")):
-                return f"{owner.removesuffix(f'.{name}')}.{told}"
-    return text
+def _first_problem(error: ValidationError, data: dict[str, Any]) -> str:
+    """The first problem as one sentence that names a task by its name, which is what people look for."""
+    details = problems(error)
+    problem, location = details[0], details[0]["loc"]
+    name = _task_name(location, data)
+    inside = location if name is None else location[2:]
+    keys = [key for key in known_keys(Project, location[:-1]) if key not in _NO_KEYS]
+    if problem["type"] == "value_error":
+        # Validators name the fields themselves.
+        sentence = str(problem["ctx"]["error"]).rstrip(".") + "."
+    else:
+        sentence = problem_sentence(problem, field_name(inside), keys)
+    where = "" if name is None else f"task '{name}': "
+    return where + sentence.rstrip(".") + more_problems(len(details) - 1) + "."
 
 
-def _keys_of(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that the section at a location has."""
-    section: Any = Project
-    for part in location:
-        if isinstance(part, str):
-            annotation = section.model_fields[part].annotation
-            section = next(one for one in (annotation, *get_args(annotation)) if hasattr(one, "model_fields"))
-    return [name for name in section.model_fields if name not in ("base_dir", "file_name")]
-
-
-def _named_tasks(problem: str, data: dict[str, Any]) -> str:
-    """``tasks[1].model`` with the task's name, which is what people look for."""
-    match = re.search(r"tasks\[(\d+)\]", problem)
-    tasks = data.get("tasks")
-    if match is None or not isinstance(tasks, list):
-        return problem
-    task = tasks[int(match[1])]
-    name = task.get("name") if isinstance(task, dict) else None
-    return f"task '{name}': {problem}" if isinstance(name, str) else problem
+def _task_name(location: tuple[int | str, ...], data: dict[str, Any]) -> str | None:
+    """The name of the task that a problem is inside of; None where it is about no task, or about its name."""
+    match location:
+        case ("tasks", int(index), *field) if field != ["name"] and isinstance(data["tasks"], list | tuple):
+            task = data["tasks"][index]
+            name = task.get("name") if isinstance(task, dict) else None
+            return name if isinstance(name, str) else None
+    return None

@@ -1,108 +1,166 @@
-"""What is said about a ``lightly.yaml`` that is wrong: one sentence, which names the file and the field."""
+"""What a wrong ``lightly.yaml`` is told: one sentence with file, field, value and what is allowed."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from lightly_assets.config import ConfigError, load_project
-from tests.projects import SmallProject
 
-# Where in the file, what stands there instead, and what is said behind "lightly.yaml: ".
-WRONG: list[tuple[tuple[str | int, ...], Any, str]] = [
-    (("task",), [], "task is not a known key (did you mean tasks?); known are datasource, include, "),
-    (("sensor",), {"runing": True}, "sensor.runing is not a known key (did you mean running?); known are "),
+TASK: dict[str, Any] = {
+    "name": "people",
+    "task_type": "object-detection",
+    "categories": [{"id": 0, "name": "person"}, {"id": 1, "name": "car"}],
+    "model": {"kind": "onnx", "path": "people.onnx", "layout": "yolo"},
+}
+ROOTS = {"input": "./input", "lightly": "./lightly", "state": "./state"}
+GONE = object()
+TWICE = {"id": 0, "name": "a"}
+TYPES = (
+    "'classification', 'object-detection', 'keypoint-detection', 'instance-segmentation' or "
+    "'semantic-segmentation'"
+)
+LAYOUTS = "yolo, yolov5, yolo_nms, detr, rtdetr, rtdetr_topk, torchvision, logits, probabilities, label_map"
+
+# The keys of the file that are changed, and the sentence after the name of the file.
+PROJECT: list[tuple[dict[str, Any], str]] = [
+    ({"datasources": {}}, "datasources is not a known key (did you mean datasource?)."),
+    ({"datasource": GONE}, "datasource is missing."),
+    ({"datasource": "./data"}, 'datasource is "./data"; it must be a mapping of keys to values.'),
+    ({"datasource": None}, "datasource is null; it must be a mapping of keys to values."),
+    ({"datasource": {"input": "a"}}, "datasource.lightly is missing (1 more problem)."),
+    ({"datasource": ROOTS | {"input": ""}}, "datasource.input is empty; it must not be."),
+    ({"datasource": ROOTS | {"input": 3}}, "datasource.input is 3; it must be a text."),
     (
-        ("storage",),
-        {"lightly": {"regoin": "a"}},
-        "storage.lightly.regoin is not a known key (did you mean region?)",
+        {"datasource": ROOTS | {"xyz": "a"}},
+        "datasource.xyz is not a known key; known are input, lightly, state.",
     ),
-    (("storage",), {"secret_access_key": "GEHEIM"}, "storage.secret_access_key is not a known key"),
-    (("boxes",), "crop", "boxes is \"crop\", but it should be 'clip' or 'strict'."),
-    (("include",), "*.mp4", 'include is "*.mp4", but it should be a list.'),
-    (("tasks",), {"a": 1}, 'tasks is {"a": 1}, but it should be a list.'),
-    (("datasource",), {"input": "a", "lightly": "b"}, "datasource.state is missing."),
-    (("base_dir",), "/", "base_dir is not a known key."),
-    (("tasks", 0, "name"), "a/b", "task 'a/b': tasks[0].name: The task name 'a/b' is not allowed; use "),
-    (("tasks", 0, "threshold"), 2, "task 'squares': tasks[0].threshold is not a known key; known are name, "),
+    ({"boxes": "cut"}, "boxes is \"cut\"; it must be 'clip' or 'strict'."),
+    ({"include": "**"}, 'include is "**"; it must be a list.'),
+    ({"include": []}, "include is empty; it must not be."),
+    ({"probability_tolerance": "much"}, 'probability_tolerance is "much"; it must be a number.'),
+    ({"probability_tolerance": 2}, "probability_tolerance is 2; it must be at most 0.5."),
+    ({"frames": "png"}, 'frames is "png"; it must be a mapping of keys to values.'),
+    ({"frames": {"export": "jpg"}}, "frames.export is \"jpg\"; it must be 'none' or 'png'."),
+    ({"sensor": {"interval": 3}}, "sensor.interval is not a known key (did you mean interval_seconds?)."),
+    ({"sensor": {"runs": 0.5}}, "sensor.runs is 0.5; it must be an integer."),
     (
-        ("tasks", 0, "task_type"),
-        "boxes",
-        "task 'squares': tasks[0].task_type is \"boxes\", but it should be ",
+        {"storage": {"input": {"regio": "x"}}},
+        "storage.input.regio is not a known key (did you mean region?).",
     ),
+    ({"day_pattern": "x"}, "day_pattern 'x' must have the named groups year, month and day."),
+    ({"base_dir": "/"}, "base_dir is not a known key."),
+    ({"tasks": None}, "tasks is null; it must be a list."),
+    ({"tasks": ["people"]}, 'tasks[0] is "people"; it must be a mapping of keys to values.'),
     (
-        ("tasks", 0, "categories"),
-        [],
-        "task 'squares': tasks[0].categories is [], but it should have at least 1 e",
+        {"tasks": [TASK, TASK | {"name": "People"}]},
+        "tasks has 'people' twice; names must differ in more than upper and lower case.",
     ),
+]
+# The keys of the task that are changed, and the sentence after "task 'people': ".
+OF_TASK: list[tuple[dict[str, Any], str]] = [
+    ({"task_type": "object_detection"}, f'task_type is "object_detection"; it must be {TYPES}.'),
+    ({"task_type": GONE}, "task_type is missing."),
+    ({"catgories": []}, "catgories is not a known key (did you mean categories?)."),
+    ({"categories": []}, "categories is empty; it must not be."),
+    ({"categories": ["person"]}, 'categories[0] is "person"; it must be a mapping of keys to values.'),
+    ({"categories": [{"id": "0", "name": "a"}]}, 'categories[0].id is "0"; it must be an integer.'),
+    ({"categories": [{"id": -1, "name": "a"}]}, "categories[0].id is -1; it must be at least 0."),
+    ({"categories": [{"id": 0}]}, "categories[0].name is missing."),
     (
-        ("tasks", 0, "categories", 0, "id"),
-        "zero",
-        "task 'squares': tasks[0].categories[0].id is \"zero\", but it should be a whole number (1 more",
+        {"categories": [TWICE, {"id": 0, "name": "b"}]},
+        "categories: category id 0 is used by both 'a' and 'b'; ids must be unique.",
     ),
+    ({"model": GONE}, "model is missing."),
+    ({"model": "yolo.pt"}, 'model is "yolo.pt"; it must have a kind and what that kind needs.'),
+]
+# The keys of the task's model that are changed, and the sentence after "task 'people': ".
+OF_MODEL: list[tuple[dict[str, Any], str]] = [
     (
-        ("tasks", 0, "categories"),
-        [{"id": 0, "name": "a"}, {"id": 0, "name": "b"}],
-        "task 'squares': tasks[0].categories: category id 0 is used by both 'a' and 'b'; ids must be unique.",
+        {"kind": "onx"},
+        'model.kind is "onx"; allowed are python, onnx, torch, ultralytics, coco, lightly.',
     ),
-    (("tasks", 0, "model"), {}, "task 'squares': tasks[0].model has no kind; allowed are python, onnx, "),
+    ({"kind": GONE}, "model has no kind; allowed are python, onnx, torch, ultralytics, coco, lightly."),
+    ({"path": GONE}, "model.path is missing; a model of kind onnx needs it."),
+    ({"path": ""}, "model.path is empty; it must name the model's file."),
+    ({"layout": GONE}, f"model.layout is missing; it says how the outputs are to be read: {LAYOUTS}."),
+    ({"treshold": 0.5}, "model.treshold is not a known key (did you mean score_threshold?)."),
+    ({"score_threshold": 2}, "model.score_threshold is 2; it must be at most 1."),
+    ({"batch_size": 0}, "model.batch_size is 0; it must be at least 1."),
+    ({"providers": "CUDA"}, 'model.providers is "CUDA"; it must be a list.'),
     (
-        ("tasks", 0, "model", "kind"),
-        "keras",
-        "task 'squares': tasks[0].model.kind is \"keras\"; allowed are python, onnx, torch, ",
+        {"preprocess": {"std": [1, 0, 1]}},
+        "model.preprocess.std is [1.0, 0.0, 1.0]; its three numbers must be above 0.",
     ),
+    ({"preprocess": "letterbox"}, 'model.preprocess is "letterbox"; it must be a mapping of keys to values.'),
+]
+NAMES: list[tuple[dict[str, Any], str]] = [
     (
-        ("tasks", 0, "model", "batchsize"),
-        8,
-        "task 'squares': tasks[0].model.batchsize is not known (did you mean batch_size?); a model of kind ",
+        {"name": "my people"},
+        "The task name 'my people' is not allowed; use at least two of the characters a-z, A-Z, 0-9, '.', "
+        "'_' and '-', the first a letter or a digit.",
     ),
-    (
-        ("tasks", 0, "model", "batch_size"),
-        "many",
-        "task 'squares': tasks[0].model.batch_size is \"many\", but it should be a whole number.",
-    ),
-    (
-        ("tasks", 0, "model", "call"),
-        "m.predict",
-        "task 'squares': tasks[0].model.call is \"m.predict\"; it must be package.module:name.",
-    ),
+    ({"name": GONE}, "tasks[0].name is missing."),
+    ({"name": 3}, "tasks[0].name is 3; it must be a text."),
 ]
 
 
-@pytest.mark.parametrize(("where", "value", "message"), WRONG)
-def test_a_wrong_setting_is_named(
-    where: tuple[str | int, ...], value: Any, message: str, tmp_path: Path
-) -> None:
-    small = SmallProject(tmp_path / "project")
-    place: Any = small.settings
-    for part in where[:-1]:
-        place = place[part]
-    place[where[-1]] = value
-    small.write()
-    with pytest.raises(ConfigError) as error:
-        load_project(small.config)
-    said = str(error.value)
-    assert said.startswith(f"{small.config}: {message}")
-    assert "\n" not in said and "GEHEIM" not in said
+def with_changes(given: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in (copy.deepcopy(given) | changes).items() if value is not GONE}
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a: [", "line 1: this is not YAML ("),
-        ("a:\n\tb: 1", "line 2: this is not YAML ("),
-        ("tasks: []\ntasks: []", "line 2: this is not YAML (the key 'tasks' stands twice)"),
-        ("- 1", "must be a mapping that starts with 'datasource:'"),
-        ("", "must be a mapping that starts with 'datasource:'"),
-    ],
-)
-def test_what_is_no_mapping_is_refused(text: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "lightly.yaml").write_text(text)
-    with pytest.raises(ConfigError) as error:
+def told(folder: Path, changes: dict[str, Any]) -> str:
+    path = folder / "lightly.yaml"
+    path.write_text(yaml.safe_dump(with_changes({"datasource": ROOTS, "tasks": [TASK]}, changes)))
+    with pytest.raises(ConfigError) as caught:
+        load_project(path)
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize(("changes", "sentence"), PROJECT, ids=range(len(PROJECT)))
+def test_the_project(changes: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+    assert told(tmp_path, changes) == sentence
+
+
+@pytest.mark.parametrize(("changes", "sentence"), OF_TASK, ids=range(len(OF_TASK)))
+def test_a_task_is_named(changes: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+    assert told(tmp_path, {"tasks": [with_changes(TASK, changes)]}) == f"task 'people': {sentence}"
+
+
+@pytest.mark.parametrize(("changes", "sentence"), OF_MODEL, ids=range(len(OF_MODEL)))
+def test_a_model_is_found_by_its_task(changes: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+    model = with_changes(TASK["model"], changes)
+    assert told(tmp_path, {"tasks": [TASK | {"model": model}]}) == f"task 'people': {sentence}"
+
+
+@pytest.mark.parametrize(("changes", "sentence"), NAMES, ids=range(len(NAMES)))
+def test_a_wrong_name_names_no_task(changes: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+    assert told(tmp_path, {"tasks": [with_changes(TASK, changes)]}) == sentence
+
+
+FILES: list[tuple[bytes, str]] = [
+    (b"", " must be a mapping that starts with 'datasource:'."),
+    (b"- a", " must be a mapping that starts with 'datasource:'."),
+    (b"a: 1\na: 2", ", line 2 cannot be read as YAML: the key 'a' stands twice."),
+    (b"a:\n\tb: 1", ", line 2 cannot be read as YAML: found character '\\t' that cannot start any token."),
+    (b"a: \xff", " is not UTF-8 (byte 3); save it as UTF-8."),
+]
+
+
+@pytest.mark.parametrize(("content", "sentence"), FILES, ids=range(len(FILES)))
+def test_a_file_that_is_no_project(content: bytes, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "lightly.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_project(path)
+    assert str(caught.value) == f"{path}{sentence}"
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
         load_project(tmp_path)
-    assert message in str(error.value)
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="does not exist; 'lightly-assets init' writes one"):
-        load_project(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path / 'lightly.yaml'} does not exist; 'lightly-assets init' writes one, and -c names another."
+    )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from lightly_assets.format.messages import allowed, field_name, shown
+from lightly_assets.format.messages import field_name, problem_sentence, shown
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.preprocess import Preprocess
 
@@ -319,8 +319,10 @@ def _problem(error: ValidationError, data: Any) -> str:
     if first["loc"][-1] == "call":
         return f"model.call is {shown(first['input'])}; it must be package.module:name."
     if first["type"] == "value_error":
-        return f"model.{field}: {first['ctx']['error']}."
-    return f"model.{field} is {shown(first['input'])}, but it should {allowed(first)}."
+        # Validators name their fields themselves.
+        owner, dot, _ = field.rpartition(".")
+        return f"model.{owner}{dot}{first['ctx']['error']}."
+    return problem_sentence(first, f"model.{field}")
 
 
 def _unknown_key(field: str, kind: str) -> str:
@@ -329,9 +331,10 @@ def _unknown_key(field: str, kind: str) -> str:
     if owner == "preprocess":
         fields = dict(Preprocess.model_fields)
     close = get_close_matches(name, fields, n=1)
-    meant = f" (did you mean {close[0]}?)" if close else ""
+    if close:
+        return f"model.{field} is not a known key (did you mean {close[0]}?)."
     where = "preprocess" if owner else f"a model of kind {kind}"
-    return f"model.{field} is not known{meant}; {where} has {', '.join(fields)}."
+    return f"model.{field} is not a known key; {where} has {', '.join(fields)}."
 
 
 def encode_settings(config: Any, task_type: TaskType) -> EncodeSettings:

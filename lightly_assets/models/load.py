@@ -126,7 +126,7 @@ class CheckedModel:
                 # Raised in the user's code, while it made a result of one of the images.
                 raise ModelError(f"{sources_text(sources)}: {error}", sources[0]) from None
             raise self._bad(error, sources[error.index]) from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not _out_of_memory(error):
                 raise ModelError(
                     f"{sources_text(sources)}: the model raised {described_error(error)}.", sources[0]
@@ -134,11 +134,16 @@ class CheckedModel:
             return self._halve(images, sources, error)
         return self._checked(returned, sources)
 
-    def _halve(self, images: Any, sources: Sequence[Source], error: Exception) -> list[Result]:
+    def _halve(self, images: Any, sources: Sequence[Source], error: BaseException) -> list[Result]:
         if self._halved or len(sources) < 2:
+            count = len(sources)
+            what, todo = (
+                (f"{count} images do", "set a smaller batch_size")
+                if count > 1
+                else ("a single image does", "free memory, or take a smaller model")
+            )
             raise ModelError(
-                f"{sources_text(sources)}: {len(sources)} images do not fit into memory "
-                f"({described_error(error)}); set a smaller batch_size.",
+                f"{sources_text(sources)}: {what} not fit into memory ({described_error(error)}); {todo}.",
                 sources[0],
             ) from error
         self._halved = True
@@ -170,7 +175,7 @@ class CheckedModel:
         return ModelError(f"{source}: {error}", source)
 
 
-def _out_of_memory(error: Exception) -> bool:
+def _out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "_ArrayMemoryError"):
         return True
     text = str(error).lower()

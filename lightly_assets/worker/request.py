@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lightly_assets.format.messages import more_problems
 from lightly_assets.format.schema import Schema
 from lightly_assets.worker.errors import WorkerConfigError
 from lightly_assets.worker.models import model_problem
@@ -104,8 +105,7 @@ def validate(settings: WorkerRunSettings, tasks: Mapping[str, Schema]) -> None:
     """
     problems = _problems(settings, tasks)
     if problems:
-        more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
-        raise WorkerConfigError(f"worker_run.{problems[0]}{more}")
+        raise WorkerConfigError(f"worker_run.{problems[0]}{more_problems(len(problems) - 1)}")
 
 
 def _problems(settings: WorkerRunSettings, tasks: Mapping[str, Schema]) -> list[str]:

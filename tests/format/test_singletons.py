@@ -150,7 +150,7 @@ STRICTER: list[tuple[str, dict[str, Any], str]] = [
     (
         "object-detection",
         {"bbox": [1, 1, 0, 2]},
-        r"bbox\[2\] is 0, but it should be greater than or equal to 1",
+        r"bbox\[2\] is 0; it must be at least 1",
     ),
     ("object-detection", {"bbox": [1, 1, float("inf"), 2]}, r"bbox\[2\] is Infinity"),
     ("keypoint-detection", {"keypoints": [1, 1, 1, 1]}, "keypoints has 4 numbers"),

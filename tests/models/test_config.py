@@ -47,19 +47,19 @@ WRONG: list[tuple[Any, str]] = [
     ({"kind": "onx"}, 'model.kind is "onx"; allowed are python, onnx'),
     ("yolo", 'model is "yolo"; it must have a kind'),
     ({"kind": "onnx", "layout": "yolo"}, "model.path is missing; a model of kind onnx needs it"),
-    (YOLO | {"layout": "yolov7"}, "model.layout is \"yolov7\", but it should be 'yolo', 'yolov5'"),
+    (YOLO | {"layout": "yolov7"}, "model.layout is \"yolov7\"; it must be 'yolo', 'yolov5'"),
     (
         YOLO | {"treshold": 0.5},
-        r"model.treshold is not known \(did you mean score_threshold\?\); a model of kind onnx has score_th",
+        r"^model.treshold is not a known key \(did you mean score_threshold\?\)\.$",
     ),
-    (YOLO | {"score_threshold": 2}, "model.score_threshold is 2, but it should be less than or equal to 1"),
+    (YOLO | {"score_threshold": 2}, "model.score_threshold is 2; it must be at most 1"),
     (
         YOLO | {"preprocess": {"std": [1, 0, 1]}},
-        r"model.preprocess.std: std is \[1.0, 0.0, 1.0\]; its three",
+        r"model.preprocess.std is \[1.0, 0.0, 1.0\]; its three",
     ),
     (
         YOLO | {"preprocess": {"resze": "crop"}},
-        r"model.preprocess.resze is not known \(did you mean resize\?\)",
+        r"model.preprocess.resze is not a known key \(did you mean resize\?\)",
     ),
     (
         YOLO | {"preprocess": {"size": "640x640"}},

@@ -73,10 +73,10 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"dataset_id": "f" * 24}, "give either dataset (a name) or dataset_id"),
     ({"dataset": None}, "give either dataset (a name) or dataset_id"),
     ({"dataset": None, "dataset_id": "F" * 24}, "it must be 24 hexadecimal digits"),
-    ({"input_type": "video"}, "input_type is \"video\", but it should be 'videos' or 'images'."),
-    ({"priority": "high"}, "priority is \"high\", but it should be 'LOW', 'MID', 'HIGH' or 'CRITICAL'."),
+    ({"input_type": "video"}, "input_type is \"video\"; it must be 'videos' or 'images'."),
+    ({"priority": "high"}, "priority is \"high\"; it must be 'LOW', 'MID', 'HIGH' or 'CRITICAL'."),
     ({"run_on": []}, "'run_on' is no setting (did you mean 'runs_on'?)."),
-    ({"tasks": []}, "tasks is []"),
+    ({"tasks": []}, "tasks is empty"),
     ({"selection_config": 5}, "selection_config is 5"),
 ]
 

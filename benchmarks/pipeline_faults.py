@@ -2,8 +2,8 @@
 
     python -m benchmarks.pipeline_faults [--scripts 100] [--first-seed 0] [--server seaweedfs|rclone]
 
-Each script disturbs a run (a first publication, a longer video, another threshold, a renamed category,
-``gc``) in one of four ways: a shaky network, a bad one with hardly any retries, an outage that begins at some
+Each script disturbs a run (a first publication, a longer video, another threshold, a changed schema, ``gc``)
+in one of four ways: a shaky network, a bad one with hardly any retries, an outage that begins at some
 request, rights that are taken away at some request. Then everything that is listed must be whole, every
 failure one sentence without a secret, and the next undisturbed run must heal to the bytes of one that nothing
 disturbed.

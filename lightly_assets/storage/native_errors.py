@@ -18,12 +18,13 @@ from lightly_assets.storage.store import Conflict, Denied, NotFound, StorageErro
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z.]{1,64})</Code>")
 _KIND = re.compile(r"HttpError \{\s*kind: ([A-Za-z]{1,32})")
+_TRIES = re.compile(r"retries: (\d+),\s+max_retries: (\d+),")
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"}
 _MISSING_BUCKET = "NoSuchBucket"
 
 
-class GivenUpAtOnce(Unavailable):
-    """Unavailable after a single try of the client."""
+class GivenUpEarly(Unavailable):
+    """Unavailable, though the client had tries left."""
 
 
 def translated(error: Exception, where: str) -> StorageError:
@@ -56,7 +57,10 @@ def translated(error: Exception, where: str) -> StorageError:
         return StorageError(f"{where}: the store refused the request ({reply}).")
     if status is None:
         kind = found[1].lower() if (found := _KIND.search(text)) else "connection"
+        tries = _TRIES.search(text)
         # The client repeats every request but this one: the reply, an error's, broke off in its body.
-        raised = GivenUpAtOnce if kind == "interrupted" and "retries: 0," in text else Unavailable
-        return raised(f"{where}: the store could not be reached or broke off ({kind}).")
+        early = kind == "interrupted" and tries is not None and int(tries[1]) < int(tries[2])
+        return (GivenUpEarly if early else Unavailable)(
+            f"{where}: the store could not be reached or broke off ({kind})."
+        )
     return Unavailable(f"{where}: the store is not available ({reply}).")

@@ -23,7 +23,7 @@ from lightly_assets.storage.cache import DownloadCache
 from lightly_assets.storage.claims import EXPIRY, LOCKS, claimed
 from lightly_assets.storage.connect import connect, endpoint_of
 from lightly_assets.storage.keys import check_folder, check_key
-from lightly_assets.storage.native_errors import GivenUpAtOnce, translated
+from lightly_assets.storage.native_errors import GivenUpEarly, translated
 from lightly_assets.storage.options import StorageOptions
 from lightly_assets.storage.parallel import for_each
 from lightly_assets.storage.pruning import Pruning
@@ -377,7 +377,7 @@ class ObjectStore:
 
     def _ask(self, key: str, action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """For requests that the client repeats by itself, unless the reply that breaks off is an error's."""
-        return self._repeat(GivenUpAtOnce, key, action, *args, **kwargs)
+        return self._repeat(GivenUpEarly, key, action, *args, **kwargs)
 
     def _retry(self, key: str, action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """For requests that the client does not repeat by itself, or not in the way that is needed."""

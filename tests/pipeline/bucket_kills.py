@@ -33,7 +33,7 @@ def survives_kill(made: Template, folder: Path, proxy: FaultProxy, deadly: int, 
     """
     small = made.copy(folder)
     killed = killed_at(small, proxy, deadly, done=done, collects=made.collects)
-    assert_whole(small, made.scenario)
+    assert_whole(made, small)
     heals(made, small)
     return killed
 

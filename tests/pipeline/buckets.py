@@ -24,8 +24,8 @@ from lightly_assets.pipeline.collect import collect
 from lightly_assets.pipeline.publish import PREDICTIONS, TASKS_JSON
 from lightly_assets.pipeline.run import Session
 from lightly_assets.storage import StorageError, Store, claims, open_store
-from tests.pipeline.test_kills import SCENARIOS
-from tests.projects import SmallProject, positions, task, write_image, write_video
+from tests.pipeline.test_kills import OTHERS, SCENARIOS, SCHEMA_CHANGES, squares
+from tests.projects import SmallProject, positions, write_image, write_video
 from tests.storage.proxy import Fault, FaultProxy, Script, no_faults, seeded
 from tests.storage.servers import BUCKET, SECRET_KEY, Server
 
@@ -131,7 +131,7 @@ class Template:
 def template(folder: Path, scenario: str) -> Template:
     """A scenario of ``test_kills`` with all three roots in a bucket."""
     small = SmallProject(folder / "template")
-    small.write(tasks=[task("squares"), task("others", "square_model:find_other")])
+    small.write(tasks=[squares("square", "ball"), OTHERS])
     in_bucket(small)
     write_video(small.input / "a.mp4", positions(8))
     write_image(small.input / "stills/x.png", 10)
@@ -188,7 +188,7 @@ def script_of(seed: int) -> tuple[Script, dict[str, Any]]:
     some request and does not end, and rights that are taken away at some request.
     """
     source = random.Random(seed)
-    start = source.randrange(1, 120)
+    start = source.randrange(1, 70)
     patient = {"stall_seconds": 2, "retry_seconds": 60}
     hasty = {"stall_seconds": 0.3, "retry_seconds": 5, "max_retries": 1}
     kind = seed // len(SCENARIOS) % 4
@@ -227,7 +227,7 @@ def survives_script(made: Template, folder: Path, seed: int, proxy: FaultProxy) 
         assert_is_a_sentence(sentence)
     if seed // len(SCENARIOS) % 4 == 0:
         assert said == [], f"a network that is only shaky is overcome, not {said}"
-    assert_whole(small, made.scenario)
+    assert_whole(made, small)
     heals(made, small)
     return not said, spoiled
 
@@ -258,7 +258,7 @@ def assert_is_a_sentence(text: str) -> None:
     assert SECRET_KEY not in text and "injected" not in text, text
 
 
-def assert_whole(small: SmallProject, scenario: str) -> None:
+def assert_whole(made: Template, small: SmallProject) -> None:
     """What a Worker that starts right now would see: every file is whole, and every listed task is valid.
 
     Only of a video that was replaced by one with more digits may the names be those of both, until the next
@@ -269,12 +269,20 @@ def assert_whole(small: SmallProject, scenario: str) -> None:
     for key, data in files.items():
         if key.endswith(".json"):
             json.loads(data)
-    for name in json.loads(files[TASKS_JSON]):
+    listed = json.loads(files[TASKS_JSON])
+    if "squares" in listed and SCENARIOS[made.scenario] in SCHEMA_CHANGES:
+        before, after = _of_squares(made.contents["lightly"]), _of_squares(made.healed["lightly"])
+        assert _of_squares(files) in (before, after), "its schema and files are not of the same time"
+    for name in listed:
         Schema.parse(files[f"{PREDICTIONS}/{name}/schema.json"])
     assert {key: files.get(key) for key in FOREIGN} == FOREIGN
     report = check(store)
     errors = {finding.rule for finding in report.findings if finding.severity == "error"}
-    assert errors <= ({"frame-padding"} if scenario == "longer" else set()), report.findings
+    assert errors <= ({"frame-padding"} if made.scenario == "longer" else set()), report.findings
+
+
+def _of_squares(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {key: data for key, data in files.items() if key.startswith(f"{PREDICTIONS}/squares/")}
 
 
 def assert_no_secret(small: SmallProject, found: Contents) -> None:

@@ -24,6 +24,8 @@ from tests.commands.test_project_commands import call
 from tests.pipeline.buckets import (
     Template,
     contents,
+    disturbed_work,
+    heals,
     in_bucket,
     root,
     scenario_of,
@@ -59,13 +61,27 @@ def made(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
     return cache(lambda scenario: template(tmp_path_factory.mktemp(scenario), scenario))
 
 
-# Of each kind of script one over a first publication, a replaced video and others.
-@pytest.mark.parametrize("seed", [0, 1, 3, 5, 11, 13, 15, 16, 59])
+# Of each kind of script two, over a first publication, a longer video and changed schemas.
+@pytest.mark.parametrize("seed", [0, 1, 7, 10, 15, 18, 22, 24])
 def test_a_bad_network_is_survived(
     seed: int, made: Callable[[str], Template], proxy: FaultProxy, tmp_path: Path
 ) -> None:
     _, spoiled = survives_script(made(scenario_of(seed)), tmp_path / "small", seed, proxy)
     assert spoiled, "the script spoiled nothing, so this proved nothing"
+
+
+def test_a_gc_that_is_cut_off_between_an_empty_record_and_its_removal_is_completed_by_the_next(
+    made: Callable[[str], Template], proxy: FaultProxy, tmp_path: Path
+) -> None:
+    first = made("removed")
+    small = first.copy(tmp_path / "small")
+
+    def script(method: str, path: str) -> Fault | None:
+        begun = any(method == "PUT" and "/manifests/" in path for method, path in proxy.requests)
+        return "403" if begun and method == "POST" else None
+
+    assert "access denied" in disturbed_work(small, proxy, script, collects=True)[0]
+    heals(first, small)
 
 
 @pytest.mark.parametrize("hours", [-30, 30])

@@ -95,10 +95,11 @@ def test_that_something_is_missing_is_seen_through_a_bad_network(
         behind_proxy.read_versioned,
         lambda key: behind_proxy.read_range(key, 0, 9),
     ):
-        faults = iter([fault])
-        proxy.script = lambda method, path: next(faults, None)  # noqa: B023
-        with pytest.raises(NotFound):
-            action("missing")
+        for faults in ([fault], ["503", fault, "reset"]):
+            left = iter(faults)
+            proxy.script = lambda method, path, left=left: next(left, None)
+            with pytest.raises(NotFound):
+                action("missing")
     proxy.script = seeded(1, 0.5, (fault,))
     assert behind_proxy.stat("missing") is None
 

@@ -44,7 +44,7 @@ PREDICTIONS = ".lightly/predictions/"
 _CHUNK = 1024
 _BATCH = 128
 # Starting processes costs about as much as they gain on so many chunks.
-_FEW_CHUNKS = 20
+_FEW_CHUNKS = 40
 # Results come in order: so many for each process wait for one that is not there yet.
 _MOST_PENDING = 16
 # What a root that was meant to be a folder above would hold, and how far above.

@@ -24,6 +24,8 @@ from lightly_assets.format.singleton_rules import KEYS, LARGEST_RUN, SUM_TOLERAN
 _SUFFIXES = frozenset(f".{suffix}" for suffix in IMAGE_SUFFIXES)
 # Those of file_name, its value and predictions.
 _QUOTES = 6
+# One file with a value of a wrong type puts no more than so many others under suspicion.
+_FEW = 16
 # Room for sums that are added in another order.
 _STRICT_SUM_TOLERANCE = SUM_TOLERANCE - 1e-9
 
@@ -40,7 +42,7 @@ class ParsedFile(NamedTuple):
 
 
 class _Suspicious(Exception):  # noqa: N818 - control flow, never leaves this module
-    """Something that the arrays cannot express: everything in the group gets a closer look."""
+    """Something that the arrays cannot express: a few files with it get a closer look."""
 
 
 class _Group:
@@ -58,6 +60,17 @@ class _Group:
         self.rows += predictions
         self.files.append(file)
         self.counts.append(len(predictions))
+
+    def parts(self) -> list["_Group"]:
+        """Groups of a few of its files each."""
+        parts: list[_Group] = []
+        start = 0
+        for place, (file, count) in enumerate(zip(self.files, self.counts, strict=True)):
+            if place % _FEW == 0:
+                parts.append(_Group(self.keys))
+            parts[-1].add(file, self.rows[start : start + count])
+            start += count
+        return parts
 
     def fill_columns(self) -> None:
         """Raises KeyError, or TypeError for what is no object."""
@@ -94,12 +107,19 @@ def find_suspects(
         if not fine:
             suspects.add(index)
     sizes = _sizes(files)
-    for group in groups.values():
-        if group is not None and group.files:
-            suspects |= _suspects_of(group, files, schema, sizes)
+    checked: list[_Group] = []
+    pending = [group for group in groups.values() if group is not None and group.files]
+    while pending:
+        group = pending.pop()
+        found = _suspects_of(group, files, schema, sizes)
+        if found is None and len(group.files) > _FEW:
+            pending += group.parts()
+            continue
+        suspects |= set(group.files) if found is None else found
+        checked.append(group)
     if statistics is not None:
-        for group in groups.values():
-            if group is not None and group.boxes is not None:
+        for group in checked:
+            if group.boxes is not None:
                 _count_boxes(group.boxes, np.repeat(group.files, group.counts), suspects, sizes, statistics)
     return sorted(suspects)
 
@@ -158,7 +178,8 @@ def _sizes(files: Sequence[ParsedFile]) -> NDArray[np.float64]:
 
 def _suspects_of(
     group: _Group, files: Sequence[ParsedFile], schema: Schema, sizes: NDArray[np.float64]
-) -> set[int]:
+) -> set[int] | None:
+    """The suspects; None where a value is such that nothing can be said about any of the files."""
     owners = np.repeat(group.files, group.counts)
     of_owner = sizes[owners]
     try:
@@ -167,7 +188,7 @@ def _suspects_of(
         for key, values in group.columns.items():
             bad |= _CHECKS[key](_Column(values, group, schema, of_owner))
     except (_Suspicious, KeyError, TypeError, ValueError, OverflowError, struct.error):
-        return set(group.files)
+        return None
     return _with_more_texts(group, files) | set(owners[bad].tolist())
 
 

@@ -43,8 +43,10 @@ PREDICTIONS = ".lightly/predictions/"
 # what was parsed is still in the cache.
 _CHUNK = 1024
 _BATCH = 128
-# Starting processes costs about as much as two of them gain on so many chunks.
-_FEW_CHUNKS = 30
+# Starting processes costs about as much as they gain on so many chunks.
+_FEW_CHUNKS = 20
+# Results come in order: so many for each process wait for one that is not there yet.
+_MOST_PENDING = 16
 # What a root that was meant to be a folder above would hold, and how far above.
 _INSIDE = {
     "predictions/tasks.json": "above it ('ROOT/..')",
@@ -223,12 +225,17 @@ class _Run:
         if len(first) < _FEW_CHUNKS:
             yield from map(check_chunk, chain(first, chunks))
             return
+        others = self.processes - 1
         pending: deque[Future[_Checked]] = deque()
-        with ProcessPoolExecutor(self.processes, get_context("spawn")) as pool:
+        with ProcessPoolExecutor(others, get_context("spawn")) as pool:
             for chunk in chain(first, chunks):
-                pending.append(pool.submit(check_chunk, chunk))
-                if len(pending) > 4 * self.processes:
+                # This process works as well, while the others start and whenever they have enough to do.
+                enough = sum(not one.done() for one in pending) >= 2 * others
+                pending.append(_done(chunk) if enough else pool.submit(check_chunk, chunk))
+                while pending[0].done() or len(pending) > _MOST_PENDING * self.processes:
                     yield pending.popleft().result()
+                    if not pending:
+                        break
             while pending:
                 yield pending.popleft().result()
 
@@ -282,6 +289,13 @@ def _corner_findings(task: str, statistics: BoxStatistics) -> list[Finding]:
         )
         return [finding("bbox-xyxy-suspect", f"{task}/", "", message, statistics.boxes)]
     return []
+
+
+def _done(chunk: _Chunk) -> Future[_Checked]:
+    """The chunk, checked in this process."""
+    future: Future[_Checked] = Future()
+    future.set_result(check_chunk(chunk))
+    return future
 
 
 def check_chunk(chunk: _Chunk) -> _Checked:

@@ -108,6 +108,22 @@ def test_good_files_are_no_suspects(task_type: str, expected: Expected) -> None:
     assert statistics.boxes == (15 if "bbox" in SINGLETONS[task_type] else 0)
 
 
+def test_a_wrong_type_puts_few_others_under_suspicion() -> None:
+    schema = Schema.parse({"task_type": "object-detection", "categories": CATEGORIES})
+    good = SINGLETONS["object-detection"]
+    files = []
+    for index in range(100):
+        predictions = [good] * (index % 3 + 1)
+        if index == 40:
+            predictions = [good, {**good, "score": None}]
+        content = json.dumps({"file_name": "a.png", "predictions": predictions}).encode()
+        files.append(ParsedFile(content, json.loads(content), "a", Expected("a.png", 6, 4)))
+    statistics = BoxStatistics()
+    suspects = find_suspects(files, schema, statistics)
+    assert suspects == list(range(32, 48))
+    assert statistics.boxes == sum(index % 3 + 1 for index in range(100) if index not in suspects)
+
+
 def test_boxes_are_counted_once() -> None:
     schema = Schema.parse({"task_type": "object-detection", "categories": CATEGORIES})
     good = SINGLETONS["object-detection"]

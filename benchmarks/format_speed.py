@@ -6,6 +6,7 @@ Every ratio is measured in one run, the two sides in turn, as the median of the 
 import argparse
 import json
 import os
+import random
 import statistics
 import tempfile
 import time
@@ -158,8 +159,8 @@ def writing(folder: Path, count: int = 500, rounds: int = 16) -> Iterator[Row]:
     sides = [ours, ready, page, raw]
     seconds: dict[str, list[float]] = {side.__name__: [] for side in sides}
     for number in range(rounds):
-        # Each side is as often the first one, whom the disk still has to write for.
-        for side in sides[number % len(sides) :] + sides[: number % len(sides)]:
+        # The disk still writes what the side before has left to it, so no side always follows the same one.
+        for side in random.Random(number).sample(sides, len(sides)):
             place = folder / f"{side.__name__}{number}"
             place.mkdir()
             start = time.perf_counter()

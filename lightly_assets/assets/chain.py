@@ -14,6 +14,7 @@ import dagster as dg
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, DagsterEventType
 from pydantic import Field
 
+from lightly_assets.assets.dead_runs import sign
 from lightly_assets.assets.events import PartitionState, Reporter, class_events, tasks_json_events
 from lightly_assets.assets.recording import Recording
 from lightly_assets.assets.worker_run import WORKER_RUN, worker_run_event, worker_run_specs
@@ -206,6 +207,7 @@ def _selection(selected: set[dg.AssetKey], tasks: Iterable[str]) -> Selection:
 def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Project) -> Iterator[Event]:
     selected, checks = set(context.selected_asset_keys), set(context.selected_asset_check_keys)
     ranged = context.has_partition_key or context.has_partition_key_range
+    sign(context.instance, context.run)
     with Session(project) as session, Recording(context.instance) as recording:
         partitions = list(context.partition_keys) if ranged else config.partitions
         batch = _Batch(session, partitions, set(config.inputs))

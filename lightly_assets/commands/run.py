@@ -1,5 +1,7 @@
 """``lightly-assets run``: bring everything up to date, through Dagster."""
 
+import faulthandler
+import os
 import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any
@@ -238,6 +240,7 @@ def _run_dagster(
     import dagster as dg
 
     from lightly_assets.assets.chain import CHAIN, watcher
+    from lightly_assets.assets.dead_runs import end_dead_runs, process_tags
     from lightly_assets.definitions import build_definitions
     from lightly_assets.jobs import PREDICTIONS_JOB, task_assets
     from lightly_assets.partitions import add_partitions
@@ -250,7 +253,9 @@ def _run_dagster(
         "ops": {CHAIN: {"config": chain}},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
+    _show_crashes()
     with dg.DagsterInstance.get() as instance, Progress(quiet=quiet) as progress:
+        end_dead_runs(instance)
         add_partitions(instance, partitions)
         token = watcher.set(progress)
         try:
@@ -258,7 +263,9 @@ def _run_dagster(
                 run_config=run_config,
                 instance=instance,
                 asset_selection=None if tasks is None else task_assets(tasks),
-                tags={"lightly_assets/started_by": "command line"},
+                # Dagster's daemon cannot start it once more: that is up to whoever called.
+                tags={"lightly_assets/started_by": "command line", "dagster/max_retries": "0"}
+                | process_tags(),
                 raise_on_error=False,
             )
         finally:
@@ -278,6 +285,15 @@ def _run_dagster(
         ]
         done.run_id = result.run_id
     return done
+
+
+def _show_crashes() -> None:
+    """Say on standard error where a model's own code brought the process down.
+
+    Dagster redirects standard error into its logs while a step works; a copy of it stays where people look.
+    """
+    if not faulthandler.is_enabled():
+        faulthandler.enable(os.dup(2), all_threads=False)
 
 
 def _failure(result: Any) -> str:

@@ -305,6 +305,10 @@ def _failure(result: Any) -> str:
                 return str(data.description)
             while error.cause is not None:
                 error = error.cause
+            if error.cls_name == "DagsterExecutionInterruptedError":
+                return (
+                    "The run was interrupted; what it had finished is kept, and the next run does the rest."
+                )
             text = error.message.strip()
             is_database = error.cls_name == "OperationalError"
             return DATABASE_PROBLEM.format(text.partition(": ")[2]) if is_database else str(text)

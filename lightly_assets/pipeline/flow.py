@@ -40,6 +40,7 @@ _WAITING_BATCHES = 2
 _WAITING_UNITS = 2
 # Stored results that are encoded together.
 _ENCODED_AT_ONCE = 128
+_PATIENCE_SECONDS = 3.0
 
 
 class Flow:
@@ -83,13 +84,18 @@ class Flow:
         ]
         for thread in threads:
             thread.start()
+        patience = None
         try:
             while (outcome := self._outcomes.get()) is not None:
                 yield outcome
+        except BaseException:
+            # Whoever interrupts a run does not wait for a slow model's answer, which nobody needs any more.
+            patience = _PATIENCE_SECONDS
+            raise
         finally:
             self._stop.set()
             for thread in threads:
-                thread.join()
+                thread.join(patience)
         if self._error is not None:
             raise self._error
 

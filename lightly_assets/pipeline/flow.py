@@ -363,7 +363,7 @@ class Flow:
                     task.outcome.sheet = sheet(state.thumbnails, task.shown, task.setup.schema)
                 self._put(self._publish_queue, (state, task.close()))
         if not (state.waiting or state.closed) and all(task.finished for task in state.tasks.values()):
-            state.closed = True
+            state.close()
             self._put(self._publish_queue, (state, None))
 
     # Store and publish

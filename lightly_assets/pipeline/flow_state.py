@@ -36,6 +36,11 @@ class UnitState:
         self.thumbnails = Thumbnails()
         self.closed = False
 
+    def close(self) -> None:
+        """Nothing more comes. Its tasks are let go of, because what refers to each other is freed late."""
+        self.closed = True
+        self.tasks = {}
+
 
 class TaskState:
     """One task of a unit: its results so far."""

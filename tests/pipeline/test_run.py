@@ -1,5 +1,6 @@
 """A run without Dagster: what is published, what a second run does, and what fails alone."""
 
+import gc
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from lightly_assets.pipeline import inputs as inputs_module
 from lightly_assets.pipeline import reading
 from lightly_assets.pipeline.check import check
 from lightly_assets.pipeline.collect import collect
+from lightly_assets.pipeline.flow_state import TaskState, UnitState
 from lightly_assets.pipeline.outcome import RunSummary
 from lightly_assets.pipeline.plan import Selection
 from lightly_assets.pipeline.run import Session
@@ -482,3 +484,15 @@ def test_frames_can_be_exported_on_the_way(small: SmallProject, decoded: list[st
     with Session(load_project(small.config)) as session:
         collect(session)
     assert not list(frames.rglob("*.png"))
+
+
+def test_what_is_done_is_let_go_of_at_once(small: SmallProject) -> None:
+    """Not only when the garbage collector comes by, which knows nothing of the size of pictures."""
+    two_videos_and_images(small)
+    gc.collect()
+    gc.disable()
+    try:
+        assert run(small).ok
+        assert [one for one in gc.get_objects() if isinstance(one, UnitState | TaskState)] == []
+    finally:
+        gc.enable()

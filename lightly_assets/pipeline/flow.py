@@ -30,10 +30,10 @@ from lightly_assets.pipeline.prediction_files import singletons_bytes
 from lightly_assets.pipeline.reading import Ended, Event, PixelReader, Pixels, Unreadable
 from lightly_assets.pipeline.records import InputRecord
 from lightly_assets.pipeline.sheet import sheet
-from lightly_assets.pipeline.tables import Row, read_predictions
+from lightly_assets.pipeline.tables import Row, TableLost, read_predictions
 from lightly_assets.pipeline.tasks import TaskSetup, decode_version
 from lightly_assets.pipeline.warehouse import Warehouse
-from lightly_assets.storage import NotFound, Unavailable
+from lightly_assets.storage import Unavailable
 
 # Batches of results, and finished units, that wait for the next thread.
 _WAITING_BATCHES = 2
@@ -264,7 +264,8 @@ class Flow:
                     stored_rows = read_predictions(path, task.setup.config.task_type, keys)
                     while rows := list(islice(stored_rows, _ENCODED_AT_ONCE)):
                         self._take(task, rows, predicted=False)
-            except NotFound:
+            except TableLost:
+                task.unit.outcome.lost.setdefault((task.setup.name, stored), set()).update(keys)
                 for key in keys:
                     task.outcome.failed[key] = (
                         f"'{key}': the stored predictions of task '{task.setup.name}' are gone; "

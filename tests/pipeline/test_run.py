@@ -4,7 +4,7 @@ import gc
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -334,6 +334,39 @@ def test_lost_files_come_back_with_the_same_bytes(small: SmallProject) -> None:
     assert small.files() == before
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:300])])
+@pytest.mark.parametrize(
+    ("stages", "asked"), [(("singletons",), False), (("singletons", "predictions"), True)]
+)
+def test_stored_tables_that_are_lost_or_damaged_are_made_again(
+    small: SmallProject, stages: tuple[str, ...], asked: bool, damage: Callable[[Path], object]
+) -> None:
+    two_videos_and_images(small)
+    run(small)
+    before = small.files()
+    small.calls()
+    for stage in stages:
+        (table,) = (small.state / stage).rglob("*loop*.parquet")
+        damage(table)
+    (small.predictions / "squares/rear/loop-3-MOV.json").unlink()
+    summary = run(small)
+    assert summary.ok and summary.updated == ["rear/loop.MOV"]
+    assert bool(small.calls()) == asked
+    assert small.files() == before
+    assert run(small).updated == []
+
+
+def test_lost_predictions_are_made_again_for_a_new_threshold(small: SmallProject) -> None:
+    two_videos_and_images(small)
+    run(small)
+    for table in (small.state / "predictions").rglob("*.parquet"):
+        table.unlink()
+    small.write(tasks=[task("squares", score_threshold=0.5)])
+    assert run(small).ok
+    assert run(small).updated == []
+    assert check(small.lightly, small.input).ok
+
+
 def test_foreign_tasks_stay_and_a_corrupt_list_is_never_overwritten(small: SmallProject) -> None:
     write_video(small.input / "a.mp4", positions(3))
     small.predictions.mkdir(parents=True)
@@ -445,6 +478,17 @@ def test_on_damage_keep_publishes_what_decodes(small: SmallProject) -> None:
         (row,) = session.warehouse.index.entries("squares")
     assert summary.ok and row.frames is not None and len(small.files()) == row.frames + 2
     assert row.damage
+
+
+def test_on_damage_keep_has_nothing_to_keep_of_what_does_not_decode(small: SmallProject) -> None:
+    write_video(small.input / "a.mp4", positions(3))
+    (small.input / "broken.mp4").write_bytes((small.input / "a.mp4").read_bytes()[:300])
+    small.write(on_damage="keep")
+    for updated in (["a.mp4"], []):
+        summary = run(small)
+        assert summary.updated == updated
+        (failed,) = summary.failed
+        assert failed["input"] == "broken.mp4" and "0 frames decode" in failed["error"]
 
 
 def test_same_root_for_everything(small: SmallProject) -> None:

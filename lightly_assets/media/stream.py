@@ -82,8 +82,7 @@ class FrameStream:
 
     def _end(self, outcome: Outcome) -> None:
         self.info = outcome.info()
-        # Of a video without a single frame there is nothing to keep.
-        if self.info.errors and (self._on_damage == "fail" or not self.info.frames):
+        if self.info.errors and self._on_damage == "fail":
             raise DamagedVideo(damage_message(self.path, self.info), self.info)
 
 

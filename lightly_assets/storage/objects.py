@@ -48,6 +48,11 @@ R = TypeVar("R")
 _BATCH = 1000  # keys of one listing page and of one delete request, the most that S3 takes
 _PART = 16 * 2**20  # smaller files are one request, which the client repeats by itself
 _PATIENCE_SECONDS = 240.0
+_SETTINGS = {
+    "s3": "`storage:` and the AWS variables of the environment",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS and the other Google variables of the environment",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and the other Azure variables of the environment",
+}
 _INVALID: Sequence[ObjectMeta] = []  # instead of a page with a key that the native client refuses
 # What the native client raises; credential providers and path checks use the built-in ones.
 _NATIVE_ERRORS = (BaseError, OSError, ValueError, RuntimeError)
@@ -90,8 +95,15 @@ class ObjectStore:
         self._scheme, self._bucket, self._prefix = scheme, bucket, prefix
         self._options = options
         self._cache = DownloadCache(cache_dir, options.cache_bytes)
-        self._native = connect(scheme, bucket, prefix, options)
-        self._single = connect(scheme, bucket, prefix, options, single_try=True)
+        try:
+            self._native = connect(scheme, bucket, prefix, options)
+            self._single = connect(scheme, bucket, prefix, options, single_try=True)
+            return
+        except StorageError:
+            raise
+        except _NATIVE_ERRORS:
+            pass  # its text can hold what is wrong, such as half of a key
+        raise StorageError(f"{self._url} cannot be used as it is set up: check {_SETTINGS[scheme]}.")
 
     @property
     def url(self) -> str:

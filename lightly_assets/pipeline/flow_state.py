@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -35,6 +36,21 @@ class UnitState:
         self.tasks = {name: TaskState(self, setups[name], task, folder) for name, task in work.tasks.items()}
         self.thumbnails = Thumbnails()
         self.closed = False
+        """Nothing more goes to the publishers."""
+        self._unpublished = 0
+        self._lock = threading.Lock()
+
+    def hand_on(self, *, last: bool) -> None:
+        """Something goes to a publisher."""
+        with self._lock:
+            self.closed = last
+            self._unpublished += 1
+
+    def is_published(self) -> bool:
+        """A publisher is done with something; whether it was the last one of the unit."""
+        with self._lock:
+            self._unpublished -= 1
+            return self.closed and not self._unpublished
 
 
 class TaskState:

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from lightly_assets.format.messages import (
     field_name,
@@ -20,6 +28,8 @@ from lightly_assets.format.messages import (
 from lightly_assets.format.schema import Category, Schema, TaskType
 from lightly_assets.format.tasks import validate_task_name
 from lightly_assets.models.config import encode_settings, parse_model
+from lightly_assets.storage import StorageError
+from lightly_assets.storage.open import check_slashes
 from lightly_assets.storage.options import StorageOptions
 
 FILE_NAME = "lightly.yaml"
@@ -45,6 +55,15 @@ class Datasource(_Section):
     """Where ``.lightly/predictions`` is published."""
     state: Annotated[str, Field(min_length=1)]
     """What is remembered between runs: stored predictions, manifests, the index."""
+
+    @field_validator("input", "lightly", "state")
+    @classmethod
+    def _whole_url(cls, root: str, info: ValidationInfo) -> str:
+        try:
+            check_slashes(root)
+        except StorageError as error:
+            raise ValueError(f"datasource.{info.field_name}: {error}") from None
+        return root
 
 
 class Storage(StorageOptions):
@@ -176,12 +195,37 @@ class Project(_Section):
             raise ValueError(f"day_pattern {pattern!r} must have the named groups year, month and day")
         return pattern
 
+    @model_validator(mode="after")
+    def _frames_are_no_input(self) -> Self:
+        same = self.root("state").rstrip("/") == self.root("input").rstrip("/")
+        if same and self.frames.export == "png":
+            raise ValueError(
+                "frames.export is 'png' and datasource.state is datasource.input, so exported frames would "
+                "be taken for input; give the state a folder of its own"
+            )
+        return self
+
+    @cached_property
+    def own_folders(self) -> tuple[str, ...]:
+        """Folders of the input root that hold what is ours, as key prefixes: never taken for input."""
+        inside = self.root("input").rstrip("/") + "/"
+        ours = [f"{str(place).rstrip('/')}/" for place in (self.root("state"), self.local_state)]
+        below = {place.removeprefix(inside) for place in ours if place.startswith(inside) and place != inside}
+        return (".lightly/", *sorted(below))
+
     def root(self, name: Literal["input", "lightly", "state"]) -> str:
         """A root as an absolute path or URL."""
         value: str = getattr(self.datasource, name)
         if _URL.match(value):
             return value
         return str((self.base_dir / Path(value).expanduser()).resolve())
+
+    def storage_of(self, name: Literal["input", "lightly", "state"]) -> StorageOptions:
+        """The options of a root, with paths relative to the project file made absolute."""
+        options = self.storage.of(name)
+        if options.ca_file is None:
+            return options
+        return options.model_copy(update={"ca_file": self.base_dir / options.ca_file.expanduser()})
 
     @property
     def path(self) -> Path:

@@ -37,6 +37,15 @@ PROJECT: list[tuple[dict[str, Any], str]] = [
         {"datasource": ROOTS | {"xyz": "a"}},
         "datasource.xyz is not a known key; known are input, lightly, state.",
     ),
+    (
+        {"datasource": ROOTS | {"input": "s3:/bucket/x"}},
+        "datasource.input: 's3:/bucket/x' is no URL: write s3://, or ./s3:/bucket/x for a folder.",
+    ),
+    (
+        {"datasource": ROOTS | {"state": "input/"}, "frames": {"export": "png"}},
+        "frames.export is 'png' and datasource.state is datasource.input, so exported frames would be taken "
+        "for input; give the state a folder of its own.",
+    ),
     ({"boxes": "cut"}, "boxes is \"cut\"; it must be 'clip' or 'strict'."),
     ({"include": "**"}, 'include is "**"; it must be a list.'),
     ({"include": []}, "include is empty; it must not be."),
@@ -164,3 +173,28 @@ def test_no_file(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{tmp_path / 'lightly.yaml'} does not exist; 'lightly-assets init' writes one, and -c names another."
     )
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "lightly.yaml"
+    path.write_text(
+        yaml.safe_dump({"datasource": ROOTS, "storage": {"lightly": {"ca_file": "certificates/ca.pem"}}})
+    )
+    project = load_project(path)
+    assert project.storage_of("lightly").ca_file == tmp_path / "certificates/ca.pem"
+    assert project.storage_of("input").ca_file is None
+
+
+@pytest.mark.parametrize(
+    ("roots", "own"),
+    [
+        (ROOTS, (".lightly/",)),
+        (ROOTS | {"state": "./input/state/"}, (".lightly/", "state/")),
+        (dict.fromkeys(ROOTS, "s3://b/x") | {"state": "s3://b/x/ours/"}, (".lightly/", "ours/")),
+        (ROOTS | {"input": ".", "state": "s3://b/state"}, (".lightly/", ".lightly_assets/")),
+    ],
+)
+def test_what_is_ours_is_no_input(tmp_path: Path, roots: dict[str, str], own: tuple[str, ...]) -> None:
+    path = tmp_path / "lightly.yaml"
+    path.write_text(yaml.safe_dump({"datasource": roots}))
+    assert load_project(path).own_folders == own

@@ -1,5 +1,6 @@
 """``lightly-assets doctor``: what is wrong with access to the roots, before a run finds out."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -19,7 +20,7 @@ from lightly_assets.commands.shared import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lightly_assets.storage import Diagnosis, Store
+    from lightly_assets.storage import Diagnosis, StorageOptions
 
 
 def doctor_command(
@@ -33,13 +34,15 @@ def doctor_command(
 ) -> None:
     """Try everything that a run needs of its roots. Leaves nothing behind."""
     with errors_for_people(as_json=as_json, document={"ok": False, "roots": []}):
-        from lightly_assets.storage import diagnose, open_store
+        from lightly_assets.storage import StorageOptions
 
         if roots:
-            stores = [(root, open_store(root), not read_only) for root in roots]
+            places = [(_without_keys(root), root, StorageOptions(), not read_only) for root in roots]
         else:
-            stores = _project_stores(config, as_json)
-        results = [(name, writable, diagnose(store, writable=writable)) for name, store, writable in stores]
+            places = _project_roots(config, as_json)
+        results = [
+            (name, writable, _diagnoses(url, options, writable)) for name, url, options, writable in places
+        ]
     ok = all(one.ok for _, _, diagnoses in results for one in diagnoses)
     if as_json:
         print_json({"ok": ok, "roots": [_document(*result) for result in results]})
@@ -49,15 +52,26 @@ def doctor_command(
     raise typer.Exit(OK if ok else FAILED)
 
 
-def _project_stores(config: "Path", as_json: bool) -> "list[tuple[str, Store, bool]]":
-    from lightly_assets.storage import open_store
+def _without_keys(root: str) -> str:
+    """The name of a root, without credentials that a URL may hold although none is allowed there."""
+    return re.sub(r"//[^/]*@", "//", root)
 
+
+def _project_roots(config: "Path", as_json: bool) -> "list[tuple[str, str, StorageOptions, bool]]":
     project = open_project(config, as_json=as_json, document={"roots": []})
     names: tuple[Literal["input", "lightly", "state"], ...] = ("input", "lightly", "state")
-    return [
-        (name, open_store(project.root(name), options=project.storage.of(name)), name != "input")
-        for name in names
-    ]
+    return [(name, project.root(name), project.storage_of(name), name != "input") for name in names]
+
+
+def _diagnoses(url: str, options: "StorageOptions", writable: bool) -> "list[Diagnosis]":
+    """Of one root: what is wrong with its settings does not keep the others from being tried."""
+    from lightly_assets.storage import Diagnosis, StorageError, diagnose, open_store
+
+    try:
+        store = open_store(url, options=options)
+    except StorageError as error:
+        return [Diagnosis("settings", False, str(error))]
+    return diagnose(store, writable=writable)
 
 
 def _document(name: str, writable: bool, diagnoses: "list[Diagnosis]") -> dict[str, Any]:

@@ -135,9 +135,9 @@ def _prepare(project: object) -> None:
     with dg.DagsterInstance.get() as instance:
         end_dead_runs(instance)
     try:
-        store = open_store(project.root("input"), options=project.storage.of("input"))
+        store = open_store(project.root("input"), options=project.storage_of("input"))
         scan = scan_input(store, project)
-        state = open_store(project.root("state"), options=project.storage.of("state"))
+        state = open_store(project.root("state"), options=project.storage_of("state"))
         scan.days = days_of(state, project, scan.inputs.values())
         partitions = inputs_by_partition(scan)
     except StorageError as error:

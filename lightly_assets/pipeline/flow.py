@@ -32,12 +32,16 @@ from lightly_assets.pipeline.records import InputRecord
 from lightly_assets.pipeline.sheet import sheet
 from lightly_assets.pipeline.tables import Row, TableLost, read_predictions
 from lightly_assets.pipeline.tasks import TaskSetup, decode_version
-from lightly_assets.pipeline.warehouse import Warehouse
+from lightly_assets.pipeline.warehouse import TaskResult, Warehouse
 from lightly_assets.storage import Unavailable
+from lightly_assets.storage.local import LocalStore
 
 # Batches of results, and finished units, that wait for the next thread.
 _WAITING_BATCHES = 2
 _WAITING_UNITS = 2
+# Units that are stored and published at once in a bucket: while one is checked, or waits for the reply to a
+# single request, others are written. A disk has nobody to wait for.
+_PUBLISHERS = 4
 # Stored results that are encoded together.
 _ENCODED_AT_ONCE = 128
 _PATIENCE_SECONDS = 3.0
@@ -67,6 +71,8 @@ class Flow:
         self._encode_queue: queue.Queue[Any] = queue.Queue(_WAITING_BATCHES)
         self._publish_queue: queue.Queue[Any] = queue.Queue(_WAITING_UNITS)
         self._outcomes: queue.SimpleQueue[UnitOutcome | None] = queue.SimpleQueue()
+        on_disk = isinstance(warehouse.lightly, LocalStore) and isinstance(warehouse.state, LocalStore)
+        self._publishers = 1 if on_disk else _PUBLISHERS
 
     def run(self, units: Sequence[UnitWork]) -> Iterator[UnitOutcome]:
         """What came of each unit, as soon as it is done.
@@ -74,28 +80,33 @@ class Flow:
         Raises:
             StorageError: a store is out of reach; what was published stays.
         """
+        work: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
+            (self._predict, (units,)),
+            (self._encode, ()),
+            *[(self._publish, ())] * self._publishers,
+        ]
         threads = [
-            threading.Thread(target=self._guarded, args=(work, *arguments), name=name, daemon=True)
-            for name, work, *arguments in (
-                ("predict", self._predict, units),
-                ("encode", self._encode),
-                ("publish", self._publish),
-            )
+            threading.Thread(target=self._guarded, args=(one, *arguments), name=one.__name__, daemon=True)
+            for one, arguments in work
         ]
         for thread in threads:
             thread.start()
-        patience = None
+        deadline = None
         try:
-            while (outcome := self._outcomes.get()) is not None:
-                yield outcome
+            working = self._publishers
+            while working:
+                if (outcome := self._outcomes.get()) is not None:
+                    yield outcome
+                else:
+                    working = working - 1 if self._error is None else 0
         except BaseException:
             # Whoever interrupts a run does not wait for a slow model's answer, which nobody needs any more.
-            patience = _PATIENCE_SECONDS
+            deadline = time.monotonic() + _PATIENCE_SECONDS
             raise
         finally:
             self._stop.set()
             for thread in threads:
-                thread.join(patience)
+                thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
         if self._error is not None:
             raise self._error
 
@@ -362,10 +373,13 @@ class Flow:
             if not task.finished and task.is_complete:
                 if task.shown:
                     task.outcome.sheet = sheet(state.thumbnails, task.shown, task.setup.schema)
-                self._put(self._publish_queue, (state, task.close()))
+                self._hand_on(state, task.close())
         if not (state.waiting or state.closed) and all(task.finished for task in state.tasks.values()):
-            state.close()
-            self._put(self._publish_queue, (state, None))
+            self._hand_on(state, None)
+
+    def _hand_on(self, state: UnitState, result: TaskResult | None) -> None:
+        state.hand_on(last=result is None)
+        self._put(self._publish_queue, (state, result))
 
     # Store and publish
 
@@ -375,12 +389,16 @@ class Flow:
             if result is not None:
                 self._warehouse.store_task(state.outcome, result)
                 state.outcome.tasks[result.setup.name] = result.outcome
-                continue
-            self._warehouse.store_frames(state.outcome)
-            shutil.rmtree(state.folder, ignore_errors=True)
-            state.outcome.seconds = time.monotonic() - state.started
-            self._outcomes.put(state.outcome)
+            if state.is_published():
+                self._end_unit(state)
+        self._put(self._publish_queue, None)  # for the other publishers
         self._outcomes.put(None)
+
+    def _end_unit(self, state: UnitState) -> None:
+        self._warehouse.store_frames(state.outcome)
+        shutil.rmtree(state.folder, ignore_errors=True)
+        state.outcome.seconds = time.monotonic() - state.started
+        self._outcomes.put(state.outcome)
 
 
 def _export(exports: FrameExports, event: Event) -> None:

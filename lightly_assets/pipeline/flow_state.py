@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -35,11 +36,23 @@ class UnitState:
         self.tasks = {name: TaskState(self, setups[name], task, folder) for name, task in work.tasks.items()}
         self.thumbnails = Thumbnails()
         self.closed = False
+        """Nothing more goes to the publishers."""
+        self._unpublished = 0
+        self._lock = threading.Lock()
 
-    def close(self) -> None:
-        """Nothing more comes. Its tasks are let go of, because what refers to each other is freed late."""
-        self.closed = True
-        self.tasks = {}
+    def hand_on(self, *, last: bool) -> None:
+        """Something goes to a publisher; after the last the tasks are let go of, as cycles are freed late."""
+        with self._lock:
+            self.closed = last
+            self._unpublished += 1
+        if last:
+            self.tasks = {}
+
+    def is_published(self) -> bool:
+        """A publisher is done with something; whether it was the last one of the unit."""
+        with self._lock:
+            self._unpublished -= 1
+            return self.closed and not self._unpublished
 
 
 class TaskState:

@@ -4,9 +4,12 @@ Which inputs are stale is a question to this table: a set difference in SQL, whi
 inputs as reading the table does.
 """
 
+import fcntl
+import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -84,15 +87,30 @@ class Indexed:
     bytes: int
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Let no other process make a database in a folder meanwhile: SQLite locks only what is made."""
+    opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # a file system without locks of folders
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
 class Index:
     """The table, in a SQLite file on this machine; several processes may use it."""
 
     def __init__(self, path: Path, store: Store) -> None:
         self._store = store
         self._path = path
+        # Transactions of one connection must not mix, nor rows be looked up in the middle of one.
+        self._lock = threading.Lock()
         with self._errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = self._open()
+            with alone_in(path.parent):
+                self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
@@ -193,7 +211,7 @@ class Index:
 
     def _put(self, record: Record, key: str, fingerprint: str) -> None:
         rows = [_row(record, key, name, one) for name, one in record.inputs.items()]
-        with self._errors(), self._connection:
+        with self._lock, self._errors(), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("DELETE FROM entries WHERE record = ?", (key,))
             self._connection.executemany(
@@ -208,7 +226,9 @@ class Index:
             yield from self._select("WHERE task = ? ORDER BY input", (task,))
             return
         for key in keys:
-            yield from self._select("WHERE task = ? AND input = ?", (task, key))
+            with self._lock:
+                rows = list(self._select("WHERE task = ? AND input = ?", (task, key)))
+            yield from rows
 
     def _select(self, where: str, values: Sequence[Any]) -> Iterator[Indexed]:
         for row in self._connection.execute(f"SELECT * FROM entries {where}", values):  # noqa: S608 - ours

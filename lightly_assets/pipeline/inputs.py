@@ -89,7 +89,7 @@ def scan_input(store: Store, project: Project) -> Scan:
     """
     scan = Scan()
     wanted, unwanted = glob_pattern(project.include), glob_pattern(project.exclude)
-    for entry in store.list(skip=(".lightly/",)):
+    for entry in store.list(skip=project.own_folders):
         kind = input_kind(entry.key)
         if kind is None:
             scan.skipped[split_suffix(entry.key)[1].lower() or "no suffix"] += 1

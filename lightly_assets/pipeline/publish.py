@@ -119,11 +119,17 @@ class Publisher:
         write to the last nothing certain is known about the files. ``lost`` names files that are missing.
         """
         result = Published()
-        wanted: dict[str, list[str]] = {}
-        sizes: dict[str, int] = {}
-        for key in keys:
-            wanted[key], sizes[key] = [], 0
-        self._look(record, wanted, sizes, singletons, result)
+        if keys:
+            with singletons() as path:
+                self._publish(record, keys, path, lost, result)
+        return result
+
+    def _publish(
+        self, record: Record, keys: Collection[str], path: Path, lost: Collection[str], result: Published
+    ) -> None:
+        wanted: dict[str, list[str]] = {key: [] for key in keys}
+        sizes = dict.fromkeys(keys, 0)
+        self._look(record, wanted, sizes, path, result)
         changes: dict[str, set[int]] = {}
         for key, hashes in wanted.items():
             old = record.inputs[key]
@@ -134,7 +140,7 @@ class Publisher:
             if lost:
                 names = file_keys(self.task, key, old.frames)
                 changes[key] |= {place for place, name in enumerate(names) if name in lost}
-        self._write(record, changes, singletons, result)
+        self._write(record, changes, path, result)
         for key, hashes in wanted.items():
             old = record.inputs[key]
             older = possible_frames(old) - {old.frames}
@@ -151,38 +157,34 @@ class Publisher:
                 hashes=tuple(hashes),
                 size=sizes[key],
             )
-        return result
 
     def _look(
         self,
         record: Record,
         wanted: dict[str, list[str]],
         sizes: dict[str, int],
-        singletons: Callable[[], AbstractContextManager[Path]],
+        path: Path,
         result: Published,
     ) -> None:
         """Check every file before the first one is written, and note its hash."""
-        if not wanted:
-            return
-        with singletons() as path:
-            stored = read_rows(path, wanted)
-            while rows := list(islice(stored, _CHECKED_AT_ONCE)):
-                with _no_collection():
-                    files = []
-                    for row in rows:
-                        key = row.source.input
-                        name = file_name(key, row.source.index, record.inputs[key].frames)
-                        data = wrapped(name, row.singletons)
-                        if key in wanted:
-                            wanted[key].append(file_hash(data))
-                        sizes[key] = sizes.get(key, 0) + len(data)
-                        expected = Expected(name, row.source.width, row.source.height)
-                        parsed = ParsedFile(data, orjson.loads(data), split_suffix(name)[0], expected)
-                        files.append((key, parsed))
-                    for key, problem in self._problems(files, result.boxes):
-                        result.failed.setdefault(key, problem)
-                        wanted.pop(key, None)
-                    del files
+        stored = read_rows(path, wanted)
+        while rows := list(islice(stored, _CHECKED_AT_ONCE)):
+            with _no_collection():
+                files = []
+                for row in rows:
+                    key = row.source.input
+                    name = file_name(key, row.source.index, record.inputs[key].frames)
+                    data = wrapped(name, row.singletons)
+                    if key in wanted:
+                        wanted[key].append(file_hash(data))
+                    sizes[key] = sizes.get(key, 0) + len(data)
+                    expected = Expected(name, row.source.width, row.source.height)
+                    parsed = ParsedFile(data, orjson.loads(data), split_suffix(name)[0], expected)
+                    files.append((key, parsed))
+                for key, problem in self._problems(files, result.boxes):
+                    result.failed.setdefault(key, problem)
+                    wanted.pop(key, None)
+                del files
         for key in list(wanted):
             frames = record.inputs[key].frames
             if len(wanted[key]) != (1 if frames is None else frames):
@@ -207,7 +209,7 @@ class Publisher:
         self,
         record: Record,
         changes: Mapping[str, set[int]],
-        singletons: Callable[[], AbstractContextManager[Path]],
+        path: Path,
         result: Published,
     ) -> None:
         total = sum(map(len, changes.values()))
@@ -216,7 +218,7 @@ class Publisher:
         every = max(1, total // _READ_BACK)
         samples: list[tuple[str, bytes]] = []
 
-        def files(path: Path) -> Iterator[tuple[str, bytes]]:
+        def files() -> Iterator[tuple[str, bytes]]:
             places = dict.fromkeys(changes, 0)
             for row in read_rows(path, [key for key, some in changes.items() if some]):
                 key = row.source.input
@@ -233,8 +235,7 @@ class Publisher:
                 result.bytes_written += len(data)
                 yield target, data
 
-        with singletons() as path:
-            self.store.write_many(files(path))
+        self.store.write_many(files())
         for_each(self._read_back, samples, threads=_READ_BACK_AT_ONCE)
 
     def _read_back(self, written: tuple[str, bytes]) -> None:

@@ -25,7 +25,7 @@ from lightly_assets.pipeline.sightings import Versions
 from lightly_assets.pipeline.tasks import TaskSetup, decode_version, task_setups
 from lightly_assets.pipeline.warehouse import Warehouse
 from lightly_assets.pipeline.watch import attempt_version
-from lightly_assets.storage import NotFound, StorageError
+from lightly_assets.storage import OWN_FOLDER, NotFound, StorageError
 from lightly_assets.storage.local import LocalStore
 from lightly_assets.storage.temporary import is_abandoned, temporary_name
 
@@ -215,8 +215,8 @@ class Session:
                     abandoned.append(one)
         for store, prefix in ((self.warehouse.lightly, ".lightly"), (self.warehouse.state, "")):
             if isinstance(store, LocalStore):
-                if abandoned:
-                    store.sweep(prefix, older_than=_OTHER_MACHINE_SECONDS)
+                # What a doctor left that was killed lies in our own folder, where looking costs nothing.
+                store.sweep(prefix if abandoned else OWN_FOLDER, older_than=_OTHER_MACHINE_SECONDS)
             elif not self._swept:
                 # One request; a network that broke off leaves things behind without any process dying.
                 store.sweep(prefix, older_than=_CLAIM_SECONDS)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lightly_assets.format.names import InputKind
+from lightly_assets.pipeline.index import alone_in
 from lightly_assets.pipeline.inputs import Input
 from lightly_assets.pipeline.records import STAGES, Stage
 from lightly_assets.storage import Entry
@@ -88,7 +89,8 @@ class Sightings:
     def __init__(self, path: Path, index: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._connection = self._open()
+        with alone_in(path.parent):
+            self._connection = self._open()
         self._connection.execute("ATTACH DATABASE ? AS known", (str(index),))
         self._connection.execute("PRAGMA temp_store = MEMORY")
 

@@ -65,7 +65,7 @@ class Warehouse:
         self._garbage: dict[tuple[str, str], set[str]] = {}
 
     def _store(self, name: Literal["input", "lightly", "state"]) -> Store:
-        options: StorageOptions = self.project.storage.of(name)
+        options: StorageOptions = self.project.storage_of(name)
         return open_store(self.project.root(name), options=options)
 
     def close(self) -> None:

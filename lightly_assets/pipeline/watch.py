@@ -125,8 +125,8 @@ class Watch:
         self._settings = project.sensor
         self._partition_of = partition_of
         self._clock = clock
-        self.input = open_store(project.root("input"), options=project.storage.of("input"))
-        self.state = open_store(project.root("state"), options=project.storage.of("state"))
+        self.input = open_store(project.root("input"), options=project.storage_of("input"))
+        self.state = open_store(project.root("state"), options=project.storage_of("state"))
         self._index = Index(project.local_state / "index.sqlite", self.state)
         self.sightings = Sightings(
             project.local_state / "sightings.sqlite", project.local_state / "index.sqlite"
@@ -186,7 +186,9 @@ class Watch:
 
         def listed() -> Iterator[Entry]:
             nonlocal last, complete
-            for number, entry in enumerate(self.input.list(skip=(".lightly/",), after=cursor or None)):
+            for number, entry in enumerate(
+                self.input.list(skip=self._project.own_folders, after=cursor or None)
+            ):
                 last = entry.key
                 yield entry
                 if number % 256 == 255 and time.monotonic() > stop:

@@ -43,7 +43,7 @@ def connect(
     endpoint = endpoint_of(options)
     settings: dict[str, Any] = {"region": region_of(options), **_s3_settings(options)}
     if endpoint is not None:
-        client["allow_http"] = _check_endpoint(endpoint, options)
+        client["allow_http"] = _check_endpoint(endpoint, bucket, options)
         # This key wins over AWS_ENDPOINT_URL_S3 of the environment, as an explicit setting should.
         in_host = options.path_style is False
         settings["aws_endpoint_url_s3"] = _with_bucket(endpoint, bucket) if in_host else endpoint
@@ -69,6 +69,12 @@ def profile_of(options: StorageOptions, environment: Mapping[str, str] = os.envi
     return options.profile or environment.get("AWS_PROFILE") or environment.get("AWS_DEFAULT_PROFILE")
 
 
+def ca_file_of(options: StorageOptions, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The PEM file of authorities that applies besides the system's; None: only those."""
+    named = environment.get("AWS_CA_BUNDLE")
+    return options.ca_file or (Path(named) if named else None)
+
+
 def _client(options: StorageOptions, single_try: bool) -> ClientConfig:
     stall = timedelta(seconds=options.stall_seconds)
     client: ClientConfig = {
@@ -77,11 +83,14 @@ def _client(options: StorageOptions, single_try: bool) -> ClientConfig:
         "timeout": timedelta(seconds=SINGLE_TRY_SECONDS) if single_try else _TRANSFER,
         "allow_http": bool(options.allow_http),
     }
-    if options.ca_file is not None:
+    if (ca_file := ca_file_of(options)) is not None:
         try:
-            client["root_certificate"] = options.ca_file.read_bytes()
+            content = ca_file.read_bytes()
         except OSError as error:
-            raise StorageError(f"ca_file {options.ca_file} cannot be read: {error.strerror}.") from None
+            raise StorageError(f"The ca_file {ca_file} cannot be read: {error.strerror}.") from None
+        if b"-----BEGIN CERTIFICATE-----" not in content:
+            raise StorageError(f"The ca_file {ca_file} holds no certificate; it must be a PEM file.")
+        client["root_certificate"] = content
     return client
 
 
@@ -94,6 +103,10 @@ def _retry(options: StorageOptions, single_try: bool) -> RetryConfig:
 
 
 def _s3_settings(options: StorageOptions) -> dict[str, Any]:
+    if options.kms_key_id and not (options.server_side_encryption or "").startswith("aws:kms"):
+        raise StorageError(
+            "`kms_key_id` does nothing without `server_side_encryption: aws:kms` or `aws:kms:dsse`; set both."
+        )
     return {
         "virtual_hosted_style_request": True if options.path_style is False else None,
         "skip_signature": True if options.anonymous else None,
@@ -103,11 +116,13 @@ def _s3_settings(options: StorageOptions) -> dict[str, Any]:
     }
 
 
-def _check_endpoint(endpoint: str, options: StorageOptions) -> bool:
+def _check_endpoint(endpoint: str, bucket: str, options: StorageOptions) -> bool:
     """Whether plain http is in order for this endpoint. Raises StorageError where it is not."""
     parts = urlsplit(endpoint)
     if parts.username or parts.password or not parts.hostname or parts.scheme not in ("http", "https"):
         raise StorageError("The S3 endpoint must be http(s)://host[:port], without credentials.")
+    if parts.path.rstrip("/").rpartition("/")[2] == bucket:
+        raise StorageError(f"The S3 endpoint ends in the bucket, '{bucket}'; leave it out there.")
     if parts.scheme == "https":
         return False
     allowed = options.allow_http

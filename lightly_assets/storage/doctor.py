@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
+from lightly_assets.storage.claims import LOCKS
 from lightly_assets.storage.local import LocalStore
-from lightly_assets.storage.store import OWN_FOLDER, Conflict, NotFound, StorageError, Store
+from lightly_assets.storage.store import OWN_FOLDER, Conflict, Denied, NotFound, StorageError, Store
+from lightly_assets.storage.temporary import MARK, temporary_name
 
 if TYPE_CHECKING:
     from lightly_assets.storage.objects import ObjectStore
 
+_OWN_NAME = re.compile(rf"/locks/{re.escape(MARK)}[\w-]+")
 _SKEW_SECONDS = 300.0  # S3 refuses requests of clocks that are 15 minutes off
 
 
@@ -25,17 +28,24 @@ class Diagnosis:
     ok: bool
     message: str
     """One sentence: what was found, and what to do where it is not ok."""
+    hopeless: bool = False
+    """Not a matter of rights: nothing else can work either."""
 
 
 def diagnose(store: Store, *, writable: bool) -> list[Diagnosis]:
     """Try everything that a run needs of a root. Never raises StorageError.
 
     ``writable`` is False for an input, which is only read. Otherwise files of our own are written and removed
-    again below ``.lightly/lightly_assets/``; nothing else is touched.
+    again below ``.lightly/lightly_assets/``; nothing else is touched. What cannot work after a failure is not
+    tried any more.
     """
     # Writing comes first: it makes a folder that does not exist yet.
     written = _try("write and delete", lambda: _write(store)) if writable else None
-    results = [_try("list", lambda: _list(store)), _try("read a range", lambda: _read_range(store))]
+    if written is not None and written.hopeless:
+        return [written]
+    results = [_try("list", lambda: _list(store, writable))]
+    if results[0].ok:
+        results.append(_try("read a range", lambda: _read_range(store)))
     if written is None:
         return results
     results.append(written)
@@ -57,12 +67,17 @@ def _try(name: str, check: Callable[[], str]) -> Diagnosis:
     try:
         return Diagnosis(name, True, check())
     except StorageError as error:
-        return Diagnosis(name, False, str(error))
+        # The name of the file of our own that was tried tells nobody anything.
+        message = _OWN_NAME.sub("", str(error))
+        return Diagnosis(name, False, message, hopeless=not isinstance(error, Denied))
 
 
-def _list(store: Store) -> str:
-    first = next(store.list(), None)
-    return f"{store.url} can be listed" + (", and is empty." if first is None else ".")
+def _list(store: Store, writable: bool) -> str:
+    if next(store.list(), None) is not None:
+        return f"{store.url} can be listed."
+    return f"{store.url} can be listed, and is empty" + (
+        "." if writable else "; is this the folder you mean?"
+    )
 
 
 def _read_range(store: Store) -> str:
@@ -122,9 +137,12 @@ def _versioning(store: ObjectStore) -> str:
         if store.keeps_old_versions:
             return "The bucket keeps old versions: a lifecycle rule should expire those of .lightly/."
     except NotFound:
-        raise StorageError(f"{store.url}: the bucket does not exist.") from None
+        raise StorageError(
+            f"{store.url}: the bucket does not exist; create it or correct its name."
+        ) from None
     return "The bucket keeps no old versions."
 
 
 def _own_key() -> str:
-    return f"{OWN_FOLDER}/doctor-{uuid4().hex}"
+    # Where and how runs look for what processes that were killed have left.
+    return f"{LOCKS}/{temporary_name()}"

@@ -69,7 +69,9 @@ class LocalStore:
     def list(self, prefix: str = "", *, skip: Skip = (), after: str | None = None) -> Iterator[Entry]:
         folder = check_folder(prefix)
         if not folder and not self.root.is_dir():
-            raise NotFound(f"The folder {self.url} does not exist.")
+            if self.root.exists():
+                raise StorageError(f"{self.url} is a file; a root is the folder that it lies in.")
+            raise NotFound(f"The folder {self.url} does not exist; create it or correct its name.")
         skipped = skip if callable(skip) else frozenset(skip).__contains__
         for key, entry in self._walk(folder, skipped, after=after or ""):
             with contextlib.suppress(FileNotFoundError):  # gone since the folder was read

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 from uuid import uuid4
@@ -25,7 +25,7 @@ from lightly_assets.storage.connect import connect, endpoint_of
 from lightly_assets.storage.keys import check_folder, check_key
 from lightly_assets.storage.native_errors import GivenUpEarly, translated
 from lightly_assets.storage.options import StorageOptions
-from lightly_assets.storage.parallel import for_each
+from lightly_assets.storage.parallel import Slots, for_each
 from lightly_assets.storage.pruning import Pruning
 from lightly_assets.storage.store import (
     Change,
@@ -48,6 +48,11 @@ R = TypeVar("R")
 _BATCH = 1000  # keys of one listing page and of one delete request, the most that S3 takes
 _PART = 16 * 2**20  # smaller files are one request, which the client repeats by itself
 _PATIENCE_SECONDS = 240.0
+_SETTINGS = {
+    "s3": "`storage:` and the AWS variables of the environment",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS and the other Google variables of the environment",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and the other Azure variables of the environment",
+}
 _INVALID: Sequence[ObjectMeta] = []  # instead of a page with a key that the native client refuses
 # What the native client raises; credential providers and path checks use the built-in ones.
 _NATIVE_ERRORS = (BaseError, OSError, ValueError, RuntimeError)
@@ -89,9 +94,17 @@ class ObjectStore:
         self._url = f"{scheme}://{bucket}/{prefix}/" if prefix else f"{scheme}://{bucket}/"
         self._scheme, self._bucket, self._prefix = scheme, bucket, prefix
         self._options = options
+        self._in_flight = Slots(options.concurrency)
         self._cache = DownloadCache(cache_dir, options.cache_bytes)
-        self._native = connect(scheme, bucket, prefix, options)
-        self._single = connect(scheme, bucket, prefix, options, single_try=True)
+        try:
+            self._native = connect(scheme, bucket, prefix, options)
+            self._single = connect(scheme, bucket, prefix, options, single_try=True)
+            return
+        except StorageError:
+            raise
+        except _NATIVE_ERRORS:
+            pass  # its text can hold what is wrong, such as half of a key
+        raise StorageError(f"{self._url} cannot be used as it is set up: check {_SETTINGS[scheme]}.")
 
     @property
     def url(self) -> str:
@@ -160,7 +173,10 @@ class ObjectStore:
         self._ask(key, obstore.put, self._native, check_key(key), data, chunk_size=_PART, max_concurrency=4)
 
     def write_many(self, items: Iterable[tuple[str, bytes]]) -> int:
-        return for_each(lambda item: self.write(*item), items, threads=self._options.concurrency)
+        stream, most = iter(items), self._options.concurrency
+        first = list(islice(stream, most))
+        with self._in_flight.some(len(first)):
+            return for_each(lambda item: self.write(*item), chain(first, stream), threads=most)
 
     def put_if(self, key: str, data: bytes, version: str | None) -> str:
         check_key(key)

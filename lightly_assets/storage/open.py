@@ -12,6 +12,7 @@ from lightly_assets.storage.options import StorageOptions
 from lightly_assets.storage.store import StorageError, Store
 
 SCHEMES = ("s3", "gs", "az")
+_HALF_URL = re.compile(r"(s3|gs|az|file|https?):(?!//)", re.IGNORECASE)
 
 
 def open_store(
@@ -22,6 +23,8 @@ def open_store(
     Nothing is contacted yet. ``cache_dir`` is where downloads from object storage are kept, bounded by
     ``options.cache_bytes``. Raises StorageError for a URL that names no store.
     """
+    if isinstance(url, str):
+        check_slashes(url)
     if isinstance(url, Path) or not re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", url):
         return LocalStore(Path(url).expanduser())
     scheme = url.partition("://")[0].lower()
@@ -39,9 +42,22 @@ def open_store(
         )
     if not bucket:
         raise StorageError(f"A {scheme}:// URL needs a bucket: {scheme}://bucket/prefix/.")
+    try:
+        folder = check_folder(prefix)
+    except StorageError as error:
+        problem = str(error).removesuffix("; rename it or exclude it.").rstrip(".")
+        raise StorageError(
+            f"{scheme}://{bucket}/{prefix} names no folder: {problem}; correct the URL."
+        ) from None
     from lightly_assets.storage.objects import ObjectStore  # late: loads a native library
 
-    return ObjectStore(scheme, bucket, check_folder(prefix), options or StorageOptions(), cache_dir)
+    return ObjectStore(scheme, bucket, folder, options or StorageOptions(), cache_dir)
+
+
+def check_slashes(url: str) -> None:
+    """Raises StorageError for what is neither a URL nor meant as a folder, such as ``s3:/bucket``."""
+    if found := _HALF_URL.match(url):
+        raise StorageError(f"'{url}' is no URL: write {found[1].lower()}://, or ./{url} for a folder.")
 
 
 def _file_path(url: str) -> str:

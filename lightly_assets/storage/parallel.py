@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Generic, TypeVar
 
@@ -31,6 +32,31 @@ def for_each(action: Callable[[T], object], items: Iterable[T], *, threads: int)
     if work.error is not None:
         raise work.error
     return work.done
+
+
+class Slots:
+    """A number that several callers of :func:`for_each` share, so that together they have no more threads.
+
+    Who comes first is served first; few slots do not overtake many.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._free = slots
+        self._turn = threading.Lock()
+        self._returned = threading.Condition()
+
+    @contextmanager
+    def some(self, wanted: int) -> Iterator[None]:
+        """Wait for as many slots, which must not be more than there are, and hold them."""
+        with self._turn, self._returned:
+            self._returned.wait_for(lambda: self._free >= wanted)
+            self._free -= wanted
+        try:
+            yield
+        finally:
+            with self._returned:
+                self._free += wanted
+                self._returned.notify_all()
 
 
 class _Work(Generic[T]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lightly_assets.storage.connect import endpoint_of, profile_of, region_of
+from lightly_assets.storage.connect import ca_file_of, endpoint_of, profile_of, region_of
 from lightly_assets.storage.options import StorageOptions
 from lightly_assets.storage.store import Denied, StorageError, Unavailable
 
@@ -61,14 +61,14 @@ def _client(options: StorageOptions) -> Any:
         "s3",
         endpoint_url=endpoint_of(options),
         config=config,
-        verify=str(options.ca_file) if options.ca_file else None,
+        verify=str(ca) if (ca := ca_file_of(options)) else None,
     )
 
 
 def _translated(error: BotoCoreError | ClientError, where: str) -> StorageError:
     response = getattr(error, "response", None)
     if response is None:
-        return Unavailable(f"{where}: the store could not be reached or broke off ({type(error).__name__}).")
+        return Unavailable(f"{where}: the store could not be reached ({type(error).__name__}).")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = response.get("Error", {}).get("Code", "")
     if status in (401, 403) or code.startswith("Expired"):

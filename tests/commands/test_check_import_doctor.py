@@ -197,7 +197,12 @@ def test_doctor_without_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert result.exit_code == 2
     result = run("doctor", "ftp://host/folder", "--json")
     assert result.exit_code == 1
-    assert "not ftp://" in document(result)["error"]
+    assert "not ftp://" in document(result)["roots"][0]["checks"][0]["message"]
+    secret = "s3://some-key:canary-secret@bucket/x"
+    for more in ([], ["--json"]):
+        result = run("doctor", secret, str(tmp_path), *more)
+        assert result.exit_code == 1 and "canary" not in result.stdout + result.stderr
+    assert [one["ok"] for one in document(result)["roots"]] == [False, True]
 
 
 def test_the_commands_load_little() -> None:

@@ -503,6 +503,15 @@ def test_pictures_are_what_the_tests_say() -> None:
     assert picture(None).max() == 16 and (picture(4) == 240).sum() == 16 * 16 * 3
 
 
+def test_exported_frames_are_no_input_where_the_state_lies_below_it(small: SmallProject) -> None:
+    small.write(
+        frames={"export": "png"}, datasource=small.settings["datasource"] | {"state": "./input/state"}
+    )
+    write_video(small.input / "a.mp4", positions(3))
+    assert run(small).updated == ["a.mp4"] and len(list(small.input.rglob("*.png"))) == 3
+    assert run(small).updated == []
+
+
 def test_frames_can_be_exported_on_the_way(small: SmallProject, decoded: list[str]) -> None:
     write_video(small.input / "sub/a.b.mp4", positions(12))
     write_image(small.input / "x.png", 3)

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,9 +16,11 @@ import pytest
 from lightly_assets.config import load_project
 from lightly_assets.format.schema import Schema
 from lightly_assets.pipeline.check import check
+from lightly_assets.pipeline.index import Index
 from lightly_assets.pipeline.publish import TASKS_JSON, Listing
 from lightly_assets.pipeline.run import Session
 from lightly_assets.storage import open_store
+from tests.pipeline.kills import processes
 from tests.pipeline.test_run import run
 from tests.projects import SmallProject, positions, task, write_image, write_video
 from tests.storage.servers import BUCKET, Server, rclone, seaweedfs
@@ -133,6 +136,25 @@ def test_twenty_publishers_of_different_tasks_lose_no_name(root: str) -> None:
     errors = at_once(partial(Listing(open_store(f"{root}/many")).publish, name, schema) for name in names)
     assert errors == []
     assert sorted(json.loads(open_store(f"{root}/many").read(TASKS_JSON))) == sorted(names)
+
+
+def make_indexes(folder: Path, barrier: Barrier) -> None:
+    """Make one index after the other at the moment when others do so."""
+    for attempt in range(60):
+        barrier.wait(60)
+        index = Index(folder / f"{attempt}.sqlite", open_store(folder))
+        assert list(index.entries("")) == []
+        index.close()
+
+
+def test_an_index_that_many_processes_make_at_once(tmp_path: Path) -> None:
+    barrier = processes.Barrier(6)
+    made = [processes.Process(target=make_indexes, args=(tmp_path, barrier)) for _ in range(6)]
+    for process in made:
+        process.start()
+    for process in made:
+        process.join()
+    assert [process.exitcode for process in made] == [0] * 6
 
 
 def test_twenty_runs_of_different_tasks_at_once(root: str, tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-Fault = Literal["403", "429", "500", "503", "reset", "lost reply", "truncated reply", "slow", "stalled"]
+Fault = Literal[
+    "301", "400", "403", "429", "500", "503", "reset", "lost reply", "truncated reply", "slow", "stalled"
+]
 """
 ``reset``: the connection breaks before the server sees the request; ``lost reply``: after it has done its
 work; ``truncated reply``: in the middle of the body; ``stalled``: nothing ever comes.
@@ -118,7 +120,7 @@ def _handler(proxy: FaultProxy, target: int) -> type[BaseHTTPRequestHandler]:
             fault = proxy.script(self.command, self.path)
             if fault is not None:
                 proxy.faults.append(fault)
-            if fault in ("400", "403", "429", "500", "503"):
+            if fault in ("301", "400", "403", "429", "500", "503"):
                 return self.answer_error(int(fault))
             if fault == "reset":
                 return self.break_off()

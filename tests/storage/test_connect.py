@@ -84,8 +84,34 @@ def test_every_option_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     )
     for url in ("s3://bucket/x", "gs://bucket/x"):
         assert open_store(url, options=options).url == f"{url}/"
-    with pytest.raises(StorageError, match="ca_file"):
-        open_store("s3://bucket/", options=StorageOptions(ca_file=tmp_path / "missing.pem"))
+    (tmp_path / "empty.pem").write_text("")
+    for name, problem in (("missing.pem", "cannot be read"), ("empty.pem", "no certificate")):
+        with pytest.raises(StorageError, match=f"{name} .*{problem}"):
+            open_store("s3://bucket/", options=StorageOptions(ca_file=tmp_path / name))
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / name))
+        with pytest.raises(StorageError, match=f"{name} .*{problem}"):
+            open_store("s3://bucket/")
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "problem"),
+    [
+        ("s3://bucket/", {"kms_key_id": "key"}, "does nothing without `server_side_encryption"),
+        ("s3://bucket/", {"kms_key_id": "key", "server_side_encryption": "AES256"}, "does nothing without"),
+        ("s3://bucket/", {"endpoint": "https://storage.example/bucket/"}, "ends in the bucket"),
+        ("s3://bucket/a//b", {}, "s3://bucket/a//b names no folder"),
+        ("s3:bucket/a", {}, "write s3://"),
+        ("S3:/bucket/a", {}, "write s3://"),
+        ("az://container/a", {}, "AZURE_STORAGE_ACCOUNT_NAME"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_before_anything_is_sent(
+    monkeypatch: pytest.MonkeyPatch, url: str, options: dict[str, str], problem: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    with pytest.raises(StorageError, match=problem):
+        open_store(url, options=StorageOptions.model_validate(options))
 
 
 def test_an_anonymous_reader_needs_no_credentials(seaweed_server: Server) -> None:

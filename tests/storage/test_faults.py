@@ -6,8 +6,10 @@ import threading
 import time
 
 import pytest
+from obstore.exceptions import GenericError
 
 from lightly_assets.storage import Changed, Conflict, Denied, NotFound, StorageError, Store, Unavailable
+from lightly_assets.storage.native_errors import translated
 from tests.storage.conftest import Opener
 from tests.storage.proxy import TRANSIENT, Fault, FaultProxy, seeded
 from tests.storage.servers import Server
@@ -208,9 +210,39 @@ def test_a_wrong_clock_is_named(behind_proxy: Store, proxy: FaultProxy) -> None:
         behind_proxy.write("a", b"x")
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        ("301", "<Error><Code>PermanentRedirect</Code></Error>"),  # without a Location, as AWS does it
+        ("400", "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>"),
+    ],
+)
+def test_a_wrong_region_is_named_at_once(
+    behind_proxy: Store, proxy: FaultProxy, status: Fault, body: str
+) -> None:
+    proxy.error_body = body
+    proxy.script = lambda method, path: status
+    for action in (lambda: behind_proxy.write("a", b"x"), lambda: list(behind_proxy.list())):
+        proxy.requests.clear()
+        with pytest.raises(StorageError, match=r"another region.*set `region`") as caught:
+            action()
+        assert len(proxy.requests) == 1 and not caught.value.retriable
+        assert ("eu-west-1" in str(caught.value)) == ("eu-west-1" in body)
+
+
+def test_a_certificate_that_is_not_trusted_is_named() -> None:
+    text = """HTTP error: error sending request
+    uri: Some(https://store.example:9000/bucket?list-type=2,), retries: 8, max_retries: 8,
+    HttpError { kind: Connect, source: reqwest::Error { error: InvalidCertificate(
+        UnknownIssuer,
+    ) } }"""
+    told = translated(GenericError(text), "s3://b/")
+    assert "store.example:9000 is not trusted (UnknownIssuer)" in str(told) and not told.retriable
+
+
 def test_no_server_at_all(opener: Opener, seaweed_server: Server) -> None:
     store = opener(seaweed_server, port=9, max_retries=1)
-    with pytest.raises(Unavailable, match="could not be reached"):
+    with pytest.raises(Unavailable, match=r"the store at 127\.0\.0\.1:9 could not be reached"):
         store.read("a")
 
 

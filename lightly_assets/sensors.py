@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from lightly_assets.assets.chain import CHAIN
+from lightly_assets.assets.dead_runs import end_dead_runs
 from lightly_assets.assets.freshness import stale_verdict
 from lightly_assets.config import Project, load_project
 from lightly_assets.partitions import PARTITIONS_NAME, partition_of, partitions_definition
@@ -54,6 +55,7 @@ def tick(
             f"({', '.join(tasks)}): reload the code location.",
             cursor=context.cursor,
         )
+    end_dead_runs(context.instance)
     versions = models.get(project, _MODEL_SECONDS)
     if versions is None:
         return dg.SensorResult(

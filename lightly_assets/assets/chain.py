@@ -8,12 +8,13 @@ each of them, also on those that were up to date: Dagster would take them for fa
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import dagster as dg
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, DagsterEventType
 from pydantic import Field
 
+from lightly_assets.assets.dead_runs import sign
 from lightly_assets.assets.events import PartitionState, Reporter, class_events, tasks_json_events
 from lightly_assets.assets.recording import Recording
 from lightly_assets.assets.worker_run import WORKER_RUN, worker_run_event, worker_run_specs
@@ -35,6 +36,7 @@ VIDEOS = dg.AssetKey("videos")
 CHAIN = "chain"
 _LOG_SECONDS = 30.0
 _MOST_NAMED = 20
+_PICTURE = dg.MarkdownMetadataValue
 
 
 class Watcher(Protocol):
@@ -206,6 +208,7 @@ def _selection(selected: set[dg.AssetKey], tasks: Iterable[str]) -> Selection:
 def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Project) -> Iterator[Event]:
     selected, checks = set(context.selected_asset_keys), set(context.selected_asset_check_keys)
     ranged = context.has_partition_key or context.has_partition_key_range
+    sign(context.instance, context.run)
     with Session(project) as session, Recording(context.instance) as recording:
         partitions = list(context.partition_keys) if ranged else config.partitions
         batch = _Batch(session, partitions, set(config.inputs))
@@ -224,8 +227,7 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
         reporter = Reporter(recording, index, scan, session.setups, selected, checks, waiting=plan.waiting)
         for state in batch.states.values():
             if not state.waiting:
-                with recording.together():
-                    yield from reporter.report(state)
+                yield from _recorded(recording, reporter.report(state))
         progress = _Progress(context, plan)
         for outcome in session.run(plan, on_frames=progress.frames):
             summary.add(outcome)
@@ -235,8 +237,8 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
                 state.outcomes.append(outcome)
                 state.waiting -= 1
                 if not state.waiting:
-                    with recording.together():
-                        yield from reporter.report(state)
+                    yield from _recorded(recording, reporter.report(state))
+                    state.outcomes.clear()
         if not ranged:
             _plan_failed(context, [state for state in batch.states.values() if state.problems], reporter)
         for task, text in plan.waiting.items():
@@ -250,6 +252,16 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
     progress.ended(summary)
     if summary.failed:
         raise dg.Failure(_failed_text(summary), allow_retries=False, metadata={"failed": summary.failed})
+
+
+def _recorded(recording: Recording, events: Iterable[Event]) -> Iterator[Event]:
+    """Events that are recorded together. Dagster keeps them until the run ends; their pictures are let go."""
+    with recording.together():
+        for event in events:
+            yield event
+            metadata = cast(dict[str, dg.MetadataValue[Any]], event.metadata)
+            for name in [name for name, value in metadata.items() if isinstance(value, _PICTURE)]:
+                del metadata[name]
 
 
 def _finish(

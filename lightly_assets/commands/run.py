@@ -1,5 +1,7 @@
 """``lightly-assets run``: bring everything up to date, through Dagster."""
 
+import faulthandler
+import os
 import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +25,8 @@ from lightly_assets.commands.shared import (
 )
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from lightly_assets.config import Project
     from lightly_assets.pipeline.outcome import RunSummary
     from lightly_assets.pipeline.plan import Plan
@@ -72,7 +76,6 @@ class Done:
         """Passed and all."""
         self.warnings: list[str] = []
         """What checks warn about; nothing was stopped by it."""
-        self.run_id: str | None = None
         self.planned: dict[str, Any] | None = None
         """What there would be to do, of a dry run."""
 
@@ -238,8 +241,9 @@ def _run_dagster(
     import dagster as dg
 
     from lightly_assets.assets.chain import CHAIN, watcher
+    from lightly_assets.assets.dead_runs import end_dead_runs, process_tags
     from lightly_assets.definitions import build_definitions
-    from lightly_assets.jobs import PREDICTIONS_JOB, task_assets
+    from lightly_assets.jobs import PREDICTIONS_JOB, run_here, task_assets
     from lightly_assets.partitions import add_partitions
     from lightly_assets.pipeline.outcome import RunSummary
 
@@ -250,46 +254,74 @@ def _run_dagster(
         "ops": {CHAIN: {"config": chain}},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
+    _show_crashes()
     with dg.DagsterInstance.get() as instance, Progress(quiet=quiet) as progress:
+        end_dead_runs(instance)
         add_partitions(instance, partitions)
         token = watcher.set(progress)
+        heard = _Heard()
         try:
-            result = job.execute_in_process(
-                run_config=run_config,
-                instance=instance,
-                asset_selection=None if tasks is None else task_assets(tasks),
-                tags={"lightly_assets/started_by": "command line"},
-                raise_on_error=False,
-            )
+            # Dagster's daemon cannot start it once more: that is up to whoever called.
+            tags = {"lightly_assets/started_by": "command line", "dagster/max_retries": "0"}
+            assets = None if tasks is None else task_assets(tasks)
+            for event in run_here(
+                job, instance, run_config=run_config, tags=tags | process_tags(), assets=assets
+            ):
+                heard.take(event)
         finally:
             watcher.reset(token)
         summary = progress.summary
         if summary is None:
             # The chain could not do its work at all: its own words are the best there are.
             summary = RunSummary(inputs=len(keys or []))
-            summary.failed.append({"input": None, "task": None, "error": _failure(result)})
+            summary.failed.append({"input": None, "task": None, "error": heard.failure})
         done = Done(project, summary, 0.0)
-        verdicts = result.get_asset_check_evaluations()
-        done.checks = sum(one.passed for one in verdicts), len(verdicts)
-        done.warnings = [
-            str(one.description)
-            for one in verdicts
-            if not one.passed and one.severity == dg.AssetCheckSeverity.WARN
-        ]
-        done.run_id = result.run_id
+        done.checks = heard.passed, heard.verdicts
+        done.warnings = heard.warnings
     return done
 
 
-def _failure(result: Any) -> str:
-    for event in result.all_events:
-        if event.is_step_failure and event.step_failure_data.error:
-            error = event.step_failure_data.error
-            data = event.step_failure_data.user_failure_data
-            if data and data.description:
-                return str(data.description)
-            while error.cause is not None:
-                error = error.cause
-            text = error.message.strip()
-            is_database = error.cls_name == "OperationalError"
-            return DATABASE_PROBLEM.format(text.partition(": ")[2]) if is_database else str(text)
-    return "The run did not get to its end."
+def _show_crashes() -> None:
+    """Say on standard error where a model's own code brought the process down.
+
+    Dagster redirects standard error into its logs while a step works; a copy of it stays where people look.
+    """
+    if not faulthandler.is_enabled():
+        faulthandler.enable(os.dup(2), all_threads=False)
+
+
+class _Heard:
+    """What the events of a run say."""
+
+    def __init__(self) -> None:
+        self.verdicts = self.passed = 0
+        self.warnings: list[str] = []
+        self.failure = "The run did not get to its end."
+
+    def take(self, event: "dg.DagsterEvent") -> None:
+        import dagster as dg
+
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            verdict = event.asset_check_evaluation_data
+            self.verdicts += 1
+            self.passed += verdict.passed
+            if not verdict.passed and verdict.severity == dg.AssetCheckSeverity.WARN:
+                self.warnings.append(str(verdict.description))
+        elif event.is_step_failure:
+            self.failure = _failure(event) or self.failure
+
+
+def _failure(event: "dg.DagsterEvent") -> str | None:
+    error = event.step_failure_data.error
+    if error is None:
+        return None
+    data = event.step_failure_data.user_failure_data
+    if data and data.description:
+        return str(data.description)
+    while error.cause is not None:
+        error = error.cause
+    if error.cls_name == "DagsterExecutionInterruptedError":
+        return "The run was interrupted; what it had finished is kept, and the next run does the rest."
+    text = error.message.strip()
+    is_database = error.cls_name == "OperationalError"
+    return DATABASE_PROBLEM.format(text.partition(": ")[2]) if is_database else str(text)

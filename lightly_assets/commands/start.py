@@ -109,7 +109,7 @@ def ui_command(
     home = use_instance(project)
     os.environ["LIGHTLY_ASSETS_CONFIG"] = str(project.path)
     say(f"http://{host}:{port} (instance: {home}); Ctrl+C ends it.", error=True)
-    _make_partitions_known(project)
+    _prepare(project)
     arguments = ["dagster", "dev", "-m", "lightly_assets.definitions", "-h", host, "-p", str(port)]
     # The program beside this interpreter, also where its folder is not on PATH.
     program = Path(sys.executable).with_name("dagster")
@@ -120,10 +120,11 @@ def ui_command(
     os.execv(str(program), arguments)  # noqa: S606 - no shell
 
 
-def _make_partitions_known(project: object) -> None:
-    """So that inputs can be chosen by hand before the first run."""
+def _prepare(project: object) -> None:
+    """So that inputs can be chosen by hand before the first run, and no dead run holds up the queue."""
     import dagster as dg
 
+    from lightly_assets.assets.dead_runs import end_dead_runs
     from lightly_assets.config import Project
     from lightly_assets.partitions import add_partitions, inputs_by_partition
     from lightly_assets.pipeline.days import days_of
@@ -131,6 +132,8 @@ def _make_partitions_known(project: object) -> None:
     from lightly_assets.storage import StorageError, open_store
 
     assert isinstance(project, Project)
+    with dg.DagsterInstance.get() as instance:
+        end_dead_runs(instance)
     try:
         store = open_store(project.root("input"), options=project.storage_of("input"))
         scan = scan_input(store, project)

@@ -143,7 +143,7 @@ class Decoder:
         if codec == "vp8":
             return "SLICE", 2
         # What decodes of a damaged file can depend on the number of threads, whatever their kind.
-        return ("NONE", 1) if self._job.exact else ("AUTO", self._job.threads)
+        return ("NONE", 1) if self._job.exact else ("AUTO", self._job.threads or _decoder_threads())
 
     def _video_stream(self, container: InputContainer) -> VideoStream:
         for stream in container.streams.video:
@@ -241,6 +241,11 @@ class Decoder:
             started = self.outcome.frames > 0
             if not (_CUT_ALWAYS.search(what) or (not started and _CUT_LEAD_IN.search(what))):
                 self.outcome.error(f"{match['who'].split(',')[0]}: {what}")
+
+
+def _decoder_threads() -> int:
+    """More than there are cores: frames wait for parts of earlier ones, and a core for whoever has work."""
+    return min((os.cpu_count() or 1) + 4, 16)
 
 
 def _shows_a_frame(packet: VideoPacket, codec: str | None) -> bool:

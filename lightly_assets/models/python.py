@@ -141,7 +141,10 @@ def _callable(target: Any, call: str) -> tuple[Callable[..., Any], bool]:
     if hasattr(target, "predict") and not inspect.isfunction(target):
         return target.predict, len(inspect.signature(target.predict).parameters) > 1
     if not callable(target):
-        raise ModelError(f"call: {call} is {type(target).__name__}; it must be a function or a class.")
+        raise ModelError(
+            f"call: {call} is an object of {type(target).__name__}, which cannot be called and has no method "
+            "'predict'; it must be a function, or a class that has '__call__' or 'predict'."
+        )
     return target, False
 
 

@@ -14,7 +14,8 @@ from lightly_assets.pipeline.encode_settings import (
     Encoded,
     Singletons,
     TaskSettings,
-    check_frame,
+    check_far,
+    check_shares,
     mapped,
     mapped_probabilities,
 )
@@ -118,7 +119,8 @@ class _Objects:
 
     def _fit_boxes(self) -> NDArray[Any]:
         """(N, 4) x, y, width, height inside of the image; objects whose box is gone are dropped."""
-        check_frame(self.result.boxes, self._width, self._height)
+        check_far(self.result.boxes, self._width, self._height)
+        check_shares(self.result.boxes, self._owners, self._width, self._height)
         given = xyxy_to_xywh(self.result.boxes)
         fitted = fit_boxes(given, self._width, self._height, self._settings.boxes)
         self._as_corners += self._per_image(fits_as_xyxy(given, self._width, self._height))

@@ -10,7 +10,7 @@ from lightly_assets.format.singleton_rules import Expected, SingletonRules
 from lightly_assets.models.config import EncodeSettings
 from lightly_assets.models.nms import suppress
 from lightly_assets.models.results import Ready, ResultError
-from lightly_assets.pipeline.encode_settings import Encoded, Singletons, TaskSettings, check_frame
+from lightly_assets.pipeline.encode_settings import Encoded, Singletons, TaskSettings, check_far, check_shares
 
 
 def encode_ready(result: Ready, settings: TaskSettings, width: int, height: int) -> Encoded:
@@ -33,6 +33,10 @@ def encode_ready(result: Ready, settings: TaskSettings, width: int, height: int)
             if RULES[rule].severity == "error":
                 raise ResultError(f"prediction {index}{pointer}: {message}")
         written.append(fitted)
+    if dropped:
+        given_boxes = np.array([box for one in singletons if (box := _bbox(one))], dtype=np.float64)
+        given_boxes[:, 2:] += given_boxes[:, :2]
+        check_shares(given_boxes, np.zeros(len(given_boxes)), width, height)
     return Encoded(_suppressed(written, given), clipped, dropped, as_corners=as_corners)
 
 
@@ -72,7 +76,7 @@ def _fitted_bbox(
     inside = x >= 0 and y >= 0 and x + w <= width + EDGE_TOLERANCE and y + h <= height + EDGE_TOLERANCE
     if (inside and w >= 1 and h >= 1) or w < 0 or h < 0:
         return singleton
-    check_frame(np.array([[x, y, x + w, y + h]], dtype=np.float64), width, height)
+    check_far(np.array([[x, y, x + w, y + h]], dtype=np.float64), width, height)
     if settings.boxes == "strict":
         raise ResultError(
             f"prediction {index}: bbox is {bbox}, but x, y ≥ 0, w, h ≥ 1 and it must lie in the image of "

@@ -128,7 +128,7 @@ def mapped_probabilities(probabilities: NDArray[Any], settings: TaskSettings) ->
     return mapped
 
 
-def check_frame(boxes: NDArray[Any], width: int, height: int) -> None:
+def check_far(boxes: NDArray[Any], width: int, height: int) -> None:
     """Boxes a little outside are cut. One that is a whole image away was made for another image."""
     if not len(boxes):
         return
@@ -145,6 +145,24 @@ def check_frame(boxes: NDArray[Any], width: int, height: int) -> None:
             f"prediction {index}: the box {box} (x1, y1, x2, y2) is far outside of the {width}×{height} "
             "image; coordinates must be pixels of the image that the model got."
         )
+
+
+def check_shares(boxes: NDArray[Any], images: NDArray[Any], width: int, height: int) -> None:
+    """Where all boxes of an image lie in its first pixel they are shares of it.
+
+    ``boxes`` are (N, 4) corners, ``images`` (N,) says of which image each is.
+    """
+    # A box at the edges 0 may have been cut there, and one without an area is often only padding.
+    shares = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] <= 1).all(axis=1)
+    shares &= (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    if shares.any():
+        larger = images[(boxes[:, 2:] > 1).any(axis=1)]
+        for index in np.flatnonzero(shares & ~np.isin(images, larger))[:1].tolist():
+            box = [round(float(one), 4) for one in boxes[index]]
+            raise ResultError(
+                f"prediction {index}: the box {box} (x1, y1, x2, y2) lies in the first pixel, like all "
+                f"boxes of its {width}×{height} image; coordinates must be pixels, not shares of the image."
+            )
 
 
 def _some(values: tuple[int, ...]) -> str:

@@ -30,10 +30,10 @@ from lightly_assets.pipeline.prediction_files import singletons_bytes
 from lightly_assets.pipeline.reading import Ended, Event, PixelReader, Pixels, Unreadable
 from lightly_assets.pipeline.records import InputRecord
 from lightly_assets.pipeline.sheet import sheet
-from lightly_assets.pipeline.tables import Row, read_predictions
+from lightly_assets.pipeline.tables import Row, TableLost, read_predictions
 from lightly_assets.pipeline.tasks import TaskSetup, decode_version
 from lightly_assets.pipeline.warehouse import TaskResult, Warehouse
-from lightly_assets.storage import NotFound, Unavailable
+from lightly_assets.storage import Unavailable
 from lightly_assets.storage.local import LocalStore
 
 # Batches of results, and finished units, that wait for the next thread.
@@ -44,6 +44,7 @@ _WAITING_UNITS = 2
 _PUBLISHERS = 4
 # Stored results that are encoded together.
 _ENCODED_AT_ONCE = 128
+_PATIENCE_SECONDS = 3.0
 
 
 class Flow:
@@ -90,6 +91,7 @@ class Flow:
         ]
         for thread in threads:
             thread.start()
+        patience = None
         try:
             working = self._publishers
             while working:
@@ -97,10 +99,14 @@ class Flow:
                     yield outcome
                 else:
                     working = working - 1 if self._error is None else 0
+        except BaseException:
+            # Whoever interrupts a run does not wait for a slow model's answer, which nobody needs any more.
+            patience = _PATIENCE_SECONDS
+            raise
         finally:
             self._stop.set()
             for thread in threads:
-                thread.join()
+                thread.join(patience)
         if self._error is not None:
             raise self._error
 
@@ -269,7 +275,8 @@ class Flow:
                     stored_rows = read_predictions(path, task.setup.config.task_type, keys)
                     while rows := list(islice(stored_rows, _ENCODED_AT_ONCE)):
                         self._take(task, rows, predicted=False)
-            except NotFound:
+            except TableLost:
+                task.unit.outcome.lost.setdefault((task.setup.name, stored), set()).update(keys)
                 for key in keys:
                     task.outcome.failed[key] = (
                         f"'{key}': the stored predictions of task '{task.setup.name}' are gone; "

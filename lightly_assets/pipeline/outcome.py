@@ -73,6 +73,8 @@ class UnitOutcome:
     """Inputs that could not be read: key → one sentence."""
     retriable: set[str] = field(default_factory=set)
     """Those of them that another try may read, such as one that was replaced meanwhile."""
+    lost: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    """Stored tables that are gone, by task and key, and the inputs that must be made again."""
     tasks: dict[str, TaskOutcome] = field(default_factory=dict)
     decoded: int = 0
     """Frames and images."""
@@ -83,6 +85,7 @@ class UnitOutcome:
         """Add what came of a second try with some of the inputs."""
         self.failed |= later.failed
         self.retriable = self.retriable - set(later.inputs) | later.retriable
+        self.lost |= later.lost
         self.frames |= later.frames
         self.decoded += later.decoded
         self.seconds += later.seconds

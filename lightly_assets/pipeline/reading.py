@@ -223,6 +223,9 @@ class _Opened:
             self.count += 1
             yield Pixels(Source(key, frame.index, width, height), frame.image)
         self.info = self._stream.info
+        # With "keep", too: of a video without a single frame there is nothing to keep.
+        if not self.count:
+            raise DamagedVideo(damage_message(self.path, self.info), self.info)
 
     def _count(self) -> None:
         self.info = probe(self.path, limits=self._limits or Limits())

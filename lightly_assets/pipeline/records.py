@@ -128,6 +128,17 @@ class Record:
     def without(self, keys: set[str]) -> "Record":
         return replace(self, inputs={key: one for key, one in self.inputs.items() if key not in keys})
 
+    def without_table(self, table: str) -> "Record":
+        """As if what a stored table holds had never been made."""
+        record = self
+        if table == record.predictions:
+            inputs = {key: replace(one, model="") for key, one in record.inputs.items()}
+            record = replace(record, predictions=None, inputs=inputs)
+        if table == record.singletons:
+            inputs = {key: replace(one, settings="") for key, one in record.inputs.items()}
+            record = replace(record, singletons=None, inputs=inputs)
+        return record
+
 
 def record_key(task: str, unit: str) -> str:
     """Where a record lies in the state root."""

@@ -145,32 +145,41 @@ class Session:
         with self.workplace() as folder:
             again = []
             for outcome in work(plan.units, folder):
-                if outcome.retriable:
+                if outcome.retriable or outcome.lost:
                     again.append(outcome)
                     continue
                 self.remember(outcome.problems(), outcome.inputs)
                 yield outcome
             for number, outcome in enumerate(again):
-                second = self._second_plan(plan, outcome)
-                for later in work(second.units, folder / f"again-{number}"):
-                    outcome.take(later)
+                for stage in ("singletons", "predictions"):  # what those are encoded from may be lost, too
+                    second = self._second_plan(plan, outcome)
+                    for later in work(second.units, folder / f"again-{number}-{stage}"):
+                        outcome.take(later)
+                    if not outcome.lost:
+                        break
                 self.remember(outcome.problems(), outcome.inputs, outcome.retriable)
                 yield outcome
         self.warehouse.tidy()
 
     def _second_plan(self, plan: Plan, outcome: UnitOutcome) -> Plan:
-        """Once more with inputs that were replaced while they were read, as they are now."""
+        """Once more with inputs that were replaced while they were read, or whose stored results are lost."""
         keys = []
+        lost = {key for some in outcome.lost.values() for key in some} - outcome.failed.keys()
+        for (task, table), some in outcome.lost.items():
+            self.warehouse.forget_table(task, table, some)
+            for key in some:
+                outcome.tasks[task].failed.pop(key, None)
+        outcome.lost = {}
         for key in sorted(outcome.retriable):
             with suppress(StorageError):  # out of reach: what was said about it remains true
                 entry = self.warehouse.input.stat(key)
                 if entry is not None:
                     self.scan.inputs[key] = replace(self.scan.inputs[key], entry=entry)
                     keys.append(key)
-        second = self.plan(plan.selection, keys, verify=False)
+        second = self.plan(plan.selection, [*keys, *sorted(lost)], verify=bool(lost))
         for key in keys:
             del outcome.failed[key]
-        if set(keys) == set(outcome.inputs):
+        if keys and set(keys) == set(outcome.inputs):
             outcome.tasks.clear()  # what was counted is of the version that is gone
         outcome.failed |= {key: next(iter(why.values())) for key, why in second.problems.items()}
         return second

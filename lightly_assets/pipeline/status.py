@@ -84,7 +84,8 @@ def project_status(session: Session) -> Status:
     scan, index = session.scan, session.warehouse.index
     plan = session.plan(verify=True)
     status = Status(inputs=len(scan.inputs), unchanged=len(plan.unchanged))
-    failures = {key: why for key, why in session.failures().items() if session.is_here(key)} | plan.problems
+    here = scan.inputs.keys() | scan.problems.keys()
+    failures = {key: why for key, why in session.failures().items() if key in here} | plan.problems
     for key, by_task in sorted(failures.items()):
         task, error = next(iter(by_task.items()))
         status.failed.append({"input": key, "task": task or None, "error": error})

@@ -147,9 +147,17 @@ class SingletonsWriter:
         self.table.close()
 
 
+class TableLost(NotFound):
+    """A stored table is not there any more, or not whole; it must be made again."""
+
+    def __init__(self, message: str, table: str) -> None:
+        super().__init__(message)
+        self.table = table
+
+
 @contextmanager
 def open_stored(store: Store, key: str) -> Iterator[Path]:
-    """A stored table as a local file. Raises NotFound.
+    """A stored table as a local file. Raises TableLost, also where it is read in the ``with`` block.
 
     Another process may replace it meanwhile, by one that is made from the same.
     """
@@ -157,6 +165,11 @@ def open_stored(store: Store, key: str) -> Iterator[Path]:
         path = _enter(opened, store, key)
         try:
             yield path
+        except (pyarrow.ArrowInvalid, OSError) as error:
+            # What Arrow itself has to say comes without an error number.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise TableLost(f"{store.url}/{key} cannot be read: {error}.", key) from error
         finally:
             with suppress(Changed):
                 opened.close()
@@ -169,7 +182,7 @@ def _enter(opened: ExitStack, store: Store, key: str) -> Path:
             break
         with suppress(Changed):
             return opened.enter_context(store.local_file(entry))
-    raise NotFound(f"{store.url}/{key} is gone.")
+    raise TableLost(f"{store.url}/{key} is gone.", key)
 
 
 def read_batches(path: Path, keys: Collection[str] | None = None) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from lightly_assets.pipeline.records import (
     version,
 )
 from lightly_assets.pipeline.statistics import Statistics, from_record, oddities, to_record
-from lightly_assets.pipeline.tables import merge, open_stored
+from lightly_assets.pipeline.tables import TableLost, merge, open_stored
 from lightly_assets.pipeline.tasks import TaskSetup, frames_version
 from lightly_assets.storage import Changed, Conflict, NotFound, StorageOptions, Store, open_store
 
@@ -83,7 +83,7 @@ class Warehouse:
         return dict(found)
 
     def open(self, table: str) -> AbstractContextManager[Path]:
-        """A stored table as a local file. Raises NotFound on entering."""
+        """A stored table as a local file. Raises TableLost."""
         return open_stored(self.state, table)
 
     # What comes of a unit
@@ -107,11 +107,26 @@ class Warehouse:
         for attempt in range(_TRIES):
             try:
                 return self._store_task(unit, result)
-            except (Conflict, Changed, NotFound):
+            except (Conflict, Changed, NotFound) as error:
                 # Another process has written the same record, or a table that is read here.
-                if attempt == _TRIES - 1:
+                if attempt < _TRIES - 1:
+                    continue
+                if not isinstance(error, TableLost):
                     raise
+                self._note_lost(unit, result, error)
         return None
+
+    def _note_lost(self, unit: UnitOutcome, result: TaskResult, error: TableLost) -> None:
+        """Nothing can be published without the table; who began the run has it made again."""
+        work, outcome = result.work, result.outcome
+        keys = (work.predict | work.encode | work.publish) - outcome.failed.keys() - unit.failed.keys()
+        unit.lost.setdefault((result.setup.name, error.table), set()).update(keys)
+        outcome.failed |= {key: f"'{key}': {error}" for key in sorted(keys)}
+
+    def forget_table(self, task: str, table: str, keys: Collection[str]) -> None:
+        """Have the records of some inputs say that a stored table was never made."""
+        for unit in sorted({row.unit for row in self.index.entries(task, sorted(keys))}):
+            self._update(task, unit, lambda old: old.without_table(table))
 
     def _store_task(self, unit: UnitOutcome, result: TaskResult) -> None:
         task, work, outcome = result.setup.name, result.work, result.outcome
@@ -218,22 +233,22 @@ class Warehouse:
 
     def _publish(self, record: Record, result: TaskResult, keys: set[str]) -> Published:
         keys = {key for key in keys if key in record.inputs}
-        if not keys:
+        task, table = result.setup.name, record.singletons
+        if table is None:
+            text = f"no singletons of task '{task}' are stored; materialise them first."
+            result.outcome.failed |= {key: f"'{key}': {text}" for key in sorted(keys)}
+        if table is None or not keys:
             return Published()
         if result.setup.name in self.held_back:
             self.listing.withdraw([result.setup.name])
         publisher = Publisher(self.lightly, result.setup.name, result.setup.schema)
-        published = publisher.publish(record, keys, self._opener(record), result.work.lost)
+        published = publisher.publish(record, keys, lambda: self.open(table), result.work.lost)
         self.lightly.sync()
         result.outcome.failed |= published.failed
         result.outcome.files_written += published.written
         result.outcome.bytes_written += published.bytes_written
         result.outcome.corners |= published.boxes.are_corners or published.boxes.may_be_corners
         return published
-
-    def _opener(self, record: Record) -> Callable[[], AbstractContextManager[Path]]:
-        table = record.singletons
-        return (lambda: nullcontext(Path())) if table is None else (lambda: self.open(table))
 
     def _supersede(self, record: Record, keys: Collection[str]) -> None:
         """A folder of images that has grown is spread over more records: the older one forgets the input."""

@@ -6,13 +6,13 @@ means nothing outside of it), START the process's start time in clock ticks (pro
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import re
 import time
 from functools import cache
-from pathlib import Path
+
+from lightly_assets.storage.processes import home, started
 
 MARK = ".lightly-assets-tmp-"
 _NAME = re.compile(re.escape(MARK) + r"(?P<home>[0-9a-f]{12})-(?P<pid>\d+)-(?P<start>\d+)-\d+")
@@ -38,42 +38,11 @@ def is_abandoned(name: str, modified: float, *, older_than: float) -> bool:
     match = _NAME.fullmatch(name)
     if match is None:
         return False
-    if match["home"] == _home():
-        return _started(int(match["pid"])) != int(match["start"])
+    if match["home"] == home():
+        return started(int(match["pid"])) != int(match["start"])
     return time.time() - modified >= older_than
 
 
 @cache
 def _prefix(pid: int) -> str:
-    return f"{MARK}{_home()}-{pid}-{_started(pid) or 0}-"
-
-
-@cache
-def _home() -> str:
-    parts = [os.uname().nodename]
-    for source in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
-        try:
-            parts.append(str(Path(source).readlink()) if "/ns/" in source else Path(source).read_text())
-        except OSError:  # not Linux: the host name has to do
-            continue
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-
-
-def _started(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot; None if it is dead; 0 where /proc is missing."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None if Path("/proc/self/stat").exists() or not _signalable(pid) else 0
-    state, *fields = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else int(fields[18])
-
-
-def _signalable(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return f"{MARK}{home()}-{pid}-{started(pid) or 0}-"

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,30 @@ def test_run_then_run_again_then_status(small: SmallProject) -> None:
     assert document(call(small, "run", "--json"))["unchanged"] == 2
     status = document(call(small, "status", "--json"))
     assert status["ok"] and status["unchanged"] == 2 and status["orphans"] == []
+
+
+def test_a_run_that_is_interrupted(small: SmallProject) -> None:
+    slow = "import time\n\ndef find(images):\n    open('asked', 'w').close()\n    time.sleep(60)\n"
+    (small.folder / "slow_model.py").write_text(slow)
+    small.write(tasks=[task("squares", call="slow_model:find")])
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    run = subprocess.Popen(
+        [PROGRAM, "run"],
+        cwd=small.folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (small.folder / "asked").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert said.splitlines()[-1] == (
+        "Failed: The run was interrupted; what it had finished is kept, and the next run does the rest."
+    )
 
 
 def test_from_another_folder_with_another_instance(small: SmallProject, tmp_path: Path) -> None:

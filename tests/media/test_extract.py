@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.media_files import number_of
-from lightly_assets.media import DamagedVideo, MediaError, extract
+from lightly_assets.media import DamagedVideo, MediaError, export, extract
 from tests.media.conftest import Corpus
 
 
@@ -201,6 +202,20 @@ def test_several_at_once_do_the_work_once(corpus: Corpus, tmp_path: Path) -> Non
         done = list(pool.map(lambda _: extract(corpus.path("plain.mp4"), tmp_path), range(4)))
     assert sorted(one.written for one in done) == [0, 0, 0, 100]
     assert files(tmp_path) == sorted(done[0].names())
+
+
+def test_many_processes_may_make_and_remove_the_working_folder(tmp_path: Path) -> None:
+    def often(_: int) -> None:
+        for _ in range(300):
+            folder = tmp_path / ".lightly-assets" / "key"
+            lock = export._locked_folder(folder)
+            with suppress(OSError):
+                folder.rmdir()
+                folder.parent.rmdir()
+            os.close(lock)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(often, range(4)))) == 4
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ LOADING: list[tuple[str, dict[str, Any], str]] = [
         "importing mine fails: ModuleNotFoundError: No module named 'no_such_package'",
     ),
     ("def predict(:", {}, "importing mine fails: SyntaxError"),
-    ("predict = 3", {}, "is int; it must be a function or a class"),
+    ("predict = 3", {}, "is an object of int, which cannot be called and has no method 'predict'"),
     (
         "class predict:\n    def __init__(self): raise OSError('no weights')",
         {},

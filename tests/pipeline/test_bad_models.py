@@ -41,6 +41,10 @@ FAR = (
     "prediction 0: the box [1000.0, 500.0, 1200.0, 700.0] (x1, y1, x2, y2) is far outside of the 96×64 "
     "image; coordinates must be pixels of the image that the model got."
 )
+FIRST_PIXEL = (
+    "prediction 0: the box [0.25, 0.25, 0.5, 0.75] (x1, y1, x2, y2) lies in the first pixel, like all boxes "
+    "of its 96×64 image; coordinates must be pixels, not shares of the image."
+)
 # What a model does on that frame, and the error after the task's name. What the model does with a batch as a
 # whole is told with the frames of the batch.
 BAD: list[tuple[str, str]] = [
@@ -69,6 +73,8 @@ BAD: list[tuple[str, str]] = [
     ("results[place] = found([1, 1, 5, 5], np.nan)", f"{BATCH}scores[0] is nan; {RANGE}"),
     ("results[place] = found([1000, 500, 1200, 700])", FRAME + FAR),
     ("results[place] = single(bbox=[1000, 500, 200, 200])", FRAME + FAR),
+    ("results[place] = found([0.25, 0.25, 0.5, 0.75])", FRAME + FIRST_PIXEL),
+    ("results[place] = single(bbox=[0.25, 0.25, 0.25, 0.5])", FRAME + FIRST_PIXEL),
     (
         "results[place] = found([1, 1, 5, 5], category=7)",
         f"{FRAME}prediction 0: category_id is 7; the schema has 0.",

@@ -45,7 +45,7 @@ def result(kind: str, rng: np.random.Generator, size: tuple[int, int]) -> Result
         masks = rng.uniform(0, 1, (count, size[1], size[0])) > rng.choice([0.5, 1.0])
         runs = RunLengths.of(masks) if count else RunLengths((), size[1], size[0])
         return Detections(boxes, scores, ids, shares, masks if rng.integers(2) else runs)
-    points: Any = rng.uniform(-5, 60, (count, 4, 3)) * [1, 1, 1 / 65] + [0, 0, 0.077]
+    points: Any = rng.uniform(-5, 60, (count, 4, 3)) * [1, 1, 1 / 66] + [0, 0, 0.077]
     if rng.integers(2):
         points = [one[: 1 + index] for index, one in enumerate(points)]
     return Keypoints(points, scores, ids, boxes if rng.integers(2) else None, shares)

@@ -1,9 +1,10 @@
 """A run without Dagster: what is published, what a second run does, and what fails alone."""
 
+import gc
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -17,6 +18,7 @@ from lightly_assets.pipeline import inputs as inputs_module
 from lightly_assets.pipeline import reading
 from lightly_assets.pipeline.check import check
 from lightly_assets.pipeline.collect import collect
+from lightly_assets.pipeline.flow_state import TaskState, UnitState
 from lightly_assets.pipeline.outcome import RunSummary
 from lightly_assets.pipeline.plan import Selection
 from lightly_assets.pipeline.run import Session
@@ -332,6 +334,39 @@ def test_lost_files_come_back_with_the_same_bytes(small: SmallProject) -> None:
     assert small.files() == before
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:300])])
+@pytest.mark.parametrize(
+    ("stages", "asked"), [(("singletons",), False), (("singletons", "predictions"), True)]
+)
+def test_stored_tables_that_are_lost_or_damaged_are_made_again(
+    small: SmallProject, stages: tuple[str, ...], asked: bool, damage: Callable[[Path], object]
+) -> None:
+    two_videos_and_images(small)
+    run(small)
+    before = small.files()
+    small.calls()
+    for stage in stages:
+        (table,) = (small.state / stage).rglob("*loop*.parquet")
+        damage(table)
+    (small.predictions / "squares/rear/loop-3-MOV.json").unlink()
+    summary = run(small)
+    assert summary.ok and summary.updated == ["rear/loop.MOV"]
+    assert bool(small.calls()) == asked
+    assert small.files() == before
+    assert run(small).updated == []
+
+
+def test_lost_predictions_are_made_again_for_a_new_threshold(small: SmallProject) -> None:
+    two_videos_and_images(small)
+    run(small)
+    for table in (small.state / "predictions").rglob("*.parquet"):
+        table.unlink()
+    small.write(tasks=[task("squares", score_threshold=0.5)])
+    assert run(small).ok
+    assert run(small).updated == []
+    assert check(small.lightly, small.input).ok
+
+
 def test_foreign_tasks_stay_and_a_corrupt_list_is_never_overwritten(small: SmallProject) -> None:
     write_video(small.input / "a.mp4", positions(3))
     small.predictions.mkdir(parents=True)
@@ -445,6 +480,17 @@ def test_on_damage_keep_publishes_what_decodes(small: SmallProject) -> None:
     assert row.damage
 
 
+def test_on_damage_keep_has_nothing_to_keep_of_what_does_not_decode(small: SmallProject) -> None:
+    write_video(small.input / "a.mp4", positions(3))
+    (small.input / "broken.mp4").write_bytes((small.input / "a.mp4").read_bytes()[:300])
+    small.write(on_damage="keep")
+    for updated in (["a.mp4"], []):
+        summary = run(small)
+        assert summary.updated == updated
+        (failed,) = summary.failed
+        assert failed["input"] == "broken.mp4" and "0 frames decode" in failed["error"]
+
+
 def test_same_root_for_everything(small: SmallProject) -> None:
     write_video(small.input / "a.mp4", positions(3))
     small.write(datasource={"input": "./input", "lightly": "./input", "state": "./input/.lightly/state"})
@@ -491,3 +537,15 @@ def test_frames_can_be_exported_on_the_way(small: SmallProject, decoded: list[st
     with Session(load_project(small.config)) as session:
         collect(session)
     assert not list(frames.rglob("*.png"))
+
+
+def test_what_is_done_is_let_go_of_at_once(small: SmallProject) -> None:
+    """Not only when the garbage collector comes by, which knows nothing of the size of pictures."""
+    two_videos_and_images(small)
+    gc.collect()
+    gc.disable()
+    try:
+        assert run(small).ok
+        assert [one for one in gc.get_objects() if isinstance(one, UnitState | TaskState)] == []
+    finally:
+        gc.enable()

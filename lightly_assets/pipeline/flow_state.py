@@ -43,7 +43,7 @@ class UnitState:
     def hand_on(self, *, last: bool) -> None:
         """Something goes to a publisher.
 
-        After the last, nothing more comes. Tasks are let go of, because what refers to each other is freed late.
+        After the last nothing more comes. Tasks are let go of: what refers to each other is freed late.
         """
         with self._lock:
             self._unpublished += 1

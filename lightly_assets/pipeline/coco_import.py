@@ -36,6 +36,7 @@ from lightly_assets.storage import NotFound, Store, open_store
 
 PREDICTIONS = ".lightly/predictions/"
 _KEPT = 20
+_OTHER_MACHINE_SECONDS = 24 * 3600.0
 
 
 class CocoError(ValueError):
@@ -118,6 +119,7 @@ def import_coco(
     imported = Imported(found_type)
     groups = _group(annotations, by_id, imported)
     write = _Converter(schema, default_score, boxes, imported)
+    store.sweep(f"{PREDICTIONS}{task}", older_than=_OTHER_MACHINE_SECONDS)  # of an import that was killed
     with TemporaryFile() as converted:
         # All of it is converted before anything is published: one bad annotation leaves nothing behind.
         sizes = [
@@ -129,6 +131,7 @@ def import_coco(
             for image, size in zip(by_id.values(), sizes, strict=True)
         )
     store.write(f"{PREDICTIONS}{task}/schema.json", schema.to_bytes())
+    store.sync()  # what tasks.json names survives a power cut
     if task not in tasks:
         store.update(f"{PREDICTIONS}tasks.json", lambda data: _with_task(data, task))
     return imported

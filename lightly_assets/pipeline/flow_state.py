@@ -41,12 +41,15 @@ class UnitState:
         self._lock = threading.Lock()
 
     def hand_on(self, *, last: bool) -> None:
-        """Something goes to a publisher; after the last the tasks are let go of, as cycles are freed late."""
+        """Something goes to a publisher.
+
+        After the last nothing more comes. Tasks are let go of: what refers to each other is freed late.
+        """
         with self._lock:
-            self.closed = last
             self._unpublished += 1
-        if last:
-            self.tasks = {}
+            if last:
+                self.closed = True
+                self.tasks = {}
 
     def is_published(self) -> bool:
         """A publisher is done with something; whether it was the last one of the unit."""

@@ -32,9 +32,11 @@ from lightly_assets.storage.parallel import for_each
 PREDICTIONS = ".lightly/predictions"
 TASKS_JSON = f"{PREDICTIONS}/tasks.json"
 
-# Files of an input that are read back after writing; a store has verified every one by its checksum before.
-_READ_BACK = 64
-_READ_BACK_AT_ONCE = 16
+# One of so many files is read back after writing, but not fewer than the least; a store has verified every
+# one by its checksum before.
+_READ_BACK_OF = 64
+_READ_BACK_LEAST = 4
+_READ_BACK_AT_ONCE = 8
 _CHECKED_AT_ONCE = 128
 
 
@@ -215,7 +217,7 @@ class Publisher:
         total = sum(map(len, changes.values()))
         if not total:
             return
-        every = max(1, total // _READ_BACK)
+        every = min(_READ_BACK_OF, max(1, total // _READ_BACK_LEAST))
         samples: list[tuple[str, bytes]] = []
 
         def files() -> Iterator[tuple[str, bytes]]:

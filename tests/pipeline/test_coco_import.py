@@ -3,6 +3,10 @@
 import contextlib
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from lightly_assets.format.rle import decode
 from lightly_assets.format.schema import TaskType
 from lightly_assets.pipeline.check import check
 from lightly_assets.pipeline.coco_import import CocoError, import_coco
+from lightly_assets.storage.temporary import MARK
 
 CATEGORIES = [{"id": 1, "name": "person", "supercategory": "animal"}, {"id": 90, "name": "toothbrush"}]
 IMAGES = [
@@ -184,6 +189,47 @@ def test_a_bad_annotation_leaves_nothing_behind(root: Path) -> None:
     with pytest.raises(CocoError):
         import_coco(save(root, coco(moved)), root / "lightly", "labels")
     assert {path: path.read_bytes() for path in (root / "lightly").rglob("*.json")} == before
+
+
+_KILLED = """
+import os, signal, sys
+from lightly_assets.pipeline.coco_import import import_coco
+renames = iter(range(1, 100))
+def hook(event, _):
+    if event == "os.rename" and next(renames) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(hook)
+import_coco(sys.argv[1], sys.argv[2], "labels")
+"""
+
+
+def test_what_a_killed_import_leaves_is_removed_by_the_next(root: Path) -> None:
+    file, lightly = save(root, coco(BOXES)), root / "lightly"
+    command = [sys.executable, "-c", _KILLED, str(file), str(lightly)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert list(lightly.rglob(f"{MARK}*")) and not list(lightly.rglob("tasks.json"))
+    import_coco(file, lightly, "labels")
+    assert not list(lightly.rglob(f"{MARK}*"))
+    assert {found.rule for found in check(lightly).findings} == {"category-gap"}
+
+
+def test_what_is_imported_is_flushed_before_it_is_listed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    flush, replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        done.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        flush(descriptor)
+
+    def renamed(source: str, target: str, **folders: int) -> None:
+        done.append(f"replace {target}")
+        replace(source, target, **folders)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", renamed)
+    import_coco(save(root, coco(BOXES)), root / "lightly", "labels")
+    before = done[: done.index("replace tasks.json")]
+    assert {"a b.json", "c.d.json", "empty.json", "schema.json"} <= set(before)
 
 
 def test_masks(root: Path) -> None:

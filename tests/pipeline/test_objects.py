@@ -114,6 +114,24 @@ def test_a_bucket_holds_the_same_bytes_as_a_disk(twins: tuple[SmallProject, Smal
     assert temporary == []
 
 
+def test_many_short_videos_are_published_at_once(twins: tuple[SmallProject, SmallProject]) -> None:
+    disk, bucket = twins
+    names = [f"short/{index}.mp4" for index in range(12)]
+    for name in names:
+        write_video(disk.input / name, positions(3))
+    send(disk, bucket)
+    run(disk)
+    with Session(load_project(bucket.config)) as session:
+        outcomes = list(session.run(session.plan(), sheets=False))
+        assert session.finish() == {}
+    units = [outcome.unit for outcome in outcomes]
+    assert len(units) == len(set(units)) == 15 and set(names) < set(units), "each unit is told once"
+    assert all(outcome.problems() == {} and outcome.tasks for outcome in outcomes)
+    assert published(bucket) == disk.files()
+    with Session(load_project(bucket.config)) as session:
+        assert session.plan(verify=True).inputs == []
+
+
 def test_another_machine_knows_what_was_done(
     twins: tuple[SmallProject, SmallProject], tmp_path: Path
 ) -> None:

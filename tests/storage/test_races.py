@@ -6,11 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from lightly_assets.storage import Store
+from lightly_assets.storage import StorageError, Store
+from tests.storage.conftest import Opener
+from tests.storage.servers import Server
 
 PUBLISH = """
 import json, sys
@@ -43,6 +47,36 @@ def test_twenty_concurrent_publishers_lose_nothing(store: Store) -> None:
     assert sorted(published) == sorted(name for names in tasks for name in names)
     left = [name for name in store.names() if not name.endswith("lightly_assets/lock")]
     assert left == [".lightly/predictions/tasks.json"]
+
+
+def test_writers_of_many_files_share_the_requests_in_flight(
+    opener: Opener, seaweed_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opener(seaweed_server, concurrency=6, conditional_writes=True)
+    lock, under_way, most = threading.Lock(), 0, 0
+    write = type(store).write
+
+    def counted(self: Store, key: str, data: bytes) -> None:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        write(self, key, data)
+        with lock:
+            under_way -= 1
+
+    monkeypatch.setattr(type(store), "write", counted)
+    batches = [
+        [(f"{batch}/{index}", b"x") for index in range(size)] for batch, size in enumerate((40, 3, 40, 0, 2))
+    ]
+    with ThreadPoolExecutor(len(batches)) as pool:
+        assert list(pool.map(store.write_many, batches)) == [40, 3, 40, 0, 2]
+    assert 1 < most <= 6
+    assert sorted(store.names()) == sorted(key for batch in batches for key, _ in batch)
+    broken = iter([("a", b"x"), ("../b", b"x")])
+    with pytest.raises(StorageError):
+        store.write_many(broken)
+    assert store.write_many(batches[0]) == 40, "what failed has given back its share"
 
 
 DIE_WITH_THE_LOCK = """

@@ -81,11 +81,10 @@ def _result(
     ]
     if look.tidy:
         runs.append(dg.RunRequest(run_key=look.tidy, run_config=_run_config((), ())))
-    asked = "".join(f" Asked for: {len(one.inputs):,} inputs." for one in look.requests)
     seen = look.changes
     context.log.info(
         f"Listed {seen.listed:,}: {seen.new:,} new, {seen.changed:,} changed, {seen.gone:,} gone. "
-        f"{look.sentence()}{asked}"
+        f"{look.sentence()}"
     )
     definition = partitions_definition()
     requests: list[Any] = []

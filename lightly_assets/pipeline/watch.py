@@ -100,6 +100,10 @@ class Look:
             parts.append(f"{_inputs(self.given_up)} asked for in vain; run them by hand to see why")
         if self.paused:
             parts.append(f"{_inputs(self.paused)} paused")
+        if self.requests:
+            parts.append(f"asked for {_inputs(sum(len(one.inputs) for one in self.requests))}")
+        elif self.tidy:
+            parts.append("asked for a look after what removed inputs have left behind")
         return f"{_inputs(self.inputs)} known; {'; '.join(parts) or 'all up to date'}."
 
 

@@ -19,9 +19,13 @@ def broken(path: Path) -> None:
     path.write_bytes(b"this is no video" * 40)
 
 
-def test_a_video_is_asked_for_once(small: SmallProject, daemon: Daemon) -> None:
+def test_a_video_is_asked_for_once(
+    small: SmallProject, daemon: Daemon, capfd: pytest.CaptureFixture[str]
+) -> None:
     write_video(small.input / "cam/a.mp4", positions(5))
     (request,) = daemon.tick()
+    told = "Listed 1: 1 new, 0 changed, 0 gone. 1 input known; asked for 1 input."
+    assert told in capfd.readouterr().err
     assert inputs(request) == ["cam/a.mp4"]
     assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["cam/a.mp4"]
     # The run is still in the queue.

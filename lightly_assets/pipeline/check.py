@@ -29,6 +29,7 @@ from lightly_assets.pipeline.check_input import (
     InputIndex,
     Item,
     Measure,
+    UnreadableImageError,
     VideoSize,
     image_size,
     read_input,
@@ -89,7 +90,7 @@ def check(
     for task in run.read_tasks():
         if wanted is None or task in wanted:
             run.check_task(task)
-    return make_report(run.files, run.findings)
+    return make_report(run.files, run.findings, run.unchecked)
 
 
 def listed_tasks(root: str | Path | Store) -> list[str]:
@@ -161,6 +162,7 @@ class _Run:
     input_reader: Reader | None = None
     input: InputIndex | None = None
     files: int = 0
+    unchecked: list[str] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
 
     def read_tasks(self) -> list[str]:
@@ -186,12 +188,21 @@ class _Run:
     def check_task(self, task: str) -> None:
         schema = self._read_schema(task)
         if schema is None:
+            if self._has_predictions(task):
+                self.unchecked.append(task)
             return
         statistics = BoxStatistics()
         for checked in self._checked(schema, task):
             self.findings.merge(checked.findings)
             statistics += checked.statistics
         self.findings.extend(_corner_findings(task, statistics))
+
+    def _has_predictions(self, task: str) -> bool:
+        schema = f"{PREDICTIONS}{task}/schema.json"
+        return any(
+            problem is None and key.endswith(".json") and key != schema
+            for key, problem in self.reader.walk(f"{PREDICTIONS}{task}/")
+        )
 
     def _read_schema(self, task: str) -> Schema | None:
         file = f"{task}/schema.json"
@@ -315,7 +326,7 @@ def _check_batch(chunk: _Chunk, items: list[Item], checked: _Checked) -> None:
         if isinstance(data, Unreadable):
             checked.findings.add(finding(data.rule, f"{chunk.task}/{item.stem}.json", "", data.message))
         else:
-            files.append(ParsedFile(data, _parsed(data), item.stem, _expected(chunk, item)))
+            files.append(ParsedFile(data, _parsed(data), item.stem, _expected(chunk, item, checked)))
     for index in find_suspects(files, chunk.schema, checked.statistics):
         data, _, stem, expected = files[index]
         file = f"{chunk.task}/{stem}.json"
@@ -331,12 +342,15 @@ def _parsed(data: bytes) -> object:
         return None
 
 
-def _expected(chunk: _Chunk, item: Item) -> Expected:
+def _expected(chunk: _Chunk, item: Item, checked: _Checked) -> Expected:
     width, height = item.width, item.height
     needs_size = item.image is not None and chunk.schema.task_type != TaskType.CLASSIFICATION
     if needs_size and item.image is not None and chunk.input_reader is not None:
-        size = image_size(chunk.input_reader, item.image)
-        width, height = size or (None, None)
+        try:
+            width, height = image_size(chunk.input_reader, item.image) or (None, None)
+        except UnreadableImageError as error:
+            message = f"The image '{item.image}' cannot be read: {error}"
+            checked.findings.add(finding("input-unreadable", f"{chunk.task}/{item.stem}.json", "", message))
     if item.file_name is None and width is None:
         return UNKNOWN
     return Expected(item.file_name, width, height)

@@ -158,9 +158,11 @@ class Coverage:
                 yield self._finding("prediction-missing", stem, message)
         for video, seen in self.frames.items():
             for index in _zeros(seen):
-                name = frame_name(video, index, len(seen))
-                message = f"Frame {index} of '{video}' ({len(seen)} frames) has no prediction file."
-                yield self._finding("prediction-missing", split_suffix(name)[0], message)
+                stem = split_suffix(frame_name(video, index, len(seen)))[0]
+                # An image can have the name of a frame: then their collision is the finding.
+                if stem not in self.images:
+                    message = f"Frame {index} of '{video}' ({len(seen)} frames) has no prediction file."
+                    yield self._finding("prediction-missing", stem, message)
 
     def _finding(self, rule: str, stem: str, message: str) -> Finding:
         return finding(rule, f"{self.task}/{stem}.json", "", message)
@@ -215,16 +217,27 @@ class FrameSeries:
         return f"{stem}-{last:0{width}d}-{suffix}.json"
 
 
+class UnreadableImageError(Exception):
+    """An image of the input is none, or cannot be read; the text says why."""
+
+
 def image_size(reader: Reader, key: str) -> tuple[int, int] | None:
-    """Width and height of an image of the input as its pixels are stored; None where it cannot be read."""
+    """Width and height of an image of the input as its pixels are stored; None where it is too large to say.
+
+    Raises:
+        UnreadableImageError: it is damaged at its beginning, or no image.
+    """
     from PIL import Image  # late: only boxes and masks need it
 
     for length in (_HEADER, None):
         data = reader.read_start(key, length)
         if isinstance(data, Unreadable):
-            return None
+            raise UnreadableImageError(data.message)
         # Only the header is looked at; where it is longer than expected, the whole file is read.
-        broken = suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-        with broken, Image.open(io.BytesIO(data)) as image:
-            return image.size
-    return None
+        broken = suppress(OSError, ValueError, SyntaxError)
+        try:
+            with broken, Image.open(io.BytesIO(data)) as image:
+                return image.size
+        except Image.DecompressionBombError:
+            return None
+    raise UnreadableImageError("It is no image of a known kind, or its beginning is damaged.")

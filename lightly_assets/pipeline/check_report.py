@@ -70,6 +70,8 @@ class Report:
 
     files: int
     groups: list[Group]
+    unchecked: tuple[str, ...] = ()
+    """Tasks whose prediction files were not looked at, because their schema is wrong."""
 
     @property
     def ok(self) -> bool:
@@ -102,17 +104,21 @@ class Report:
         errors = sum(group.count for group in self.groups if group.severity == "error")
         warnings = sum(group.count for group in self.groups if group.severity == "warning")
         summary = f"{_counted(self.files, 'prediction file')}: {_counted(errors, 'error')}"
-        return "\n".join([*lines, f"{summary}, {_counted(warnings, 'warning')}."])
+        lines.append(f"{summary}, {_counted(warnings, 'warning')}.")
+        if self.unchecked:
+            tasks = ", ".join(f"'{task}'" for task in self.unchecked)
+            lines.append(f"Not checked: the prediction files of {tasks}, whose schema is wrong. Mend it first.")
+        return "\n".join(lines)
 
 
-def make_report(files: int, findings: Findings) -> Report:
+def make_report(files: int, findings: Findings, unchecked: Iterable[str] = ()) -> Report:
     """The findings in their order."""
     order = {rule: index for index, rule in enumerate(RULES)}
     groups = sorted(
         findings.groups.values(),
         key=lambda group: (group.severity != "error", order[group.rule], group.task),
     )
-    return Report(files, groups)
+    return Report(files, groups, tuple(unchecked))
 
 
 def _rest(group: Group) -> list[Finding]:

@@ -629,6 +629,23 @@ def test_an_input_that_cannot_be_decoded(tmp_path: Path) -> None:
     assert [(one.rule, "moov atom" in one.message) for one in report.findings] == [("input-unreadable", True)]
 
 
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n\0\0"])
+def test_an_image_that_cannot_be_read(pair: tuple[Path, Path], content: bytes) -> None:
+    (pair[1] / "a.png").write_bytes(content)
+    (one,) = check(*pair).findings
+    assert (one.rule, one.file) == ("input-unreadable", "task/a.json")
+    assert one.message.startswith("The image 'a.png' cannot be read: ")
+
+
+def test_a_file_of_an_image_with_the_name_of_a_frame_is_not_missing(tmp_path: Path) -> None:
+    write(tmp_path / "lightly", {**good_files(DETECTION), **frames_of("v.mp4", 2)})
+    images = {name: (WIDTH, HEIGHT) for name in ("a.png", "sub/b.c.jpg", "sub/empty.png", "v-0-mp4.png")}
+    make_input(tmp_path / "input", images)
+    (tmp_path / "input/v.mp4").touch()
+    report = check(tmp_path / "lightly", tmp_path / "input", measure=lambda key: VideoSize(2, WIDTH, HEIGHT))
+    assert [one.rule for one in report.findings] == ["input-collision"]
+
+
 def test_collisions_of_the_input(pair: tuple[Path, Path]) -> None:
     make_input(pair[1], {"a.jpg": (WIDTH, HEIGHT)})
     report = check(*pair)
@@ -763,6 +780,17 @@ def test_a_million_bad_boxes_are_one_line(tmp_path: Path) -> None:
     assert summary == "303 prediction files: 150,000 errors, 0 warnings."
     assert sum(one.count for one in report.findings) == 150_000
     assert len(report.findings) == 101
+
+
+def test_files_behind_a_wrong_schema_are_named_as_not_checked(tmp_path: Path) -> None:
+    wrong = dump({"task_type": "boxes", "categories": CATEGORIES})
+    files = good_files(DETECTION) | {"tasks.json": dump(["task", "wrong", "empty", "gone"])}
+    files |= {"wrong/schema.json": wrong, "wrong/a.json": b"{}", "empty/schema.json": wrong}
+    write(tmp_path, files)
+    report = check(tmp_path)
+    assert report.unchecked == ("wrong",)
+    last = report.to_text().splitlines()[-1]
+    assert last == "Not checked: the prediction files of 'wrong', whose schema is wrong. Mend it first."
 
 
 def test_processes_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,7 @@ class Report:
         lines.append(f"{summary}, {_counted(warnings, 'warning')}.")
         if self.unchecked:
             tasks = ", ".join(f"'{task}'" for task in self.unchecked)
-            lines.append(f"Not checked: the prediction files of {tasks}, whose schema is wrong. Mend it first.")
+            lines.append(f"Not checked: the prediction files of {tasks}, whose schema must be mended first.")
         return "\n".join(lines)
 
 

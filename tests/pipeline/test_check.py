@@ -639,7 +639,7 @@ def test_an_image_that_cannot_be_read(pair: tuple[Path, Path], content: bytes) -
 
 def test_a_file_of_an_image_with_the_name_of_a_frame_is_not_missing(tmp_path: Path) -> None:
     write(tmp_path / "lightly", {**good_files(DETECTION), **frames_of("v.mp4", 2)})
-    images = {name: (WIDTH, HEIGHT) for name in ("a.png", "sub/b.c.jpg", "sub/empty.png", "v-0-mp4.png")}
+    images = dict.fromkeys(("a.png", "sub/b.c.jpg", "sub/empty.png", "v-0-mp4.png"), (WIDTH, HEIGHT))
     make_input(tmp_path / "input", images)
     (tmp_path / "input/v.mp4").touch()
     report = check(tmp_path / "lightly", tmp_path / "input", measure=lambda key: VideoSize(2, WIDTH, HEIGHT))
@@ -790,7 +790,7 @@ def test_files_behind_a_wrong_schema_are_named_as_not_checked(tmp_path: Path) ->
     report = check(tmp_path)
     assert report.unchecked == ("wrong",)
     last = report.to_text().splitlines()[-1]
-    assert last == "Not checked: the prediction files of 'wrong', whose schema is wrong. Mend it first."
+    assert last == "Not checked: the prediction files of 'wrong', whose schema must be mended first."
 
 
 def test_processes_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

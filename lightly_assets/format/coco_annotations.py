@@ -17,6 +17,11 @@ VISIBILITY_SCORES = {0: 0.0, 1: 0.5, 2: 1.0}
 Singleton = dict[str, Any]
 
 
+def is_image_id(value: Any) -> bool:
+    """Whether an image can have this ``id``: a number, or the text that some tools write."""
+    return isinstance(value, int | float | str) and not isinstance(value, bool)
+
+
 def annotation_singleton(
     annotation: dict[str, Any], task_type: TaskType, *, width: int, height: int, default_score: float = 1.0
 ) -> Singleton:

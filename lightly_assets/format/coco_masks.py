@@ -33,7 +33,7 @@ def from_coco(segmentation: Any, height: int, width: int) -> list[int]:
     if isinstance(segmentation, dict):
         if not {"size", "counts"} <= segmentation.keys():
             raise ValueError('A COCO mask needs the keys "size" and "counts".')
-        if list(segmentation["size"]) != [height, width]:
+        if segmentation["size"] not in ([height, width], (height, width)):
             raise ValueError(f"The mask's size is {segmentation['size']}, but the image is {height}×{width}.")
         counts = segmentation["counts"]
         columns = decompress(counts) if isinstance(counts, str | bytes) else counts
@@ -196,7 +196,10 @@ def _polygon_changes(polygon: Sequence[float], height: int, width: int) -> NDArr
     This is ``rleFrPoly`` of the COCO API: walk the outline on a finer grid, take the points where it crosses
     the centre of a column, round them down the column.
     """
-    points = np.asarray(polygon, dtype=np.float64)
+    try:
+        points = np.asarray(polygon, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("A polygon is a flat list of numbers: x1, y1, x2, y2, ….") from None
     if points.ndim != 1 or points.size < 6 or points.size % 2 or not np.isfinite(points).all():
         raise ValueError(f"A polygon needs three or more pairs of finite numbers, not {points.size}.")
     # C casts towards zero.

@@ -7,7 +7,7 @@ Keys are POSIX paths relative to the root of the input datasource. Prediction pa
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,9 +53,17 @@ class Collision:
     @property
     def message(self) -> str:
         """One sentence that names the inputs (three of them where there are many) and says what to do."""
-        names = ", ".join(f"'{key}'" for key in self.inputs[:3])
+        names = ", ".join(_distinguishable(self.inputs[:3]))
         more = f" and {len(self.inputs) - 3} more" if len(self.inputs) > 3 else ""
         return f"{names}{more}: {self.reason} ('{self.path}'); rename or exclude all but one."
+
+
+def _distinguishable(keys: Sequence[str]) -> Iterator[str]:
+    """The keys in quotes; those that look alike are written with escapes too."""
+    looks = [unicodedata.normalize("NFC", key) for key in keys]
+    for key, look in zip(keys, looks, strict=True):
+        escaped = key.encode("ascii", "backslashreplace").decode()
+        yield f"'{key}' ({escaped})" if looks.count(look) > 1 else f"'{key}'"
 
 
 def split_suffix(key: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lightly_assets.format.coco_annotations import annotation_singleton, image_singletons
+from lightly_assets.format.coco_annotations import annotation_singleton, image_singletons, is_image_id
 from lightly_assets.format.names import input_kind, parse_frame_name, split_suffix
 from lightly_assets.format.schema import TaskType
 from lightly_assets.format.strict_json import parse_json
@@ -113,13 +113,23 @@ def _images(data: Any, name: str) -> dict[Frame, dict[str, Any]]:
     if not isinstance(images, list):
         raise ModelError(f"The labels {name} have no list of images, so they are no COCO file.")
     found: dict[Frame, dict[str, Any]] = {}
+    by_id: dict[Any, str] = {}
     for index, image in enumerate(images):
-        if not isinstance(image, dict) or "id" not in image or not isinstance(image.get("file_name"), str):
-            raise ModelError(f"The labels {name}: images[{index}] must have an id and a file_name.")
-        frame = frame_of(image["file_name"])
+        file_name = image.get("file_name") if isinstance(image, dict) else None
+        if not isinstance(file_name, str) or not is_image_id(image.get("id")):
+            raise ModelError(
+                f"The labels {name}: images[{index}] must have an id (a number or a text) and a file_name."
+            )
+        if (other := by_id.setdefault(image["id"], file_name)) is not file_name:
+            raise ModelError(
+                f"The labels {name}: {other!r} and {file_name!r} have the same id, {image['id']!r}."
+            )
+        if (file_name, None) in found:
+            raise ModelError(f"The labels {name} list {file_name!r} twice; every image needs one id.")
+        frame = frame_of(file_name)
         found[frame] = image
         # A name like a frame's may be an image's all the same.
-        found.setdefault((image["file_name"], None), image)
+        found.setdefault((file_name, None), image)
     return found
 
 
@@ -131,7 +141,7 @@ def _annotations(data: Any, name: str, images: dict[Frame, dict[str, Any]]) -> d
     found: dict[Any, Singletons] = {}
     for index, row in enumerate(rows):
         image = row.get("image_id") if isinstance(row, dict) else None
-        if image not in known:
+        if not is_image_id(image) or image not in known:
             raise ModelError(
                 f"The labels {name}: annotation {index} has the image_id {image!r}, which no image has."
             )

@@ -19,7 +19,7 @@ import orjson
 
 from lightly_assets.format import rle
 from lightly_assets.format.boxes import BoxPolicy
-from lightly_assets.format.coco_annotations import annotation_singleton, image_singletons
+from lightly_assets.format.coco_annotations import annotation_singleton, image_singletons, is_image_id
 from lightly_assets.format.names import (
     find_collisions,
     input_kind,
@@ -105,8 +105,10 @@ def import_coco(
     validate_task_name(task)
     document = _read_json(file)
     described = _read_json(images) if images is not None else document
-    if not isinstance(described, dict):
+    if isinstance(described, list) and images is None:
         raise CocoError(f"{file} holds results; name the annotation file of their images with --images.")
+    if not isinstance(described, dict):
+        raise CocoError(f"{images or file} is no JSON object with images, annotations and categories.")
     annotations = document if isinstance(document, list) else _list(document, "annotations", file)
     store = lightly if not isinstance(lightly, str | Path) else open_store(lightly)
     found_type = TaskType(task_type) if task_type is not None else _guess_type(annotations)
@@ -176,15 +178,17 @@ def _schema(document: dict[str, Any], task_type: TaskType) -> Schema:
 def _images(document: dict[str, Any], *, sized: bool) -> dict[Any, _Image]:
     images: dict[Any, _Image] = {}
     for index, entry in enumerate(_list(document, "images", "The file")):
+        name = entry.get("file_name") if isinstance(entry, dict) else None
+        place = f"images[{index}] ({name!r})" if isinstance(name, str) else f"images[{index}]"
         try:
             image = _image(entry, sized)
             validate_key(image.key)
         except ValueError as error:
-            raise CocoError(f"images[{index}]: {error}") from None
+            raise CocoError(f"{place}: {error}") from None
         if input_kind(image.key) != "image":
-            raise CocoError(f"images[{index}]: '{image.key}' has no suffix of an image.")
-        if images.setdefault(entry.get("id"), image) is not image:
-            raise CocoError(f"images[{index}]: the id {entry.get('id')} is used twice.")
+            raise CocoError(f"{place} has no suffix of an image.")
+        if (other := images.setdefault(entry["id"], image)) is not image:
+            raise CocoError(f"{place} has the id {_shown(entry['id'])}, which '{other.key}' has already.")
     names = [image.key for image in images.values()]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -195,14 +199,21 @@ def _images(document: dict[str, Any], *, sized: bool) -> dict[Any, _Image]:
 
 
 def _image(entry: Any, sized: bool) -> _Image:
-    if not isinstance(entry, dict) or "id" not in entry or not isinstance(entry.get("file_name"), str):
+    if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str):
         raise ValueError("it needs an id and a file_name.")
+    if not is_image_id(entry.get("id")):
+        raise ValueError(f"its id is {_shown(entry.get('id'))}; it must be a number or a text.")
     width, height = entry.get("width"), entry.get("height")
     if type(width) is int and type(height) is int and width > 0 and height > 0:
         return _Image(entry["file_name"], width, height)
     if sized:
-        raise ValueError(f"width and height are {width!r} and {height!r}; they must be the image's pixels.")
+        shown = f"{_shown(width)} and {_shown(height)}"
+        raise ValueError(f"width and height are {shown}; they must be the image's pixels.")
     return _Image(entry["file_name"], 0, 0)
+
+
+def _shown(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _require_input(images: Iterable[_Image], root: str | Path | Store) -> None:
@@ -247,8 +258,9 @@ def _group(annotations: list[Any], images: dict[Any, _Image], imported: Imported
     for index, annotation in enumerate(annotations):
         if not isinstance(annotation, dict) or "image_id" not in annotation:
             imported.skip(f"annotations[{index}] has no image_id.")
-        elif annotation["image_id"] not in images:
-            imported.skip(f"annotations[{index}]: there is no image with the id {annotation['image_id']}.")
+        elif not is_image_id(annotation["image_id"]) or annotation["image_id"] not in images:
+            image_id = _shown(annotation["image_id"])
+            imported.skip(f"annotations[{index}]: there is no image with the id {image_id}.")
         else:
             groups.setdefault(annotation["image_id"], []).append((index, annotation))
     return groups

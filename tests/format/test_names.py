@@ -150,6 +150,11 @@ def test_collisions(keys: list[str], involved: list[str]) -> None:
     assert all(key in collision.message for key in involved)
 
 
+def test_names_that_look_alike_are_told_apart() -> None:
+    (collision,) = find_collisions([unicodedata.normalize(form, "é.mov") for form in ("NFC", "NFD")])
+    assert r"(\xe9.mov), " in collision.message and r"(e\u0301.mov): " in collision.message
+
+
 @pytest.mark.parametrize(
     "keys",
     [

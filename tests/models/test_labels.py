@@ -110,8 +110,24 @@ def test_another_size_is_an_error(tmp_path: Path) -> None:
 BROKEN: list[tuple[Any, str]] = [
     ([1, 2], "a list of results"),
     ({"annotations": []}, "no list of images"),
-    ({"images": [{"id": 1}], "annotations": []}, r"images\[0\] must have an id and a file_name"),
+    ({"images": [{"id": 1}], "annotations": []}, r"images\[0\] must have an id \(a number"),
+    (
+        {"images": [{"id": [1], "file_name": "a.png"}], "annotations": []},
+        r"images\[0\] must have an id \(a number",
+    ),
+    (
+        {"images": [{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], "annotations": []},
+        "'a.png' and 'b.png' have the same id, 1",
+    ),
+    (
+        {"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "a.png"}], "annotations": []},
+        "list 'a.png' twice",
+    ),
     ({"images": [], "annotations": [{"image_id": 3}]}, "annotation 0 has the image_id 3, which no image has"),
+    (
+        {"images": [], "annotations": [{"image_id": {}}]},
+        "annotation 0 has the image_id {}, which no image has",
+    ),
 ]
 
 

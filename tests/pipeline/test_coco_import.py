@@ -325,12 +325,16 @@ def test_what_does_not_fit_is_reported(root: Path) -> None:
         {"category_id": 1, "bbox": [1, 1, 2, 2]},
         {"image_id": 8, "category_id": 1, "bbox": [30, 20, 10, 10]},
         {"image_id": 8, "category_id": 1, "bbox": [31.5, 20, 10, 10]},
+        {"image_id": "8", "category_id": 1, "bbox": [1, 1, 2, 2]},
+        {"image_id": [8], "category_id": 1, "bbox": [1, 1, 2, 2]},
     ]
     imported = import_coco(save(root, coco(annotations)), root / "lightly", "labels")
-    assert (imported.skipped, imported.clipped, imported.dropped) == (2, 1, 1)
+    assert (imported.skipped, imported.clipped, imported.dropped) == (4, 1, 1)
     assert imported.problems == [
         "annotations[0]: there is no image with the id 99.",
         "annotations[1] has no image_id.",
+        'annotations[4]: there is no image with the id "8".',
+        "annotations[5]: there is no image with the id [8].",
     ]
     assert read(root, "labels/c.d.json")["predictions"][0]["bbox"] == [30, 20, 2, 4]
     with pytest.raises(CocoError, match="boxes: clip"):
@@ -343,7 +347,13 @@ def test_what_does_not_fit_is_reported(root: Path) -> None:
         ({}, "no list 'annotations'"),
         ({"annotations": []}, "no list 'categories'"),
         (coco([], images=[{"id": 1}]), r"images\[0\]: it needs an id and a file_name"),
-        (coco([], images=[IMAGES[0], IMAGES[0]]), "used twice"),
+        (
+            coco([], images=[{**IMAGES[0], "id": [7]}]),
+            r"images\[0\] \('sub/a b.png'\): its id is \[7\]",
+        ),
+        (coco([], images=[{**IMAGES[0], "id": None}]), r"its id is null; it must be a number or a text"),
+        (5, "no JSON object with images, annotations and categories"),
+        (coco([], images=[IMAGES[0], IMAGES[0]]), "has the id 7, which 'sub/a b.png' has already"),
         (coco([], images=[IMAGES[0], {**IMAGES[0], "id": 9}]), "listed twice"),
         (coco([], images=[IMAGES[0], {**IMAGES[0], "id": 9, "file_name": "sub/a b.jpg"}]), "share one"),
         (coco([], images=[{**IMAGES[0], "file_name": "../a.png"}]), r"'\.' or '\.\.'"),
@@ -355,9 +365,9 @@ def test_what_does_not_fit_is_reported(root: Path) -> None:
         ),
         (
             coco(BOXES, images=[{**IMAGES[0], "width": "64"}]),
-            r"images\[0\]: width and height are '64'",
+            r"images\[0\] \('sub/a b.png'\): width and height are \"64\"",
         ),
-        (coco(BOXES, images=[{"id": 7, "file_name": "a.png"}]), r"images\[0\]: width and height are None"),
+        (coco(BOXES, images=[{"id": 7, "file_name": "a.png"}]), r"width and height are null and null"),
         (coco(BOXES, images=["a.png"]), r"images\[0\]: it needs an id and a file_name"),
         (
             coco([{"image_id": 7, "category_id": 5, "bbox": [1, 1, 2, 2]}]),

@@ -17,6 +17,8 @@ from lightly_assets.format import rle
 _PIXELS_PER_RUN = 32
 # COCO's rasteriser draws polygons on a grid this many times finer.
 _SCALE = 5
+# Numbers that go on for ever would take a time that grows with the square of their length.
+_MOST_BITS = 60
 
 
 def from_coco(segmentation: Any, height: int, width: int) -> list[int]:
@@ -118,7 +120,7 @@ def decompress(text: str | bytes) -> list[int]:
     """COCO's compressed counts as a list: six bits a character, differences from the count before the last.
 
     Raises:
-        ValueError: a character is none of COCO's, or the text ends within a number.
+        ValueError: a character is none of COCO's, a number is too large, or the text ends within one.
     """
     codes = np.frombuffer(
         text.encode("latin-1", "replace") if isinstance(text, str) else text, dtype=np.uint8
@@ -132,6 +134,8 @@ def decompress(text: str | bytes) -> list[int]:
         value |= (six_bits & 0x1F) << shift
         shift += 5
         if six_bits & 0x20:
+            if shift > _MOST_BITS:
+                raise ValueError("The compressed counts contain a number of more than 64 bits.")
             continue
         if six_bits & 0x10:
             value |= -1 << shift

@@ -115,14 +115,18 @@ def check_counts(counts: Any, height: int, width: int) -> NDArray[np.int64]:
     array = as_numpy(counts)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise ValueError(f"Run lengths must be a flat list of integers, but got {_shown(array)}.")
-    runs = array.astype(np.int64)
-    if runs.size and runs.min() < 0:
-        raise ValueError(f"Run lengths must not be negative, but got {runs.min()}.")
-    if (total := int(runs.sum())) != height * width:
+    if min(height, width) < 0:
+        raise ValueError(f"Height and width must not be negative, but are {height} and {width}.")
+    if array.size and array.min() < 0:
+        raise ValueError(f"Run lengths must not be negative, but got {array.min()}.")
+    # A sum in 64 bits could overflow and look right, and masks would be filled beyond their end.
+    overflows = array.size and int(array.max()) > np.iinfo(np.int64).max // array.size
+    total = sum(array.tolist()) if overflows else int(array.sum(dtype=np.int64))
+    if total != height * width:
         raise ValueError(
             f"The run lengths add up to {total}, but a {height}×{width} mask has {height * width} pixels."
         )
-    return runs
+    return array.astype(np.int64)
 
 
 def _shown(array: NDArray[Any]) -> str:

@@ -58,6 +58,7 @@ def convert_to_lightly_predictions(
     ids = np.arange(volume.shape[1]) if category_ids is None else np.asarray(category_ids)
     if len(ids) != volume.shape[1]:
         raise ValueError(f"There are {volume.shape[1]} scores per pixel, but {len(ids)} category ids.")
+    _require_numbers(volume)
     if activation == "softmax":
         volume = softmax(volume)
     elif activation is not None:
@@ -92,6 +93,7 @@ def find_segments(scores: Any, reduce: Reduce = "median") -> Segments:
     volume = as_numpy(scores)
     if volume.ndim != 3 or 0 in volume.shape:
         raise ValueError(f"Scores of an image must have the shape (C, H, W), but got {volume.shape}.")
+    _require_numbers(volume)
     if volume.dtype.name not in _BITS:
         volume = volume.astype(np.float64)
     native = np.dtype(volume.dtype.name)
@@ -143,6 +145,11 @@ def _label_block(
             np.maximum(labels, greater * labels.dtype.type(category), out=labels)
             winners.append(category)
     return winners
+
+
+def _require_numbers(scores: NDArray[Any]) -> None:
+    if scores.dtype.kind not in "biuf":
+        raise ValueError(f"Scores must be booleans, integers or floats, but got {scores.dtype}.")
 
 
 def _check_scores(scores: NDArray[Any]) -> None:

@@ -123,6 +123,8 @@ def test_rectangles_cover_the_mask(seed: int) -> None:
         ({"size": [3, 4]}, "needs the keys"),
         ({"size": [3, 4], "counts": "é~"}, "character"),
         ({"size": [3, 4], "counts": "P"}, "within a number"),
+        ({"size": [3, 4], "counts": "o" * 20_000_000 + "0"}, "more than 64 bits"),
+        ({"size": [3, 4], "counts": [2**63 - 1, 2**63 - 1, 14]}, "add up to"),
         ([[1, 2, 3, 4]], "three or more"),
         ([[1, 2, 3, 4, 5]], "three or more"),
         ([[1, 2, 3, 4, 5, float("nan")]], "finite"),

@@ -131,6 +131,9 @@ def test_a_single_bad_pixel_in_a_large_mask() -> None:
         ([13], "add up to 13"),
         ([], "add up to 0"),
         ([14, -2], "negative"),
+        ([2**63 - 1, 2**63 - 1, 14], f"add up to {2**64 + 12}"),
+        (np.array([2**63, 2**63, 12], dtype=np.uint64), f"add up to {2**64 + 12}"),
+        ([2**64, 12], "object"),
         ([12.0], "float64"),
         ([[12]], r"\(1, 1\)"),
         (["12"], "<U2"),
@@ -139,6 +142,11 @@ def test_a_single_bad_pixel_in_a_large_mask() -> None:
 def test_counts_that_do_not_fit(counts: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         decode(counts, 3, 4)
+
+
+def test_sizes_are_not_negative() -> None:
+    with pytest.raises(ValueError, match="must not be negative, but are -3 and -4"):
+        decode([12], -3, -4)
 
 
 def test_decode_takes_arrays_and_empty_runs() -> None:

@@ -105,6 +105,8 @@ def test_no_images() -> None:
         (np.full((1, 2, 2, 2), -0.001), "softmax"),
         (np.full((1, 2, 2, 2), np.nan), "got nan"),
         (np.full((1, 2, 2, 2), np.inf), "got inf"),
+        (np.full((1, 2, 2, 2), 1j), "complex128"),
+        (np.full((1, 2, 2, 2), "a"), "<U1"),
         (np.random.default_rng(0).standard_normal((3, 4, 5, 6)), "softmax"),
     ],
 )

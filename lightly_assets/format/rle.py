@@ -10,7 +10,8 @@ from lightly_assets.format.arrays import as_numpy
 
 Counts = Sequence[int] | NDArray[Any]
 
-_BLOCK = 1 << 18
+_BLOCK = 1 << 20
+_WORD = 8
 
 
 def encode(mask: Any) -> list[int]:
@@ -66,15 +67,26 @@ def _changes(flat: NDArray[Any]) -> Iterator[NDArray[np.intp]]:
 
     Block by block, so that what is written is still in the cache when it is read.
     """
-    different = np.empty(min(_BLOCK, flat.size), dtype=np.bool_)
+    different = np.empty(-(-min(_BLOCK, flat.size) // _WORD) * _WORD, dtype=np.bool_)
     for start in range(0, flat.size - 1, _BLOCK):
         after = flat[start + 1 : start + 1 + _BLOCK]
-        found = np.flatnonzero(
-            np.not_equal(after, flat[start : start + after.size], out=different[: after.size])
-        )
+        np.not_equal(after, flat[start : start + after.size], out=different[: after.size])
+        different[after.size :] = False
+        found = _true_places(different)
         if found.size:
             found += start + 1
             yield found
+
+
+def _true_places(flags: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """``np.flatnonzero`` of whole words of flags, in half the time where most words have none."""
+    occupied = flags.view(np.uint64) != 0
+    if np.count_nonzero(occupied) > occupied.size // 4:
+        return np.flatnonzero(flags)
+    words = np.flatnonzero(occupied)
+    places = np.flatnonzero(flags.reshape(-1, _WORD)[words])
+    found: NDArray[np.intp] = words[places >> 3] * _WORD + (places & 7)
+    return found
 
 
 def _small_ints(values: NDArray[np.intp]) -> list[int] | bytes:

@@ -144,6 +144,15 @@ def test_counts_that_do_not_fit(counts: Any, problem: str) -> None:
         decode(counts, 3, 4)
 
 
+@pytest.mark.parametrize("density", [0, 1e-5, 0.01, 0.5, 1])
+@pytest.mark.parametrize("width", [1, 7, 8, 9, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (1 << 20) + 9, 3 << 20])
+def test_large_masks_of_any_density(width: int, density: float) -> None:
+    mask = np.random.default_rng(width).random((1, width)) < density
+    counts = encode(mask)
+    assert np.repeat(np.arange(len(counts)) % 2 == 1, counts).tolist() == mask[0].tolist()
+    assert all(counts[1:])
+
+
 def test_sizes_are_not_negative() -> None:
     with pytest.raises(ValueError, match="must not be negative, but are -3 and -4"):
         decode([12], -3, -4)

@@ -24,6 +24,7 @@ from lightly_assets.storage.keys import check_folder, check_key
 from lightly_assets.storage.parallel import for_each
 from lightly_assets.storage.store import (
     OWN_FOLDER,
+    BadKey,
     Change,
     Changed,
     Conflict,
@@ -372,9 +373,7 @@ def _translated(error: OSError, path: str) -> StorageError:
         case errno.ENOSPC | errno.EDQUOT:
             return Unavailable(f"{path} could not be written: {reason}; free some space and run again.")
         case errno.ENOTDIR | errno.EISDIR | errno.ELOOP | errno.EEXIST:
-            return StorageError(
-                f"{path}: a file stands where a folder is needed, the reverse, or a link does."
-            )
+            return BadKey(f"{path}: a file stands where a folder is needed, the reverse, or a link does.")
         case errno.ENAMETOOLONG:
-            return StorageError(f"{path}: the path is too long for this disk.")
+            return BadKey(f"{path}: the path is too long for this disk.")
     return Unavailable(f"{path}: {reason}.")

@@ -271,6 +271,27 @@ def test_what_fails_fails_alone_and_says_why(small: SmallProject) -> None:
         assert session.failures() == {}
 
 
+def test_an_input_whose_files_cannot_be_named_or_are_in_the_way_of_others_fails_alone(
+    small: SmallProject,
+) -> None:
+    deep = "/".join(["d" * 198] * 5)
+    for key in ("a.mp4", f"{deep}/x.mp4", f"{'n' * 250}.mp4", "cam/b.mp4"):
+        write_video(small.input / key, positions(5))
+    for key in (f"{'i' * 251}.png", "i.png"):
+        write_image(small.input / key, 3)
+    small.predictions.mkdir(parents=True)
+    (small.predictions / "squares").mkdir()
+    (small.predictions / "squares" / "cam").write_text("a file of somebody else")
+    for _ in range(2):
+        summary = run(small)
+        failed = {one["input"]: one["error"] for one in summary.failed}
+        assert sorted(failed) == ["cam/b.mp4", f"{deep}/x.mp4", f"{'i' * 251}.png", f"{'n' * 250}.mp4"]
+        assert "over 1024 bytes" in failed[f"{deep}/x.mp4"] and "over 255" in failed[f"{'n' * 250}.mp4"]
+        assert "a file stands where a folder is needed" in failed["cam/b.mp4"]
+    assert small.read("tasks.json") == ["squares"]
+    assert len([name for name in small.files() if "/a-" in name or "/i.json" in name]) == 5 + 1
+
+
 def test_a_model_that_raises_on_one_frame_costs_one_video(small: SmallProject) -> None:
     bad = """
 def find(images):

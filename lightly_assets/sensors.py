@@ -18,6 +18,8 @@ NEW_INPUT = "new_input"
 
 _MODEL_SECONDS = 15.0
 _RUN_KEY = "dagster/run_key"
+# What a run that died has left is asked for again by the next tick; a retry by Dagster would be a second run.
+_ONCE = {"dagster/max_retries": "0"}
 
 
 def build_sensor(project: Project, job: Any) -> dg.SensorDefinition:
@@ -75,12 +77,12 @@ def _result(
         dg.RunRequest(
             run_key=one.run_key,
             run_config=_run_config(one.partitions, one.inputs),
-            tags={"lightly_assets/inputs": str(len(one.inputs))},
+            tags={"lightly_assets/inputs": str(len(one.inputs))} | _ONCE,
         )
         for one in look.requests
     ]
     if look.tidy:
-        runs.append(dg.RunRequest(run_key=look.tidy, run_config=_run_config((), ())))
+        runs.append(dg.RunRequest(run_key=look.tidy, run_config=_run_config((), ()), tags=_ONCE))
     asked = "".join(f" Asked for: {len(one.inputs):,} inputs." for one in look.requests)
     seen = look.changes
     context.log.info(

@@ -113,6 +113,7 @@ def test_a_run_that_was_killed_is_asked_for_again_but_not_for_ever(
         (request,) = daemon.tick()
         keys.add(request.run_key)
         _ended(daemon.instance, request, dg.DagsterRunStatus.FAILURE)
+        assert request.tags["dagster/max_retries"] == "0"  # asking again is up to the sensor alone
     assert len(keys) == 3  # Dagster would ignore a run key that it has seen
     assert daemon.tick() == []
     assert daemon.reason == "1 input known; 1 input asked for in vain; run them by hand to see why."

@@ -62,7 +62,7 @@ class Session:
             everything = [*self._scan.inputs.values(), *self._scan.blocked.values()]
             self._scan.days = days_of(self.warehouse.state, self.project, everything)
             for key, reason in self.quarantine().items():
-                if self._scan.inputs.pop(key, None):
+                if self._scan.inputs.pop(key, None) or self._scan.problems.pop(key, None):
                     self._scan.skipped["quarantined"] += 1
                     self._scan.paused[key] = reason
         return self._scan
@@ -273,7 +273,7 @@ class Session:
             one = self.scan.inputs.get(key) or self.scan.blocked.get(key)
             if one is not None and key not in retriable:
                 note["made_of"] = {task: self._attempt(one, task) for task in by_task}
-                note["blocked"] = key in self.scan.blocked
+                note["blocked"] = key in self.scan.colliding
             state.write(name, json.dumps(note, indent=2, sort_keys=True).encode())
             known[key] = name
         healed = [key for key in inputs if key in known and key not in problems]

@@ -157,6 +157,7 @@ class Watch:
         self._refresh(now)
         look = Look()
         look.cursor, look.changes = self._list(cursor, now)
+        self.sightings.note("listed to", look.cursor)
         self._close_batches(run_states, now)
         self._read_failures()
         if look.changes.gone:
@@ -171,13 +172,17 @@ class Watch:
     # The input
 
     def _same_rules(self, cursor: str) -> str:
-        """Where a look that was broken off goes on, unless inputs are cut into partitions otherwise now."""
+        """Where a look that was broken off goes on.
+
+        That is the beginning where inputs are cut into partitions otherwise now, and where the cursor is not
+        the one of the last look: somebody has set it, or the table is new. What was not listed would be gone.
+        """
         rules = version(self._project.partitions, self._project.day_pattern, self._project.root("input"))
         if self.sightings.fact("rules") != rules:
             self.sightings.forget_inputs()
             self.sightings.note("rules", rules)
             return ""
-        return cursor
+        return cursor if cursor == self.sightings.fact("listed to") else ""
 
     def _list(self, cursor: str, now: float) -> tuple[str, Changes]:
         stop = time.monotonic() + self._settings.list_seconds

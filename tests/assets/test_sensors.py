@@ -230,6 +230,16 @@ def test_a_long_listing_goes_on_in_the_next_tick(small: SmallProject, daemon: Da
     assert len(daemon.watched()) == 698
 
 
+def test_a_cursor_that_somebody_has_set_loses_no_input(small: SmallProject, daemon: Daemon) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    broken(small.input / "b.mp4")
+    daemon.work()
+    daemon.cursor = "zzz"
+    for _ in range(3):
+        assert daemon.tick() == [] and "2 inputs known" in daemon.reason
+    assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["a.mp4", "b.mp4"]
+
+
 def test_new_settings_make_inputs_stale_and_the_ui_shows_it(small: SmallProject, daemon: Daemon) -> None:
     small.write(tasks=[task("squares"), task("others", "square_model:find_other")])
     write_video(small.input / "a.mp4", positions(5))
@@ -301,6 +311,19 @@ def test_inputs_that_collide_are_tried_again_when_one_of_them_goes(
     (small.input / "x.bmp").unlink()
     assert daemon.work() == [["x.png"]]
     assert "squares/x.json" in small.files()
+
+
+def test_a_key_that_no_store_takes_is_not_tried_again_when_others_go(
+    small: SmallProject, daemon: Daemon
+) -> None:
+    for name in ("a", "b", "new\nline"):
+        write_video(small.input / f"{name}.mp4", positions(5))
+    daemon.work()
+    (small.input / "b.mp4").unlink()
+    (request,) = daemon.tick()
+    assert inputs(request) == []  # this run only looks after what is left
+    daemon.launch(request)
+    assert daemon.tick() == [] and "1 input left alone" in daemon.reason
 
 
 def test_errors_are_errors(small: SmallProject, daemon: Daemon) -> None:

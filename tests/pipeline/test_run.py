@@ -430,6 +430,22 @@ def test_a_paused_input_is_left_alone_until_it_is_resumed(small: SmallProject) -
     assert run(small).updated == ["a.mp4"]
 
 
+def test_an_input_that_collides_can_be_paused(small: SmallProject) -> None:
+    write_image(small.input / "a.png", 3)
+    assert run(small).ok
+    write_image(small.input / "a.bmp", 3)
+    before = small.files()
+    assert len(run(small).failed) == 2
+    with Session(load_project(small.config)) as session:
+        session.pause("a.bmp", "the same picture")
+        session.pause("a.png", "until that is cleared")
+    assert run(small).ok and small.files() == before
+    with Session(load_project(small.config)) as session:
+        status = project_status(session)
+        assert status.quarantined == {"a.bmp": "the same picture", "a.png": "until that is cleared"}
+        assert not status.failed and not status.orphans
+
+
 def test_each_stage_alone_works_with_what_is_stored(small: SmallProject, decoded: list[str]) -> None:
     write_video(small.input / "a.mp4", positions(5))
     one = {

@@ -64,10 +64,15 @@ def tick(
             skip_reason="The models are being loaded to see their versions; the next tick goes on.",
             cursor=context.cursor,
         )
-    with Watch(project, partition_of) as watch:
+    with Watch(project, partition_of, preview=_is_preview(context)) as watch:
         look = watch.look(context.cursor or "", versions, partial(_run_state, context.instance))
         events = list(_stale_events(context.instance, watch, look))
     return _result(context, look, events)
+
+
+def _is_preview(context: dg.SensorEvaluationContext) -> bool:
+    """Whether this is the UI's "Preview tick result": the daemon has a sensor started before it ticks."""
+    return context.last_sensor_start_time is None and context.last_tick_completion_time is None
 
 
 def _result(

@@ -91,8 +91,20 @@ class Sightings:
         self._path = path
         with alone_in(path.parent):
             self._connection = self._open()
-        self._connection.execute("ATTACH DATABASE ? AS known", (str(index),))
+        self._index = index
+        self._attach()
+
+    def _attach(self) -> None:
+        self._connection.execute("ATTACH DATABASE ? AS known", (str(self._index),))
         self._connection.execute("PRAGMA temp_store = MEMORY")
+
+    def only_try(self) -> None:
+        """Go on with a copy in memory: what is noted from here on is forgotten."""
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._connection.backup(copy)
+        self._connection.close()
+        self._connection = copy
+        self._attach()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)

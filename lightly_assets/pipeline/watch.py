@@ -120,7 +120,9 @@ class Watch:
         partition_of: Callable[[Input, Mapping[str, str]], str],
         *,
         clock: Callable[[], float] = time.time,
+        preview: bool = False,
     ) -> None:
+        """With ``preview``, what a look asks for is not remembered: nobody is going to start it."""
         self._project = project
         self._settings = project.sensor
         self._partition_of = partition_of
@@ -131,6 +133,8 @@ class Watch:
         self.sightings = Sightings(
             project.local_state / "sightings.sqlite", project.local_state / "index.sqlite"
         )
+        if preview:
+            self.sightings.only_try()
 
     def __enter__(self) -> Self:
         return self

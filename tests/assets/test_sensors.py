@@ -6,9 +6,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from lightly_assets.config import load_project
 from lightly_assets.definitions import build_definitions
 from lightly_assets.models.protocol import ModelError
 from lightly_assets.partitions import PARTITIONS_NAME
+from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.versions import ModelVersions
+from lightly_assets.sensors import tick
 from lightly_assets.storage import NotFound
 from tests.assets.conftest import Daemon, inputs
 from tests.projects import SmallProject, positions, task, write_image, write_video
@@ -31,6 +35,28 @@ def test_a_video_is_asked_for_once(small: SmallProject, daemon: Daemon) -> None:
     assert daemon.tick() == []
     assert daemon.reason == "1 input known; all up to date."
     assert small.read("tasks.json") == ["squares"]
+
+
+def test_a_preview_in_the_ui_changes_nothing(small: SmallProject, daemon: Daemon) -> None:
+    for name in ("a", "b"):
+        write_video(small.input / f"{name}.mp4", positions(5))
+    daemon.work()
+    (small.input / "a.mp4").unlink()
+
+    def preview() -> str:
+        context = dg.build_sensor_context(daemon.instance)  # as the UI asks: it was never started
+        project = load_project(small.config)
+        (request,) = tick(context, project, ("squares",), daemon.models).run_requests or []
+        return str(request.run_key)
+
+    preview()
+    (request,) = daemon.tick()
+    daemon.launch(request)
+    write_video(small.input / "c.mp4", positions(5))
+    key = preview()
+    (request,) = daemon.tick()
+    assert request.run_key == key  # so Dagster starts it once where the preview was launched, too
+    assert daemon.tick() == [] and "1 run under way with 1 input" in daemon.reason
 
 
 def test_only_what_changed_is_asked_for(small: SmallProject, daemon: Daemon) -> None:
@@ -289,9 +315,6 @@ def test_the_check_can_be_asked_by_hand(small: SmallProject, daemon: Daemon) -> 
 
 
 def test_paused_inputs_are_left_alone(small: SmallProject, daemon: Daemon) -> None:
-    from lightly_assets.config import load_project
-    from lightly_assets.pipeline.run import Session
-
     write_video(small.input / "a.mp4", positions(5))
     with Session(load_project(small.config)) as session:
         session.pause("a.mp4", "wrong camera")
@@ -338,10 +361,6 @@ def test_errors_are_errors(small: SmallProject, daemon: Daemon) -> None:
 
 
 def test_a_graph_that_is_behind_its_file_says_so(small: SmallProject, instance: dg.DagsterInstance) -> None:
-    from lightly_assets.config import load_project
-    from lightly_assets.pipeline.versions import ModelVersions
-    from lightly_assets.sensors import tick
-
     small.write(tasks=[task("squares"), task("more")])
     context = dg.build_sensor_context(instance=instance)
     result = tick(context, load_project(small.config), ("squares",), ModelVersions())

@@ -166,12 +166,13 @@ def run_project(
             done = Done(project, summary, time.monotonic() - started)
             done.planned = _planned(session, plan)
             return done
-        if not plan.units:
+        recovered = session.recovered(plan)
+        if not plan.units and not recovered:
             session.remember_plan(plan)
             for task, problem in session.finish().items():
                 summary.failed.append({"input": None, "task": task, "error": problem})
             return Done(project, summary, time.monotonic() - started)
-        partitions = _partitions(session, plan)
+        partitions = _partitions(session, plan, recovered)
     done = _run_dagster(project, partitions, keys, tasks, quiet=quiet)
     # The run itself knows only the partitions that had something to do.
     done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
@@ -207,11 +208,11 @@ def _selected(session: "Session", select: Collection[str]) -> list[str] | None:
     return list(found)
 
 
-def _partitions(session: "Session", plan: "Plan") -> list[str]:
-    """The partitions with something to do or to say."""
+def _partitions(session: "Session", plan: "Plan", recovered: Collection[str]) -> list[str]:
+    """The partitions with something to do or to say; those of recovered inputs are not failed any more."""
     from lightly_assets.partitions import partition_of_key
 
-    keys = dict.fromkeys([*plan.inputs, *plan.problems])
+    keys = dict.fromkeys([*plan.inputs, *plan.problems, *recovered])
     return list(dict.fromkeys(partition_of_key(key, session.scan) for key in keys))
 
 

@@ -235,6 +235,17 @@ class Session:
                 found[key] = json.loads(self.warehouse.state.read(stored))["problems"]
         return found
 
+    def recovered(self, plan: Plan) -> list[str]:
+        """Inputs that failed the last time and are up to date all the same.
+
+        What they failed with was taken back: a file, or a setting.
+        """
+        known = self._known_failures()
+        return [key for key in plan.unchanged if key in known] if self._is_complete(plan) else []
+
+    def _is_complete(self, plan: Plan) -> bool:
+        return plan.selection == Selection.everything({task.name for task in self.project.tasks})
+
     def _known_failures(self) -> dict[str, str]:
         """Where the failure of each input is noted."""
         if self._failures is None:
@@ -252,9 +263,7 @@ class Session:
 
         Those have failed once where a run was killed before it noted that they have succeeded.
         """
-        names = {task.name for task in self.project.tasks}
-        complete = plan.selection == Selection.everything(names)
-        self.remember(plan.problems, plan.unchanged if complete else ())
+        self.remember(plan.problems, plan.unchanged if self._is_complete(plan) else ())
 
     def remember(
         self,

@@ -269,6 +269,15 @@ class Sightings:
             known = frames is not None or any(stage is not None for stage in found)
             yield Stale(_input(key, kind, fingerprint, size, modified), partition, stages, known)
 
+    def recovered(self, stale: Collection[str]) -> Iterator[Stale]:
+        """The stable inputs that failed the last time, but are not stale any more."""
+        for key, *seen, partition in self._connection.execute(
+            """SELECT key, kind, fingerprint, size, modified, partition FROM inputs
+            WHERE stable AND key IN (SELECT key FROM failures) ORDER BY key"""
+        ).fetchall():
+            if key not in stale:
+                yield Stale(_input(key, *seen), partition, {}, True)
+
     def not_encoded(self, task: str, versions: Versions) -> int:
         """Where the schema of a task changes: published inputs that are not encoded with the new one yet."""
         (count,) = self._connection.execute(
@@ -290,6 +299,7 @@ class Sightings:
         """A batch has ended. What is still stale may be asked for again, unless it ended ``for_good``."""
         with self._writing() as connection:
             connection.execute("DELETE FROM batches WHERE run_key = ?", (run_key,))
+            self.note("ended", run_key)
             if for_good:
                 connection.execute("UPDATE requests SET attempts = 99 WHERE batch = ?", (run_key,))
 

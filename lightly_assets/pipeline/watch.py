@@ -43,7 +43,7 @@ class Request:
     """A run to ask for."""
 
     run_key: str
-    """Hash of what is asked for: the same content is never asked for twice in a row."""
+    """Hash of what is asked for: the same is never asked for twice while a run works on it."""
     partitions: tuple[str, ...]
     inputs: tuple[str, ...]
 
@@ -282,11 +282,13 @@ class Watch:
         }
         look.open_runs = len(self.sightings.under_way())
         batches = _Batches(self._settings.runs - look.open_runs, self._project)
+        seen = set()
         for number, stale in enumerate(self.sightings.stale(versions, decode)):
             if number >= _LOOK_AT_MOST and batches.are_full():
                 look.more = True
                 break
             key = stale.input.key
+            seen.add(key)
             if key in paused:
                 look.paused += 1
                 continue
@@ -301,24 +303,17 @@ class Watch:
             before, attempts, is_open = requested.pop(key, ("", 0, False))
             if not stale.stages:
                 continue
-            want, blocked = wants.of(stale)
-            if want is None or (blocked and want == before and not is_open):
-                look.failed += 1
-                continue
-            look.stale += 1
-            if is_open:
-                look.under_way += 1
-                continue
-            attempts = attempts if before == want else 0
-            if attempts >= _ATTEMPTS:
-                look.given_up += 1
-                continue
-            batches.offer(stale, want, attempts + 1)
+            _offer(look, batches, stale, wants.of(stale), (before, attempts, is_open))
+        # What they failed with was taken back; a run records that they are in order.
+        for stale in self.sightings.recovered(seen) if not look.more else ():
+            if stale.input.key not in paused:
+                asked = requested.pop(stale.input.key, ("", 0, False))
+                _offer(look, batches, stale, wants.of(stale), asked)
         for staleness in look.staleness.values():
             staleness.more = look.more
         if not look.more:
             self.sightings.drop_requests([key for key, (_, _, is_open) in requested.items() if not is_open])
-        for request, chosen in batches.requests():
+        for request, chosen in batches.requests(self.sightings.fact("ended") or ""):
             self.sightings.ask(request.run_key, chosen, now)
             look.requests.append(request)
 
@@ -360,9 +355,32 @@ class _Wants:
         blocked = any(by_others for _, by_others in failed.values())
         if not blocked:
             hopeless = [task for task, (tried, _) in failed.items() if made_of.get(task) == tried]
-            if "" in hopeless or set(stale.stages) <= set(hopeless):
+            if stale.stages and ("" in hopeless or set(stale.stages) <= set(hopeless)):
                 return None, False
         return version(*sorted(made_of.items()), self._unblocked if blocked else ""), blocked
+
+
+def _offer(
+    look: Look,
+    batches: "_Batches",
+    stale: Stale,
+    wanted: tuple[str | None, bool],
+    asked: tuple[str, int, bool],
+) -> None:
+    """Take an input into a run, unless it is known to fail, is under way, or was asked for too often."""
+    want, blocked = wanted
+    before, attempts, is_open = asked
+    if want is None or (blocked and want == before and not is_open):
+        look.failed += 1
+        return
+    look.stale += 1
+    attempts = attempts if before == want else 0
+    if is_open:
+        look.under_way += 1
+    elif attempts >= _ATTEMPTS:
+        look.given_up += 1
+    else:
+        batches.offer(stale, want, attempts + 1)
 
 
 def attempt_version(fingerprint: str, decode: str, task: Versions | None) -> str:
@@ -408,13 +426,17 @@ class _Batches:
             self._full.append(self._open)
         self._open, self._partitions, self._bytes = {}, set(), 0
 
-    def requests(self) -> Iterator[tuple[Request, dict[str, tuple[str, int]]]]:
-        """The runs to ask for, and what is to be remembered of each input."""
+    def requests(self, ended: str) -> Iterator[tuple[Request, dict[str, tuple[str, int]]]]:
+        """The runs to ask for, and what is to be remembered of each input.
+
+        ``ended`` has changed with the last run that ended: Dagster ignores a run key that it has seen, but
+        the same may be wanted once more, as where a setting is changed and changed back.
+        """
         self._close()
         for batch in islice(self._full, max(0, self._runs)):
             chosen = {key: (want, attempts) for key, (_, want, attempts) in batch.items()}
             partitions = dict.fromkeys(stale.partition for stale, _, _ in batch.values())
-            yield Request(version(*sorted(chosen.items())), tuple(partitions), tuple(batch)), chosen
+            yield Request(version(ended, *sorted(chosen.items())), tuple(partitions), tuple(batch)), chosen
 
 
 def _notes(

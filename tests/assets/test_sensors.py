@@ -5,12 +5,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from lightly_assets.config import load_project
 from lightly_assets.definitions import build_definitions
 from lightly_assets.models.protocol import ModelError
-from lightly_assets.partitions import PARTITIONS_NAME
+from lightly_assets.partitions import PARTITIONS_NAME, partitions_definition
 from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.status import project_status
 from lightly_assets.pipeline.versions import ModelVersions
 from lightly_assets.sensors import tick
 from lightly_assets.storage import NotFound
@@ -118,6 +120,40 @@ def test_a_failed_task_is_tried_again_with_another_model(small: SmallProject, da
     small.write(tasks=[task("squares")])
     assert daemon.work() == [["a.mp4"]]
     assert daemon.tick() == [] and "all up to date" in daemon.reason
+
+
+def test_what_failed_and_was_put_back_is_recorded_as_good(
+    small: SmallProject, instance: dg.DagsterInstance, daemon: Daemon
+) -> None:
+    for name in ("a", "b"):
+        write_video(small.input / f"{name}.mp4", positions(5))
+    daemon.work()
+    small.calls()
+    kept = (small.input / "a.mp4").rename(small.folder / "kept.mp4")
+    broken(small.input / "a.mp4")
+    daemon.work()
+    assert daemon.tick() == [] and "1 input left alone" in daemon.reason
+    kept.rename(small.input / "a.mp4")
+    with Session(load_project(small.config)) as session:
+        assert project_status(session).failed == []
+    assert daemon.work() == [["a.mp4"]]
+    assert daemon.tick() == [] and daemon.reason == "2 inputs known; all up to date."
+    assert small.calls() == []
+    with Session(load_project(small.config)) as session:
+        assert session.failures() == {}
+    found = instance.get_status_by_partition(dg.AssetKey("frames"), ["a.mp4"], partitions_definition())
+    assert found == {"a.mp4": AssetPartitionStatus.MATERIALIZED}
+
+
+def test_a_setting_that_is_changed_to_and_fro_is_work_each_time(small: SmallProject, daemon: Daemon) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    keys = set()
+    for threshold in (0.1, 0.32) * 4:
+        small.write(tasks=[task("squares", score_threshold=threshold)])
+        (request,) = daemon.tick()
+        keys.add(request.run_key)
+        daemon.launch(request)
+    assert len(keys) == 8  # Dagster ignores a run key that it has seen
 
 
 def test_what_failed_by_hand_is_not_tried_again(small: SmallProject, daemon: Daemon) -> None:

@@ -92,7 +92,10 @@ class Done:
         if self.planned is not None:
             self._show_plan()
         elif not summary.updated and summary.ok:
-            say(f"All up to date: {counted(summary.inputs, 'input')}, nothing to do ({self.seconds:.1f} s).")
+            count = counted(summary.inputs, "input")
+            say(f"All up to date: {count}, nothing to do ({self.seconds:.1f} s).")
+            if summary.files_deleted:
+                say(f"{counted(summary.files_deleted, 'orphaned prediction file')} deleted.")
         else:
             self._show_table()
         for warning in self.warnings[:_MOST_SHOWN]:
@@ -171,13 +174,29 @@ def run_project(
             session.remember_plan(plan)
             for task, problem in session.finish().items():
                 summary.failed.append({"input": None, "task": task, "error": problem})
-            return Done(project, summary, time.monotonic() - started)
+            done = Done(project, summary, time.monotonic() - started)
+            done.warnings += _left_behind(session, summary)
+            return done
         partitions = _partitions(session, plan, recovered)
     done = _run_dagster(project, partitions, keys, tasks, quiet=quiet)
     # The run itself knows only the partitions that had something to do.
     done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
     done.seconds = time.monotonic() - started
     return done
+
+
+def _left_behind(session: "Session", summary: "RunSummary") -> list[str]:
+    """See to what inputs that are gone have left behind, where no run does; what is to be said about it."""
+    from lightly_assets.pipeline.collect import collect_by_policy
+
+    collected, kept = collect_by_policy(session)
+    summary.files_deleted += len(collected.files)
+    if kept:
+        return [kept]
+    left = sum(1 for task in session.setups for _ in session.gone_files(task))
+    if not left:
+        return []
+    return [f"{counted(left, 'prediction file')} of inputs that are gone: 'lightly-assets gc' deletes them."]
 
 
 def _counts(summary: "RunSummary") -> str:

@@ -102,11 +102,10 @@ def collect_by_policy(session: Session) -> tuple[Collected, str | None]:
     collected = Collected()
     if session.project.orphans != "delete":
         return collected, None
-    index = session.warehouse.index
-    known = {row.input for task in session.setups for row in index.entries(task)}
-    if not all(map(session.is_here, known)):
+    gone, known = _gone_inputs(session)
+    if gone:
         session.look_again()  # what has come since, another process may have published
-    gone = {key for key in known if not session.is_here(key)}
+        gone, known = _gone_inputs(session)
     if len(gone) * 2 > len(known):
         return collected, (
             f"{len(gone)} of {len(known)} inputs are gone, which is too many for 'orphans: delete'; if that "
@@ -116,6 +115,13 @@ def collect_by_policy(session: Session) -> tuple[Collected, str | None]:
         collected.files += session.gone_files(task)
     _delete(session, collected)
     return collected, None
+
+
+def _gone_inputs(session: Session) -> tuple[set[str], set[str]]:
+    """Inputs of the project's tasks that something is recorded of and that are gone; and all of them."""
+    index = session.warehouse.index
+    known = {row.input for task in session.setups for row in index.entries(task)}
+    return {key for key in known if not session.is_here(key)}, known
 
 
 def _delete(session: Session, collected: Collected) -> None:

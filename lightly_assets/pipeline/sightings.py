@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
+CAME_BACK = "came back"
+"""The fact that inputs are there again that a run has called gone."""
+
 PartitionsOf = Callable[[Collection[Input]], Mapping[str, str]]
 """From inputs to the partition of each, by key."""
 
@@ -214,7 +217,11 @@ class Sightings:
             changed.append((key, kind, fingerprint, size, modified, now, int(stable), partitions[key]))
         connection.executemany("INSERT OR REPLACE INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", changed)
         connection.executemany("UPDATE inputs SET stable = 1 WHERE key = ?", same)
+        told = "SELECT count(*) FROM gone WHERE told"
+        (before,) = connection.execute(told).fetchone()
         connection.executemany("DELETE FROM gone WHERE key = ?", ((row[0],) for row in changed))
+        if connection.execute(told).fetchone()[0] < before:
+            self.note(CAME_BACK, "1")
 
     def _take_gone(self, changes: Changes, *, every: bool) -> None:
         connection = self._connection

@@ -21,7 +21,7 @@ from lightly_assets.pipeline.index import Index
 from lightly_assets.pipeline.inputs import Input, glob_pattern
 from lightly_assets.pipeline.quarantine import read_quarantine
 from lightly_assets.pipeline.records import version
-from lightly_assets.pipeline.sightings import Changes, Sightings, Stale, Versions
+from lightly_assets.pipeline.sightings import CAME_BACK, Changes, Sightings, Stale, Versions
 from lightly_assets.pipeline.staleness import Staleness
 from lightly_assets.pipeline.tasks import decode_version
 from lightly_assets.storage import Entry, NotFound, Store, open_store
@@ -71,7 +71,7 @@ class Look:
     open_runs: int = 0
     requests: list[Request] = field(default_factory=list)
     tidy: str | None = None
-    """Run key of a run that looks after what removed inputs have left behind."""
+    """Run key of a run that looks after what inputs have left behind that are gone, or were."""
     empty_partitions: list[str] = field(default_factory=list)
     """Partitions of which nothing is left."""
     waiting: dict[str, int] = field(default_factory=dict)
@@ -322,8 +322,9 @@ class Watch:
         look.empty_partitions = sorted({partition for _, partition in left_nothing if partition})
         self.sightings.forget_gone([key for key, _ in left_nothing])
         untold = [key for key, _, told in self.sightings.gone() if not told]
-        if not untold:
+        if not untold and not self.sightings.fact(CAME_BACK):
             return
+        self.sightings.note(CAME_BACK, "")
         if not look.requests:
             # A run of the chain looks after it anyway; without one, a run over no input does.
             look.tidy = version("gone", now, *untold)

@@ -224,6 +224,25 @@ def test_removed_inputs_become_orphans_and_their_partition_goes_with_them(
     assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["a.mp4", "c.mp4"]
 
 
+def test_inputs_that_come_back_are_no_orphans_any_more(small: SmallProject, daemon: Daemon) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    daemon.work()
+    away = small.input.rename(small.folder / "away")
+    small.input.mkdir()
+    (request,) = daemon.tick()
+    assert not _no_orphans(daemon.launch(request))
+    small.input.rmdir()
+    away.rename(small.input)
+    (request,) = daemon.tick()
+    assert inputs(request) == [] and _no_orphans(daemon.launch(request))
+    assert daemon.tick() == [] and daemon.reason == "1 input known; all up to date."
+
+
+def _no_orphans(result: dg.ExecuteInProcessResult) -> bool:
+    (found,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "no_orphans"]
+    return found.passed
+
+
 def test_orphans_are_not_deleted_when_most_of_the_input_is_gone(small: SmallProject, daemon: Daemon) -> None:
     """An empty mount point looks just like a folder in which somebody has deleted everything."""
     small.write(orphans="delete")

@@ -68,6 +68,8 @@ def gc_command(
             f"Task {task} {'would leave' if dry_run else 'has left'} tasks.json: lightly.yaml has none of it."
         )
     verb = "would be deleted" if dry_run else "deleted"
+    if collected.lists:
+        say(f"{counted(len(collected.lists), 'old list')} of relevant filenames {verb}.")
     say(f"{counted(len(collected.files), 'orphaned prediction file')} {verb}.")
 
 

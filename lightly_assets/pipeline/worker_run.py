@@ -232,7 +232,7 @@ def old_lists(store: Store) -> list[str]:
     before = store.clock() - _LIST_AGE
     return [
         entry.key
-        for entry in store.list(".lightly", skip=lambda _: True)
+        for entry in store.list(".lightly", skip=lambda folder: folder != ".lightly/")
         if is_relevant_filenames_key(entry.key) and entry.key != last and entry.modified < before
     ]
 

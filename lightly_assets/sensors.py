@@ -17,6 +17,8 @@ from lightly_assets.pipeline.watch import Look, RunState, Watch
 NEW_INPUT = "new_input"
 
 _MODEL_SECONDS = 15.0
+# Dagster keeps the cursor that it has where a tick returns an empty one. No key begins with a slash.
+_BEGINNING = "/"
 _RUN_KEY = "dagster/run_key"
 # What a run that died has left is asked for again by the next tick; a retry by Dagster would be a second run.
 _ONCE = {"dagster/max_retries": "0"}
@@ -65,7 +67,8 @@ def tick(
             cursor=context.cursor,
         )
     with Watch(project, partition_of, preview=_is_preview(context)) as watch:
-        look = watch.look(context.cursor or "", versions, partial(_run_state, context.instance))
+        cursor = "" if context.cursor in (None, _BEGINNING) else context.cursor
+        look = watch.look(cursor, versions, partial(_run_state, context.instance))
         events = list(_stale_events(context.instance, watch, look))
     return _result(context, look, events)
 
@@ -107,7 +110,7 @@ def _result(
     return dg.SensorResult(
         run_requests=runs or None,
         skip_reason=None if runs else look.sentence(),
-        cursor=look.cursor,
+        cursor=look.cursor or _BEGINNING,
         dynamic_partitions_requests=requests,
         asset_events=events,
     )

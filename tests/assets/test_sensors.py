@@ -304,11 +304,17 @@ def test_a_long_listing_goes_on_in_the_next_tick(small: SmallProject, daemon: Da
     (small.input / "100.mp4").unlink()
     (small.input / "600.mp4").unlink()
     daemon.tick()
-    assert daemon.cursor == ""
+    assert daemon.cursor == "/"
     assert "699 inputs known" in daemon.reason
     for _ in range(3):
         daemon.tick()
     assert len(daemon.watched()) == 698
+    # The next listing begins at the beginning; nothing is gone because of where the last one was.
+    (small.input / "000.mp4").unlink()
+    for _ in range(3):
+        daemon.tick()
+        assert len(daemon.watched()) >= 697
+    assert daemon.cursor == "/" and len(daemon.watched()) == 697
 
 
 def test_a_cursor_that_somebody_has_set_loses_no_input(small: SmallProject, daemon: Daemon) -> None:

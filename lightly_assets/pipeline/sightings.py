@@ -343,6 +343,10 @@ class Sightings:
         with self._writing() as connection:
             connection.executemany("UPDATE gone SET told = 1 WHERE key = ?", ((key,) for key in keys))
 
+    def told_nobody(self) -> None:
+        """A run that was asked for was never started: perhaps it was to look after what is gone."""
+        self._connection.execute("UPDATE gone SET told = 0")
+
     def left_nothing(self) -> list[tuple[str, str]]:
         """Of what is gone, inputs that nothing is recorded of any more, and their partitions if now empty."""
         return self._connection.execute(

@@ -261,6 +261,7 @@ class Watch:
             state = run_states(run_key)
             if state == "unknown" and now - asked > _LOST_SECONDS:
                 state = "ended"
+                self.sightings.told_nobody()
             if state in ("ended", "cancelled"):
                 self.sightings.ended(run_key, for_good=state == "cancelled")
 

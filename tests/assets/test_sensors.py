@@ -11,6 +11,7 @@ from lightly_assets.config import load_project
 from lightly_assets.definitions import build_definitions
 from lightly_assets.models.protocol import ModelError
 from lightly_assets.partitions import PARTITIONS_NAME, partitions_definition
+from lightly_assets.pipeline import watch
 from lightly_assets.pipeline.run import Session
 from lightly_assets.pipeline.status import project_status
 from lightly_assets.pipeline.versions import ModelVersions
@@ -222,6 +223,20 @@ def test_removed_inputs_become_orphans_and_their_partition_goes_with_them(
     )
     daemon.tick()
     assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["a.mp4", "c.mp4"]
+
+
+def test_a_run_that_was_never_started_is_asked_for_again(
+    small: SmallProject, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    daemon.work()
+    (small.input / "a.mp4").unlink()
+    assert len(daemon.tick()) == 1
+    assert daemon.tick() == []
+    monkeypatch.setattr(watch, "_LOST_SECONDS", -1.0)
+    (request,) = daemon.tick()
+    assert not _no_orphans(daemon.launch(request))
+    assert daemon.tick() == []
 
 
 def test_inputs_that_come_back_are_no_orphans_any_more(small: SmallProject, daemon: Daemon) -> None:

@@ -19,10 +19,13 @@ from lightly_assets.pipeline import reading
 from lightly_assets.pipeline.check import check
 from lightly_assets.pipeline.collect import collect
 from lightly_assets.pipeline.flow_state import TaskState, UnitState
+from lightly_assets.pipeline.index import Index
 from lightly_assets.pipeline.outcome import RunSummary
 from lightly_assets.pipeline.plan import Selection
+from lightly_assets.pipeline.records import Record
 from lightly_assets.pipeline.run import Session
 from lightly_assets.pipeline.status import project_status
+from lightly_assets.storage import open_store
 from tests.projects import SmallProject, picture, positions, read_folder, task, write_image, write_video
 
 
@@ -501,6 +504,35 @@ def test_the_index_can_be_made_anew(small: SmallProject) -> None:
         path.unlink()
     assert run(small).updated == []
     assert small.calls() == []
+
+
+def test_a_record_that_is_replaced_while_the_index_reads_it(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    run(small)
+    state = open_store(small.state)
+    (key,) = state.names("manifests/tasks/squares")
+    older = state.read(key)
+    small.write(tasks=[task("squares", score_threshold=0.32)])
+    run(small)
+    newer = state.read(key)
+    state.write(key, older)
+    index, writers = (Index(small.state / "index.sqlite", state) for _ in range(2))
+    real = state.read
+
+    def read(name: str) -> bytes:
+        data = real(name)
+        if name == key:  # another process goes on at this moment
+            state.write(key, newer)
+            writers.put(Record.parse(newer, key))
+        return data
+
+    monkeypatch.setattr(state, "read", read)
+    index.refresh()
+    (row,) = index.entries("squares")
+    assert row.settings == Record.parse(newer, key).inputs["a.mp4"].settings
+    index.close(), writers.close()
 
 
 def test_on_damage_keep_publishes_what_decodes(small: SmallProject) -> None:

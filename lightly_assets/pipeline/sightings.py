@@ -279,8 +279,9 @@ class Sightings:
     def recovered(self, stale: Collection[str]) -> Iterator[Stale]:
         """The stable inputs that failed the last time, but are not stale any more."""
         for key, *seen, partition in self._connection.execute(
-            """SELECT key, kind, fingerprint, size, modified, partition FROM inputs
-            WHERE stable AND key IN (SELECT key FROM failures) ORDER BY key"""
+            """SELECT i.key, i.kind, i.fingerprint, i.size, i.modified, i.partition
+            FROM (SELECT DISTINCT key FROM failures) f CROSS JOIN inputs i ON i.key = f.key
+            WHERE i.stable ORDER BY i.key"""
         ).fetchall():
             if key not in stale:
                 yield Stale(_input(key, *seen), partition, {}, True)

@@ -226,7 +226,7 @@ def one_run(config: str) -> None:
 
     project = load_project(config)
     with dg.DagsterInstance.get() as instance:
-        context = dg.build_sensor_context(instance=instance)
+        context = dg.build_sensor_context(instance=instance, last_sensor_start_time=1.0)
         (request,) = (
             tick(context, project, tuple(one.name for one in project.tasks), ModelVersions()).run_requests
             or []

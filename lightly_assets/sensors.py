@@ -17,7 +17,11 @@ from lightly_assets.pipeline.watch import Look, RunState, Watch
 NEW_INPUT = "new_input"
 
 _MODEL_SECONDS = 15.0
+# Dagster keeps the cursor that it has where a tick returns an empty one. No key begins with a slash.
+_BEGINNING = "/"
 _RUN_KEY = "dagster/run_key"
+# What a run that died has left is asked for again by the next tick; a retry by Dagster would be a second run.
+_ONCE = {"dagster/max_retries": "0"}
 
 
 def build_sensor(project: Project, job: Any) -> dg.SensorDefinition:
@@ -62,10 +66,16 @@ def tick(
             skip_reason="The models are being loaded to see their versions; the next tick goes on.",
             cursor=context.cursor,
         )
-    with Watch(project, partition_of) as watch:
-        look = watch.look(context.cursor or "", versions, partial(_run_state, context.instance))
+    with Watch(project, partition_of, preview=_is_preview(context)) as watch:
+        cursor = "" if context.cursor in (None, _BEGINNING) else context.cursor
+        look = watch.look(cursor, versions, partial(_run_state, context.instance))
         events = list(_stale_events(context.instance, watch, look))
     return _result(context, look, events)
+
+
+def _is_preview(context: dg.SensorEvaluationContext) -> bool:
+    """Whether this is the UI's "Preview tick result": the daemon has a sensor started before it ticks."""
+    return context.last_sensor_start_time is None and context.last_tick_completion_time is None
 
 
 def _result(
@@ -75,12 +85,12 @@ def _result(
         dg.RunRequest(
             run_key=one.run_key,
             run_config=_run_config(one.partitions, one.inputs),
-            tags={"lightly_assets/inputs": str(len(one.inputs))},
+            tags={"lightly_assets/inputs": str(len(one.inputs))} | _ONCE,
         )
         for one in look.requests
     ]
     if look.tidy:
-        runs.append(dg.RunRequest(run_key=look.tidy, run_config=_run_config((), ())))
+        runs.append(dg.RunRequest(run_key=look.tidy, run_config=_run_config((), ()), tags=_ONCE))
     seen = look.changes
     context.log.info(
         f"Listed {seen.listed:,}: {seen.new:,} new, {seen.changed:,} changed, {seen.gone:,} gone. "
@@ -99,7 +109,7 @@ def _result(
     return dg.SensorResult(
         run_requests=runs or None,
         skip_reason=None if runs else look.sentence(),
-        cursor=look.cursor,
+        cursor=look.cursor or _BEGINNING,
         dynamic_partitions_requests=requests,
         asset_events=events,
     )

@@ -92,7 +92,10 @@ class Done:
         if self.planned is not None:
             self._show_plan()
         elif not summary.updated and summary.ok:
-            say(f"All up to date: {counted(summary.inputs, 'input')}, nothing to do ({self.seconds:.1f} s).")
+            count = counted(summary.inputs, "input")
+            say(f"All up to date: {count}, nothing to do ({self.seconds:.1f} s).")
+            if summary.files_deleted:
+                say(f"{counted(summary.files_deleted, 'orphaned prediction file')} deleted.")
         else:
             self._show_table()
         for warning in self.warnings[:_MOST_SHOWN]:
@@ -166,17 +169,34 @@ def run_project(
             done = Done(project, summary, time.monotonic() - started)
             done.planned = _planned(session, plan)
             return done
-        if not plan.units:
+        recovered = session.recovered(plan)
+        if not plan.units and not recovered:
             session.remember_plan(plan)
             for task, problem in session.finish().items():
                 summary.failed.append({"input": None, "task": task, "error": problem})
-            return Done(project, summary, time.monotonic() - started)
-        partitions = _partitions(session, plan)
+            done = Done(project, summary, time.monotonic() - started)
+            done.warnings += _left_behind(session, summary)
+            return done
+        partitions = _partitions(session, plan, recovered)
     done = _run_dagster(project, partitions, keys, tasks, quiet=quiet)
     # The run itself knows only the partitions that had something to do.
     done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
     done.seconds = time.monotonic() - started
     return done
+
+
+def _left_behind(session: "Session", summary: "RunSummary") -> list[str]:
+    """See to what inputs that are gone have left behind, where no run does; what is to be said about it."""
+    from lightly_assets.pipeline.collect import collect_by_policy
+
+    collected, kept = collect_by_policy(session)
+    summary.files_deleted += len(collected.files)
+    if kept:
+        return [kept]
+    left = sum(1 for task in session.setups for _ in session.gone_files(task))
+    if not left:
+        return []
+    return [f"{counted(left, 'prediction file')} of inputs that are gone: 'lightly-assets gc' deletes them."]
 
 
 def _counts(summary: "RunSummary") -> str:
@@ -207,11 +227,11 @@ def _selected(session: "Session", select: Collection[str]) -> list[str] | None:
     return list(found)
 
 
-def _partitions(session: "Session", plan: "Plan") -> list[str]:
-    """The partitions with something to do or to say."""
+def _partitions(session: "Session", plan: "Plan", recovered: Collection[str]) -> list[str]:
+    """The partitions with something to do or to say; those of recovered inputs are not failed any more."""
     from lightly_assets.partitions import partition_of_key
 
-    keys = dict.fromkeys([*plan.inputs, *plan.problems])
+    keys = dict.fromkeys([*plan.inputs, *plan.problems, *recovered])
     return list(dict.fromkeys(partition_of_key(key, session.scan) for key in keys))
 
 

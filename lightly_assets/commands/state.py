@@ -1,9 +1,11 @@
 """Commands about what is remembered: ``status``, ``gc``, ``pause``, ``resume``."""
 
-from typing import Annotated
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lightly_assets.commands.instance import use_instance
 from lightly_assets.commands.run import DryRunOption
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
@@ -17,6 +19,9 @@ from lightly_assets.commands.shared import (
     print_json,
     say,
 )
+
+if TYPE_CHECKING:
+    from lightly_assets.config import Project
 
 _MOST_SHOWN = 20
 
@@ -49,6 +54,8 @@ def gc_command(
 
         with Session(project) as session:
             collected = collect(session, dry_run=dry_run)
+        if collected.files and not dry_run:
+            _tell_dagster(project)
     if as_json:
         print_json(collected.to_json())
         return
@@ -61,7 +68,32 @@ def gc_command(
             f"Task {task} {'would leave' if dry_run else 'has left'} tasks.json: lightly.yaml has none of it."
         )
     verb = "would be deleted" if dry_run else "deleted"
+    if collected.lists:
+        say(f"{counted(len(collected.lists), 'old list')} of relevant filenames {verb}.")
     say(f"{counted(len(collected.files), 'orphaned prediction file')} {verb}.")
+
+
+def _tell_dagster(project: "Project") -> None:
+    """The check ``no_orphans`` holds now, which the next run would say; without an instance nobody looks."""
+    if not (os.environ.get("DAGSTER_HOME") or (project.local_state / "dagster").exists()):
+        return
+    use_instance(project)
+    import dagster as dg
+
+    from lightly_assets.checks import TASKS_JSON, latest, verdict
+
+    with dg.DagsterInstance.get() as instance:
+        about = latest(instance, TASKS_JSON)
+        event = verdict(
+            TASKS_JSON,
+            "no_orphans",
+            None,
+            None,
+            about=about,
+            warning=True,
+            metadata={"files": dg.MetadataValue.int(0)},
+        )
+        instance.report_runless_asset_event(event)
 
 
 def pause_command(

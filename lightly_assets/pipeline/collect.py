@@ -8,6 +8,7 @@ from typing import Any
 from lightly_assets.pipeline.frame_export import exported_names
 from lightly_assets.pipeline.publish import PREDICTIONS, file_keys
 from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.worker_run import old_lists
 
 # Tables that nobody speaks of may be those of a run that has just stored them.
 _YOUNG = timedelta(hours=1)
@@ -25,6 +26,8 @@ class Collected:
     """Inputs that were forgotten."""
     tasks: list[str] = field(default_factory=list)
     """Tasks that were removed from ``lightly.yaml``, and now from ``tasks.json``."""
+    lists: list[str] = field(default_factory=list)
+    """Old lists of relevant filenames, in the Lightly datasource."""
     dry_run: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -35,6 +38,7 @@ class Collected:
             "stored": len(self.stored),
             "inputs": self.inputs,
             "tasks": self.tasks,
+            "lists": self.lists,
         }
 
 
@@ -42,8 +46,8 @@ def collect(session: Session, *, dry_run: bool = False) -> Collected:
     """Delete orphaned prediction files of the project's tasks, then the records of inputs that are gone.
 
     Tasks that were removed from ``lightly.yaml`` (or renamed) leave ``tasks.json``, and then their files go,
-    as far as this project has published them. What is no prediction file, and tasks of others, are left
-    alone.
+    as far as this project has published them. Lists of relevant filenames of earlier Worker runs go when they
+    are a month old. What is no prediction file, and tasks of others, are left alone.
 
     Raises:
         StorageError: a store is out of reach.
@@ -62,6 +66,9 @@ def collect(session: Session, *, dry_run: bool = False) -> Collected:
             _remove_task(session, task, collected)
         if not dry_run:
             warehouse.remove_empty_records()
+        collected.lists = old_lists(warehouse.lightly)
+        if not dry_run:
+            warehouse.lightly.delete_many(collected.lists)
         collected.stored = warehouse.unused_tables(older_than=_YOUNG)
         if not dry_run:
             warehouse.state.delete_many(collected.stored)
@@ -102,11 +109,10 @@ def collect_by_policy(session: Session) -> tuple[Collected, str | None]:
     collected = Collected()
     if session.project.orphans != "delete":
         return collected, None
-    index = session.warehouse.index
-    known = {row.input for task in session.setups for row in index.entries(task)}
-    if not all(map(session.is_here, known)):
+    gone, known = _gone_inputs(session)
+    if gone:
         session.look_again()  # what has come since, another process may have published
-    gone = {key for key in known if not session.is_here(key)}
+        gone, known = _gone_inputs(session)
     if len(gone) * 2 > len(known):
         return collected, (
             f"{len(gone)} of {len(known)} inputs are gone, which is too many for 'orphans: delete'; if that "
@@ -116,6 +122,13 @@ def collect_by_policy(session: Session) -> tuple[Collected, str | None]:
         collected.files += session.gone_files(task)
     _delete(session, collected)
     return collected, None
+
+
+def _gone_inputs(session: Session) -> tuple[set[str], set[str]]:
+    """Inputs of the project's tasks that something is recorded of and that are gone; and all of them."""
+    index = session.warehouse.index
+    known = {row.input for task in session.setups for row in index.entries(task)}
+    return {key for key in known if not session.is_here(key)}, known
 
 
 def _delete(session: Session, collected: Collected) -> None:

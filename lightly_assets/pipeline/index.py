@@ -182,9 +182,10 @@ class Index:
             )
             connection.execute("INSERT OR IGNORE INTO there SELECT value FROM json_each(?)", (keys,))
             for entry in chunk:
-                if known.get(entry.key) != entry.fingerprint:
+                seen = known.get(entry.key, "")
+                if seen != entry.fingerprint:
                     record = Record.parse(self._store.read(entry.key), entry.key)
-                    self._put(record, entry.key, entry.fingerprint)
+                    self._put(record, entry.key, entry.fingerprint, seen)
             if is_over():
                 return chunk[-1].key
         if not after:
@@ -209,10 +210,14 @@ class Index:
         entry = self._store.stat(key)
         self._put(record, key, entry.fingerprint if entry else "")
 
-    def _put(self, record: Record, key: str, fingerprint: str) -> None:
+    def _put(self, record: Record, key: str, fingerprint: str, seen: str | None = None) -> None:
+        """Take over a record, unless its writer has done so itself since ``seen`` was looked up."""
         rows = [_row(record, key, name, one) for name, one in record.inputs.items()]
         with self._lock, self._errors(), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
+            asked = "SELECT fingerprint FROM records WHERE key = ?"
+            if seen is not None and (self._connection.execute(asked, (key,)).fetchone() or ("",))[0] != seen:
+                return
             self._connection.execute("DELETE FROM entries WHERE record = ?", (key,))
             self._connection.executemany(
                 f"INSERT OR REPLACE INTO entries VALUES ({','.join('?' * _COLUMNS)})",  # noqa: S608 - ours

@@ -41,6 +41,8 @@ class Scan:
     """Inputs that cannot be processed whatever their content: key → one sentence."""
     blocked: dict[str, Input] = field(default_factory=dict)
     """Inputs with a problem, by key."""
+    colliding: set[str] = field(default_factory=set)
+    """Those of them that other inputs are to blame for."""
     paused: dict[str, str] = field(default_factory=dict)
     """Inputs that are left alone on purpose: key → reason."""
     days: dict[str, str] = field(default_factory=dict)
@@ -107,6 +109,7 @@ def scan_input(store: Store, project: Project) -> Scan:
     for collision in find_collisions(scan.inputs):
         for key in collision.inputs:
             scan.problems[key] = collision.message
+            scan.colliding.add(key)
     for key in scan.problems:
         if key in scan.inputs:
             scan.blocked[key] = scan.inputs.pop(key)

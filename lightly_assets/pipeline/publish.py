@@ -26,7 +26,8 @@ from lightly_assets.format.tasks import merge_tasks, parse_tasks, tasks_to_bytes
 from lightly_assets.pipeline.prediction_files import wrapped
 from lightly_assets.pipeline.records import InputRecord, Record
 from lightly_assets.pipeline.tables import read_rows
-from lightly_assets.storage import NotFound, StorageError, Store
+from lightly_assets.storage import BadKey, NotFound, StorageError, Store
+from lightly_assets.storage.keys import check_key
 from lightly_assets.storage.parallel import for_each
 
 PREDICTIONS = ".lightly/predictions"
@@ -129,8 +130,8 @@ class Publisher:
     def _publish(
         self, record: Record, keys: Collection[str], path: Path, lost: Collection[str], result: Published
     ) -> None:
-        wanted: dict[str, list[str]] = {key: [] for key in keys}
-        sizes = dict.fromkeys(keys, 0)
+        wanted: dict[str, list[str]] = {key: [] for key in keys if self._has_names(record, key, result)}
+        sizes = dict.fromkeys(wanted, 0)
         self._look(record, wanted, sizes, path, result)
         changes: dict[str, set[int]] = {}
         for key, hashes in wanted.items():
@@ -159,6 +160,15 @@ class Publisher:
                 hashes=tuple(hashes),
                 size=sizes[key],
             )
+
+    def _has_names(self, record: Record, key: str, result: Published) -> bool:
+        """Whether the files of an input, all of one length, have names that a store takes."""
+        try:
+            check_key(next(file_keys(self.task, key, record.inputs[key].frames), PREDICTIONS))
+        except BadKey as error:
+            result.failed[key] = f"'{key}': its prediction files cannot be named. {error}"
+            return False
+        return True
 
     def _look(
         self,

@@ -23,7 +23,7 @@ from lightly_assets.media import (
 from lightly_assets.media.stream import OnDamage, damage_message
 from lightly_assets.models.protocol import Source
 from lightly_assets.pipeline.inputs import Input
-from lightly_assets.storage import Denied, StorageError, Store
+from lightly_assets.storage import BadKey, Denied, StorageError, Store
 
 # Videos that are opened ahead: while one ends, the decoder of the next is at work already.
 _AHEAD = 2
@@ -165,7 +165,7 @@ class PixelReader:
         except StorageError as error:
             if isinstance(error, Denied):
                 self._check_admitted()
-            self._events.put(Unreadable(one, str(error), retriable=True))
+            self._events.put(Unreadable(one, str(error), retriable=not isinstance(error, BadKey)))
 
     def _check_admitted(self) -> None:
         """Where nothing at all is allowed any more, as with expired credentials, that ends the reading."""

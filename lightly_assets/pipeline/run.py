@@ -62,7 +62,7 @@ class Session:
             everything = [*self._scan.inputs.values(), *self._scan.blocked.values()]
             self._scan.days = days_of(self.warehouse.state, self.project, everything)
             for key, reason in self.quarantine().items():
-                if self._scan.inputs.pop(key, None):
+                if self._scan.inputs.pop(key, None) or self._scan.problems.pop(key, None):
                     self._scan.skipped["quarantined"] += 1
                     self._scan.paused[key] = reason
         return self._scan
@@ -235,6 +235,17 @@ class Session:
                 found[key] = json.loads(self.warehouse.state.read(stored))["problems"]
         return found
 
+    def recovered(self, plan: Plan) -> list[str]:
+        """Inputs that failed the last time and are up to date all the same.
+
+        What they failed with was taken back: a file, or a setting.
+        """
+        known = self._known_failures()
+        return [key for key in plan.unchanged if key in known] if self._is_complete(plan) else []
+
+    def _is_complete(self, plan: Plan) -> bool:
+        return plan.selection == Selection.everything({task.name for task in self.project.tasks})
+
     def _known_failures(self) -> dict[str, str]:
         """Where the failure of each input is noted."""
         if self._failures is None:
@@ -252,9 +263,7 @@ class Session:
 
         Those have failed once where a run was killed before it noted that they have succeeded.
         """
-        names = {task.name for task in self.project.tasks}
-        complete = plan.selection == Selection.everything(names)
-        self.remember(plan.problems, plan.unchanged if complete else ())
+        self.remember(plan.problems, plan.unchanged if self._is_complete(plan) else ())
 
     def remember(
         self,
@@ -273,7 +282,7 @@ class Session:
             one = self.scan.inputs.get(key) or self.scan.blocked.get(key)
             if one is not None and key not in retriable:
                 note["made_of"] = {task: self._attempt(one, task) for task in by_task}
-                note["blocked"] = key in self.scan.blocked
+                note["blocked"] = key in self.scan.colliding
             state.write(name, json.dumps(note, indent=2, sort_keys=True).encode())
             known[key] = name
         healed = [key for key in inputs if key in known and key not in problems]

@@ -50,7 +50,12 @@ def hold_back(warehouse: Warehouse, setup: TaskSetup, scan: Scan, plan: Plan) ->
         warehouse.held_back.add(task)
         return
     gone = [key for key in missing if key not in scan.inputs]
+    paused = [key for key in gone if key in scan.paused]
     hint = f"'{gone[0]}' is gone or cannot be read: 'lightly-assets gc', or put it right" if gone else ""
+    if paused:
+        hint = (
+            f"'{paused[0]}' is paused ({scan.paused[paused[0]]}): 'lightly-assets resume' takes it up again"
+        )
     reason = "; ".join(changes) or "back to an earlier one"
     plan.waiting[task] = (
         f"The schema of task '{task}' changed ({reason}). Nothing of it is published before all of its "

@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
+CAME_BACK = "came back"
+"""The fact that inputs are there again that a run has called gone."""
+
 PartitionsOf = Callable[[Collection[Input]], Mapping[str, str]]
 """From inputs to the partition of each, by key."""
 
@@ -91,8 +94,20 @@ class Sightings:
         self._path = path
         with alone_in(path.parent):
             self._connection = self._open()
-        self._connection.execute("ATTACH DATABASE ? AS known", (str(index),))
+        self._index = index
+        self._attach()
+
+    def _attach(self) -> None:
+        self._connection.execute("ATTACH DATABASE ? AS known", (str(self._index),))
         self._connection.execute("PRAGMA temp_store = MEMORY")
+
+    def only_try(self) -> None:
+        """Go on with a copy in memory: what is noted from here on is forgotten."""
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._connection.backup(copy)
+        self._connection.close()
+        self._connection = copy
+        self._attach()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
@@ -202,7 +217,11 @@ class Sightings:
             changed.append((key, kind, fingerprint, size, modified, now, int(stable), partitions[key]))
         connection.executemany("INSERT OR REPLACE INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", changed)
         connection.executemany("UPDATE inputs SET stable = 1 WHERE key = ?", same)
+        told = "SELECT count(*) FROM gone WHERE told"
+        (before,) = connection.execute(told).fetchone()
         connection.executemany("DELETE FROM gone WHERE key = ?", ((row[0],) for row in changed))
+        if connection.execute(told).fetchone()[0] < before:
+            self.note(CAME_BACK, "1")
 
     def _take_gone(self, changes: Changes, *, every: bool) -> None:
         connection = self._connection
@@ -257,6 +276,16 @@ class Sightings:
             known = frames is not None or any(stage is not None for stage in found)
             yield Stale(_input(key, kind, fingerprint, size, modified), partition, stages, known)
 
+    def recovered(self, stale: Collection[str]) -> Iterator[Stale]:
+        """The stable inputs that failed the last time, but are not stale any more."""
+        for key, *seen, partition in self._connection.execute(
+            """SELECT i.key, i.kind, i.fingerprint, i.size, i.modified, i.partition
+            FROM (SELECT DISTINCT key FROM failures) f CROSS JOIN inputs i ON i.key = f.key
+            WHERE i.stable ORDER BY i.key"""
+        ).fetchall():
+            if key not in stale:
+                yield Stale(_input(key, *seen), partition, {}, True)
+
     def not_encoded(self, task: str, versions: Versions) -> int:
         """Where the schema of a task changes: published inputs that are not encoded with the new one yet."""
         (count,) = self._connection.execute(
@@ -278,6 +307,7 @@ class Sightings:
         """A batch has ended. What is still stale may be asked for again, unless it ended ``for_good``."""
         with self._writing() as connection:
             connection.execute("DELETE FROM batches WHERE run_key = ?", (run_key,))
+            self.note("ended", run_key)
             if for_good:
                 connection.execute("UPDATE requests SET attempts = 99 WHERE batch = ?", (run_key,))
 
@@ -313,6 +343,10 @@ class Sightings:
     def told(self, keys: Collection[str]) -> None:
         with self._writing() as connection:
             connection.executemany("UPDATE gone SET told = 1 WHERE key = ?", ((key,) for key in keys))
+
+    def told_nobody(self) -> None:
+        """A run that was asked for was never started: perhaps it was to look after what is gone."""
+        self._connection.execute("UPDATE gone SET told = 0")
 
     def left_nothing(self) -> list[tuple[str, str]]:
         """Of what is gone, inputs that nothing is recorded of any more, and their partitions if now empty."""

@@ -84,7 +84,7 @@ def project_status(session: Session) -> Status:
     scan, index = session.scan, session.warehouse.index
     plan = session.plan(verify=True)
     status = Status(inputs=len(scan.inputs), unchanged=len(plan.unchanged))
-    here = scan.inputs.keys() | scan.problems.keys()
+    here = (scan.inputs.keys() | scan.problems.keys()) - set(session.recovered(plan))
     failures = {key: why for key, why in session.failures().items() if key in here} | plan.problems
     for key, by_task in sorted(failures.items()):
         task, error = next(iter(by_task.items()))

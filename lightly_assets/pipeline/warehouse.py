@@ -24,7 +24,7 @@ from lightly_assets.pipeline.records import (
 from lightly_assets.pipeline.statistics import Statistics, from_record, oddities, to_record
 from lightly_assets.pipeline.tables import TableLost, merge, open_stored
 from lightly_assets.pipeline.tasks import TaskSetup, frames_version
-from lightly_assets.storage import Changed, Conflict, NotFound, StorageOptions, Store, open_store
+from lightly_assets.storage import BadKey, Changed, Conflict, NotFound, StorageOptions, Store, open_store
 
 # Somebody else who works on the same unit at the same moment is let through so often.
 _TRIES = 5
@@ -242,7 +242,10 @@ class Warehouse:
         if result.setup.name in self.held_back:
             self.listing.withdraw([result.setup.name])
         publisher = Publisher(self.lightly, result.setup.name, result.setup.schema)
-        published = publisher.publish(record, keys, lambda: self.open(table), result.work.lost)
+        try:
+            published = publisher.publish(record, keys, lambda: self.open(table), result.work.lost)
+        except BadKey as error:  # something is in the way of these files, and of no others
+            published = Published(failed={key: f"'{key}': {error}" for key in sorted(keys)})
         self.lightly.sync()
         result.outcome.failed |= published.failed
         result.outcome.files_written += published.written

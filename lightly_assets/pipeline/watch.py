@@ -21,7 +21,7 @@ from lightly_assets.pipeline.index import Index
 from lightly_assets.pipeline.inputs import Input, glob_pattern
 from lightly_assets.pipeline.quarantine import read_quarantine
 from lightly_assets.pipeline.records import version
-from lightly_assets.pipeline.sightings import Changes, Sightings, Stale, Versions
+from lightly_assets.pipeline.sightings import CAME_BACK, Changes, Sightings, Stale, Versions
 from lightly_assets.pipeline.staleness import Staleness
 from lightly_assets.pipeline.tasks import decode_version
 from lightly_assets.storage import Entry, NotFound, Store, open_store
@@ -43,7 +43,7 @@ class Request:
     """A run to ask for."""
 
     run_key: str
-    """Hash of what is asked for: the same content is never asked for twice in a row."""
+    """Hash of what is asked for: the same is never asked for twice while a run works on it."""
     partitions: tuple[str, ...]
     inputs: tuple[str, ...]
 
@@ -71,7 +71,7 @@ class Look:
     open_runs: int = 0
     requests: list[Request] = field(default_factory=list)
     tidy: str | None = None
-    """Run key of a run that looks after what removed inputs have left behind."""
+    """Run key of a run that looks after what inputs have left behind that are gone, or were."""
     empty_partitions: list[str] = field(default_factory=list)
     """Partitions of which nothing is left."""
     waiting: dict[str, int] = field(default_factory=dict)
@@ -124,7 +124,9 @@ class Watch:
         partition_of: Callable[[Input, Mapping[str, str]], str],
         *,
         clock: Callable[[], float] = time.time,
+        preview: bool = False,
     ) -> None:
+        """With ``preview``, what a look asks for is not remembered: nobody is going to start it."""
         self._project = project
         self._settings = project.sensor
         self._partition_of = partition_of
@@ -135,6 +137,8 @@ class Watch:
         self.sightings = Sightings(
             project.local_state / "sightings.sqlite", project.local_state / "index.sqlite"
         )
+        if preview:
+            self.sightings.only_try()
 
     def __enter__(self) -> Self:
         return self
@@ -161,6 +165,7 @@ class Watch:
         self._refresh(now)
         look = Look()
         look.cursor, look.changes = self._list(cursor, now)
+        self.sightings.note("listed to", look.cursor)
         self._close_batches(run_states, now)
         self._read_failures()
         if look.changes.gone:
@@ -175,13 +180,17 @@ class Watch:
     # The input
 
     def _same_rules(self, cursor: str) -> str:
-        """Where a look that was broken off goes on, unless inputs are cut into partitions otherwise now."""
+        """Where a look that was broken off goes on.
+
+        That is the beginning where inputs are cut into partitions otherwise now, and where the cursor is not
+        the one of the last look: somebody has set it, or the table is new. What was not listed would be gone.
+        """
         rules = version(self._project.partitions, self._project.day_pattern, self._project.root("input"))
         if self.sightings.fact("rules") != rules:
             self.sightings.forget_inputs()
             self.sightings.note("rules", rules)
             return ""
-        return cursor
+        return cursor if cursor == self.sightings.fact("listed to") else ""
 
     def _list(self, cursor: str, now: float) -> tuple[str, Changes]:
         stop = time.monotonic() + self._settings.list_seconds
@@ -256,6 +265,7 @@ class Watch:
             state = run_states(run_key)
             if state == "unknown" and now - asked > _LOST_SECONDS:
                 state = "ended"
+                self.sightings.told_nobody()
             if state in ("ended", "cancelled"):
                 self.sightings.ended(run_key, for_good=state == "cancelled")
 
@@ -277,11 +287,13 @@ class Watch:
         }
         look.open_runs = len(self.sightings.under_way())
         batches = _Batches(self._settings.runs - look.open_runs, self._project)
+        seen = set()
         for number, stale in enumerate(self.sightings.stale(versions, decode)):
             if number >= _LOOK_AT_MOST and batches.are_full():
                 look.more = True
                 break
             key = stale.input.key
+            seen.add(key)
             if key in paused:
                 look.paused += 1
                 continue
@@ -296,24 +308,17 @@ class Watch:
             before, attempts, is_open = requested.pop(key, ("", 0, False))
             if not stale.stages:
                 continue
-            want, blocked = wants.of(stale)
-            if want is None or (blocked and want == before and not is_open):
-                look.failed += 1
-                continue
-            look.stale += 1
-            if is_open:
-                look.under_way += 1
-                continue
-            attempts = attempts if before == want else 0
-            if attempts >= _ATTEMPTS:
-                look.given_up += 1
-                continue
-            batches.offer(stale, want, attempts + 1)
+            _offer(look, batches, stale, wants.of(stale), (before, attempts, is_open))
+        # What they failed with was taken back; a run records that they are in order.
+        for stale in self.sightings.recovered(seen) if not look.more else ():
+            if stale.input.key not in paused:
+                asked = requested.pop(stale.input.key, ("", 0, False))
+                _offer(look, batches, stale, wants.of(stale), asked)
         for staleness in look.staleness.values():
             staleness.more = look.more
         if not look.more:
             self.sightings.drop_requests([key for key, (_, _, is_open) in requested.items() if not is_open])
-        for request, chosen in batches.requests():
+        for request, chosen in batches.requests(self.sightings.fact("ended") or ""):
             self.sightings.ask(request.run_key, chosen, now)
             look.requests.append(request)
 
@@ -322,8 +327,9 @@ class Watch:
         look.empty_partitions = sorted({partition for _, partition in left_nothing if partition})
         self.sightings.forget_gone([key for key, _ in left_nothing])
         untold = [key for key, _, told in self.sightings.gone() if not told]
-        if not untold:
+        if not untold and not self.sightings.fact(CAME_BACK):
             return
+        self.sightings.note(CAME_BACK, "")
         if not look.requests:
             # A run of the chain looks after it anyway; without one, a run over no input does.
             look.tidy = version("gone", now, *untold)
@@ -355,9 +361,32 @@ class _Wants:
         blocked = any(by_others for _, by_others in failed.values())
         if not blocked:
             hopeless = [task for task, (tried, _) in failed.items() if made_of.get(task) == tried]
-            if "" in hopeless or set(stale.stages) <= set(hopeless):
+            if stale.stages and ("" in hopeless or set(stale.stages) <= set(hopeless)):
                 return None, False
         return version(*sorted(made_of.items()), self._unblocked if blocked else ""), blocked
+
+
+def _offer(
+    look: Look,
+    batches: "_Batches",
+    stale: Stale,
+    wanted: tuple[str | None, bool],
+    asked: tuple[str, int, bool],
+) -> None:
+    """Take an input into a run, unless it is known to fail, is under way, or was asked for too often."""
+    want, blocked = wanted
+    before, attempts, is_open = asked
+    if want is None or (blocked and want == before and not is_open):
+        look.failed += 1
+        return
+    look.stale += 1
+    attempts = attempts if before == want else 0
+    if is_open:
+        look.under_way += 1
+    elif attempts >= _ATTEMPTS:
+        look.given_up += 1
+    else:
+        batches.offer(stale, want, attempts + 1)
 
 
 def attempt_version(fingerprint: str, decode: str, task: Versions | None) -> str:
@@ -403,13 +432,17 @@ class _Batches:
             self._full.append(self._open)
         self._open, self._partitions, self._bytes = {}, set(), 0
 
-    def requests(self) -> Iterator[tuple[Request, dict[str, tuple[str, int]]]]:
-        """The runs to ask for, and what is to be remembered of each input."""
+    def requests(self, ended: str) -> Iterator[tuple[Request, dict[str, tuple[str, int]]]]:
+        """The runs to ask for, and what is to be remembered of each input.
+
+        ``ended`` has changed with the last run that ended: Dagster ignores a run key that it has seen, but
+        the same may be wanted once more, as where a setting is changed and changed back.
+        """
         self._close()
         for batch in islice(self._full, max(0, self._runs)):
             chosen = {key: (want, attempts) for key, (_, want, attempts) in batch.items()}
             partitions = dict.fromkeys(stale.partition for stale, _, _ in batch.values())
-            yield Request(version(*sorted(chosen.items())), tuple(partitions), tuple(batch)), chosen
+            yield Request(version(ended, *sorted(chosen.items())), tuple(partitions), tuple(batch)), chosen
 
 
 def _notes(

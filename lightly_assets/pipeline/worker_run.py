@@ -5,8 +5,10 @@ A check that passed or failed earlier says nothing about the folder as it is; so
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from lightly_assets.worker.errors import WorkerRunError
 from lightly_assets.worker.platform import ScheduledRun, can_schedule, schedule
 from lightly_assets.worker.request import (
     filename_problem,
+    is_relevant_filenames_key,
     relevant_filenames_to_bytes,
     request_to_bytes,
     validate,
@@ -31,6 +34,7 @@ from lightly_assets.worker.settings import WorkerRunSettings
 REQUEST_KEY = f"{OWN_FOLDER}/worker_run.json"
 """Where the request of the last run lies in the Lightly datasource."""
 
+_LIST_AGE = timedelta(days=30)
 _NAMED = 3
 
 
@@ -217,6 +221,20 @@ def write_request(request: Mapping[str, Any], lightly: str | Path | Store) -> Wr
     store.write(key, relevant_filenames_to_bytes(request["relevant_filenames"]))
     store.write(REQUEST_KEY, request_to_bytes(request))
     return WrittenRequest(REQUEST_KEY, key)
+
+
+def old_lists(store: Store) -> list[str]:
+    """Lists of relevant filenames that no run waits for any more: a month old, and not the last one."""
+    try:
+        last = json.loads(store.read(REQUEST_KEY))["run"]["worker_config"]["relevant_filenames_file"]
+    except (NotFound, ValueError, KeyError):
+        last = None
+    before = store.clock() - _LIST_AGE
+    return [
+        entry.key
+        for entry in store.list(".lightly", skip=lambda folder: folder != ".lightly/")
+        if is_relevant_filenames_key(entry.key) and entry.key != last and entry.modified < before
+    ]
 
 
 def _store(root: str | Path | Store) -> Store:

@@ -9,6 +9,7 @@ from lightly_assets.storage.open import open_store
 from lightly_assets.storage.options import StorageOptions
 from lightly_assets.storage.store import (
     OWN_FOLDER,
+    BadKey,
     Changed,
     Conflict,
     Denied,
@@ -21,6 +22,7 @@ from lightly_assets.storage.store import (
 
 __all__ = [
     "OWN_FOLDER",
+    "BadKey",
     "Changed",
     "Conflict",
     "Denied",

@@ -24,6 +24,7 @@ from lightly_assets.storage.keys import check_folder, check_key
 from lightly_assets.storage.parallel import for_each
 from lightly_assets.storage.store import (
     OWN_FOLDER,
+    BadKey,
     Change,
     Changed,
     Conflict,
@@ -87,7 +88,8 @@ class LocalStore:
                 for entry in entries:
                     key = f"{folder}/{entry.name}" if folder else entry.name
                     if entry.is_dir(follow_symlinks=False):
-                        pending.append(key)
+                        if self._is_unicode(key, entry.name):
+                            pending.append(key)
                     elif self._is_listed(key, entry):
                         yield key
 
@@ -228,7 +230,8 @@ class LocalStore:
                     child = key + entry.name
                     if entry.is_dir(follow_symlinks=False):
                         inside = f"{child}/"
-                        if (inside > after or after.startswith(inside)) and not skipped(inside):
+                        wanted = (inside > after or after.startswith(inside)) and not skipped(inside)
+                        if wanted and self._is_unicode(child, entry.name):
                             children.append((inside, None))
                     elif child <= after:
                         continue
@@ -239,15 +242,15 @@ class LocalStore:
 
     def _scan(self, folder: str) -> contextlib.AbstractContextManager[Iterator[os.DirEntry[str]]]:
         try:
-            return os.scandir(self._locate(folder) if folder else self.root)
+            # Not only folders whose names every store takes: what lies in them is for its reader to refuse.
+            return os.scandir(self._real_path(folder) if folder else self.root)
         except FileNotFoundError:
             return contextlib.nullcontext(iter(()))
 
     def _is_listed(self, key: str, entry: os.DirEntry[str]) -> bool:
         if is_temporary(entry.name):
             return False
-        if not entry.name.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in entry.name):
-            _log.warning("%s: the name %s is not valid Unicode: left out.", self.url, ascii(key))
+        if not self._is_unicode(key, entry.name):
             return False
         if not entry.is_symlink():
             return True
@@ -257,9 +260,18 @@ class LocalStore:
         _log.warning("%s/%s is a link to a folder, to nothing or out of the root: left out.", self.url, key)
         return False
 
+    def _is_unicode(self, key: str, name: str) -> bool:
+        if not name.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in name):
+            _log.warning("%s: the name %s is not valid Unicode: left out.", self.url, ascii(key))
+            return False
+        return True
+
     def _locate(self, key: str) -> Path:
         """The real path of a key. Raises Denied where links lead out of the root."""
-        path = os.path.realpath(self._inside + check_key(key))
+        return self._real_path(check_key(key))
+
+    def _real_path(self, key: str) -> Path:
+        path = os.path.realpath(self._inside + key)
         if not path.startswith(self._inside):
             raise Denied(f"{self.url}/{key} is a link that leads out of the root: not followed.")
         return Path(path)
@@ -361,9 +373,7 @@ def _translated(error: OSError, path: str) -> StorageError:
         case errno.ENOSPC | errno.EDQUOT:
             return Unavailable(f"{path} could not be written: {reason}; free some space and run again.")
         case errno.ENOTDIR | errno.EISDIR | errno.ELOOP | errno.EEXIST:
-            return StorageError(
-                f"{path}: a file stands where a folder is needed, the reverse, or a link does."
-            )
+            return BadKey(f"{path}: a file stands where a folder is needed, the reverse, or a link does.")
         case errno.ENAMETOOLONG:
-            return StorageError(f"{path}: the path is too long for this disk.")
+            return BadKey(f"{path}: the path is too long for this disk.")
     return Unavailable(f"{path}: {reason}.")

@@ -30,6 +30,10 @@ class NotFound(StorageError):  # noqa: N818 - reads as what happened
     """There is nothing under this key, or no such bucket."""
 
 
+class BadKey(StorageError):  # noqa: N818 - reads as what happened
+    """Nothing can lie under this key: it is too long or has a forbidden name, or something is in its way."""
+
+
 class Conflict(StorageError):  # noqa: N818 - reads as what happened
     """``put_if``: what is stored is not the version that the caller has seen. Read, merge, try again."""
 

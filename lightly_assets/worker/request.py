@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -173,6 +174,11 @@ def relevant_filenames_key(names: Iterable[str]) -> str:
     """
     digest = hashlib.sha256(relevant_filenames_to_bytes(names)).hexdigest()
     return f".lightly/relevant_filenames-{digest[:16]}.txt"
+
+
+def is_relevant_filenames_key(key: str) -> bool:
+    """Whether a key in the Lightly datasource is that of such a list."""
+    return re.fullmatch(r"\.lightly/relevant_filenames-[0-9a-f]{16}\.txt", key) is not None
 
 
 def request_to_bytes(request: Mapping[str, Any]) -> bytes:

@@ -37,9 +37,9 @@ class Daemon:
     def tick(self) -> list[dg.RunRequest]:
         """One tick: partitions are made known, verdicts stored; the runs that are asked for."""
         project = load_project(self.small.config)
-        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        context = dg.build_sensor_context(self.instance, self.cursor, last_sensor_start_time=1.0)
         result = tick(context, project, tuple(task.name for task in project.tasks), self.models)
-        self.cursor, self.last = result.cursor, result
+        self.cursor, self.last = result.cursor or self.cursor, result  # as Dagster's daemon does it
         for request in result.dynamic_partitions_requests or []:
             if isinstance(request, dg.AddDynamicPartitionsRequest):
                 self.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)

@@ -9,7 +9,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lightly_assets.assets.dead_runs import PROCESS_TAG, end_dead_runs
+from lightly_assets.assets import dead_runs
+from lightly_assets.assets.dead_runs import PROCESS_TAG, end_dead_runs, sign
 from lightly_assets.storage import processes
 from lightly_assets.storage.processes import is_dead, process_mark
 from tests.assets.conftest import Daemon
@@ -80,6 +81,46 @@ def test_only_runs_of_the_dead_are_ended(instance: dg.DagsterInstance) -> None:
         "elsewhere": "STARTED",
         "somebody's": "STARTED",
     }
+
+
+def test_a_run_that_is_started_once_more_inherits_a_mark_and_signs_anew(
+    small: SmallProject, instance: dg.DagsterInstance
+) -> None:
+    mark = a_dead_process()
+    first = started_run(instance, mark)
+    assert end_dead_runs(instance) == [first]
+    # Dagster's automatic retry and the button "Re-execute" copy the tags.
+    again = instance.add_run(
+        dg.DagsterRun(
+            "job",
+            status=dg.DagsterRunStatus.STARTED,
+            tags={PROCESS_TAG: mark},
+            parent_run_id=first,
+            root_run_id=first,
+        )
+    )
+    assert end_dead_runs(instance) == []
+    sign(instance, again)
+    found = instance.get_run_by_id(again.run_id)
+    assert found and found.tags[PROCESS_TAG] == process_mark()
+    instance.add_run_tags(again.run_id, {PROCESS_TAG: a_dead_process()})
+    assert end_dead_runs(instance) == [again.run_id]
+
+
+def test_a_run_that_ends_while_the_dead_are_looked_for_keeps_its_end(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = started_run(instance, a_dead_process())
+
+    def ends_meanwhile(mark: str) -> bool:
+        event = dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, "job")
+        instance.report_dagster_event(event, run_id)
+        return is_dead(mark)
+
+    monkeypatch.setattr(dead_runs, "is_dead", ends_meanwhile)
+    assert end_dead_runs(instance) == []
+    run = instance.get_run_by_id(run_id)
+    assert run and run.is_success
 
 
 def test_what_ran_before_the_machine_started_anew_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,17 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
+from lightly_assets.config import load_project
 from lightly_assets.definitions import build_definitions
 from lightly_assets.models.protocol import ModelError
-from lightly_assets.partitions import PARTITIONS_NAME
+from lightly_assets.partitions import PARTITIONS_NAME, partitions_definition
+from lightly_assets.pipeline import watch
+from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.status import project_status
+from lightly_assets.pipeline.versions import ModelVersions
+from lightly_assets.sensors import tick
 from lightly_assets.storage import NotFound
 from tests.assets.conftest import Daemon, inputs
 from tests.projects import SmallProject, positions, task, write_image, write_video
@@ -35,6 +42,28 @@ def test_a_video_is_asked_for_once(
     assert daemon.tick() == []
     assert daemon.reason == "1 input known; all up to date."
     assert small.read("tasks.json") == ["squares"]
+
+
+def test_a_preview_in_the_ui_changes_nothing(small: SmallProject, daemon: Daemon) -> None:
+    for name in ("a", "b"):
+        write_video(small.input / f"{name}.mp4", positions(5))
+    daemon.work()
+    (small.input / "a.mp4").unlink()
+
+    def preview() -> str:
+        context = dg.build_sensor_context(daemon.instance)  # as the UI asks: it was never started
+        project = load_project(small.config)
+        (request,) = tick(context, project, ("squares",), daemon.models).run_requests or []
+        return str(request.run_key)
+
+    preview()
+    (request,) = daemon.tick()
+    daemon.launch(request)
+    write_video(small.input / "c.mp4", positions(5))
+    key = preview()
+    (request,) = daemon.tick()
+    assert request.run_key == key  # so Dagster starts it once where the preview was launched, too
+    assert daemon.tick() == [] and "1 run under way with 1 input" in daemon.reason
 
 
 def test_only_what_changed_is_asked_for(small: SmallProject, daemon: Daemon) -> None:
@@ -98,6 +127,40 @@ def test_a_failed_task_is_tried_again_with_another_model(small: SmallProject, da
     assert daemon.tick() == [] and "all up to date" in daemon.reason
 
 
+def test_what_failed_and_was_put_back_is_recorded_as_good(
+    small: SmallProject, instance: dg.DagsterInstance, daemon: Daemon
+) -> None:
+    for name in ("a", "b"):
+        write_video(small.input / f"{name}.mp4", positions(5))
+    daemon.work()
+    small.calls()
+    kept = (small.input / "a.mp4").rename(small.folder / "kept.mp4")
+    broken(small.input / "a.mp4")
+    daemon.work()
+    assert daemon.tick() == [] and "1 input left alone" in daemon.reason
+    kept.rename(small.input / "a.mp4")
+    with Session(load_project(small.config)) as session:
+        assert project_status(session).failed == []
+    assert daemon.work() == [["a.mp4"]]
+    assert daemon.tick() == [] and daemon.reason == "2 inputs known; all up to date."
+    assert small.calls() == []
+    with Session(load_project(small.config)) as session:
+        assert session.failures() == {}
+    found = instance.get_status_by_partition(dg.AssetKey("frames"), ["a.mp4"], partitions_definition())
+    assert found == {"a.mp4": AssetPartitionStatus.MATERIALIZED}
+
+
+def test_a_setting_that_is_changed_to_and_fro_is_work_each_time(small: SmallProject, daemon: Daemon) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    keys = set()
+    for threshold in (0.1, 0.32) * 4:
+        small.write(tasks=[task("squares", score_threshold=threshold)])
+        (request,) = daemon.tick()
+        keys.add(request.run_key)
+        daemon.launch(request)
+    assert len(keys) == 8  # Dagster ignores a run key that it has seen
+
+
 def test_what_failed_by_hand_is_not_tried_again(small: SmallProject, daemon: Daemon) -> None:
     """The note of a failure counts, whoever ran; and losing the sensor's own table costs nothing."""
     broken(small.input / "b.mp4")
@@ -117,6 +180,7 @@ def test_a_run_that_was_killed_is_asked_for_again_but_not_for_ever(
         (request,) = daemon.tick()
         keys.add(request.run_key)
         _ended(daemon.instance, request, dg.DagsterRunStatus.FAILURE)
+        assert request.tags["dagster/max_retries"] == "0"  # asking again is up to the sensor alone
     assert len(keys) == 3  # Dagster would ignore a run key that it has seen
     assert daemon.tick() == []
     assert daemon.reason == "1 input known; 1 input asked for in vain; run them by hand to see why."
@@ -163,6 +227,39 @@ def test_removed_inputs_become_orphans_and_their_partition_goes_with_them(
     )
     daemon.tick()
     assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["a.mp4", "c.mp4"]
+
+
+def test_a_run_that_was_never_started_is_asked_for_again(
+    small: SmallProject, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    daemon.work()
+    (small.input / "a.mp4").unlink()
+    assert len(daemon.tick()) == 1
+    assert daemon.tick() == []
+    monkeypatch.setattr(watch, "_LOST_SECONDS", -1.0)
+    (request,) = daemon.tick()
+    assert not _no_orphans(daemon.launch(request))
+    assert daemon.tick() == []
+
+
+def test_inputs_that_come_back_are_no_orphans_any_more(small: SmallProject, daemon: Daemon) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    daemon.work()
+    away = small.input.rename(small.folder / "away")
+    small.input.mkdir()
+    (request,) = daemon.tick()
+    assert not _no_orphans(daemon.launch(request))
+    small.input.rmdir()
+    away.rename(small.input)
+    (request,) = daemon.tick()
+    assert inputs(request) == [] and _no_orphans(daemon.launch(request))
+    assert daemon.tick() == [] and daemon.reason == "1 input known; all up to date."
+
+
+def _no_orphans(result: dg.ExecuteInProcessResult) -> bool:
+    (found,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "no_orphans"]
+    return found.passed
 
 
 def test_orphans_are_not_deleted_when_most_of_the_input_is_gone(small: SmallProject, daemon: Daemon) -> None:
@@ -226,11 +323,27 @@ def test_a_long_listing_goes_on_in_the_next_tick(small: SmallProject, daemon: Da
     (small.input / "100.mp4").unlink()
     (small.input / "600.mp4").unlink()
     daemon.tick()
-    assert daemon.cursor == ""
+    assert daemon.cursor == "/"
     assert "699 inputs known" in daemon.reason
     for _ in range(3):
         daemon.tick()
     assert len(daemon.watched()) == 698
+    # The next listing begins at the beginning; nothing is gone because of where the last one was.
+    (small.input / "000.mp4").unlink()
+    for _ in range(3):
+        daemon.tick()
+        assert len(daemon.watched()) >= 697
+    assert daemon.cursor == "/" and len(daemon.watched()) == 697
+
+
+def test_a_cursor_that_somebody_has_set_loses_no_input(small: SmallProject, daemon: Daemon) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    broken(small.input / "b.mp4")
+    daemon.work()
+    daemon.cursor = "zzz"
+    for _ in range(3):
+        assert daemon.tick() == [] and "2 inputs known" in daemon.reason
+    assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["a.mp4", "b.mp4"]
 
 
 def test_new_settings_make_inputs_stale_and_the_ui_shows_it(small: SmallProject, daemon: Daemon) -> None:
@@ -282,9 +395,6 @@ def test_the_check_can_be_asked_by_hand(small: SmallProject, daemon: Daemon) -> 
 
 
 def test_paused_inputs_are_left_alone(small: SmallProject, daemon: Daemon) -> None:
-    from lightly_assets.config import load_project
-    from lightly_assets.pipeline.run import Session
-
     write_video(small.input / "a.mp4", positions(5))
     with Session(load_project(small.config)) as session:
         session.pause("a.mp4", "wrong camera")
@@ -306,6 +416,19 @@ def test_inputs_that_collide_are_tried_again_when_one_of_them_goes(
     assert "squares/x.json" in small.files()
 
 
+def test_a_key_that_no_store_takes_is_not_tried_again_when_others_go(
+    small: SmallProject, daemon: Daemon
+) -> None:
+    for name in ("a", "b", "new\nline"):
+        write_video(small.input / f"{name}.mp4", positions(5))
+    daemon.work()
+    (small.input / "b.mp4").unlink()
+    (request,) = daemon.tick()
+    assert inputs(request) == []  # this run only looks after what is left
+    daemon.launch(request)
+    assert daemon.tick() == [] and "1 input left alone" in daemon.reason
+
+
 def test_errors_are_errors(small: SmallProject, daemon: Daemon) -> None:
     write_video(small.input / "a.mp4", positions(5))
     (small.folder / "square_model.py").write_text("import nothing_of_that_name\n")
@@ -318,10 +441,6 @@ def test_errors_are_errors(small: SmallProject, daemon: Daemon) -> None:
 
 
 def test_a_graph_that_is_behind_its_file_says_so(small: SmallProject, instance: dg.DagsterInstance) -> None:
-    from lightly_assets.config import load_project
-    from lightly_assets.pipeline.versions import ModelVersions
-    from lightly_assets.sensors import tick
-
     small.write(tasks=[task("squares"), task("more")])
     context = dg.build_sensor_context(instance=instance)
     result = tick(context, load_project(small.config), ("squares",), ModelVersions())

@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from lightly_assets.checks import verdict
 from tests.projects import SmallProject, positions, task, write_image, write_video
 
 PROGRAM = Path(sys.executable).with_name("lightly-assets")
@@ -169,6 +171,41 @@ def test_gc_pause_and_resume(small: SmallProject) -> None:
     assert call(small, "resume", "cam/a.mp4").returncode == 0
     assert call(small, "resume", "cam/a.mp4").returncode == 2
     assert call(small, "pause", "nothing.mp4").returncode == 2
+
+
+def test_what_is_left_of_an_input_that_is_gone(small: SmallProject) -> None:
+    write_video(small.input / "cam/b.mp4", positions(3))
+    call(small, "run")
+    (small.input / "stills/x.png").unlink()
+    said = call(small, "run").stdout
+    assert "All up to date: 2 inputs" in said and "Warning: 1 prediction file of inputs that are gone" in said
+    small.write(orphans="delete")
+    assert "1 orphaned prediction file deleted." in call(small, "run").stdout
+    assert not (small.predictions / "squares/stills/x.json").exists()
+    # An input that is empty all of a sudden is taken for a disk that is not mounted.
+    before = small.files()
+    small.input.rename(small.folder / "elsewhere")
+    small.input.mkdir()
+    assert "2 of 2 inputs are gone, which is too many" in call(small, "run").stdout
+    assert small.files() == before
+
+
+def test_gc_tells_dagster_that_no_orphans_are_left(small: SmallProject) -> None:
+    call(small, "run")
+    (small.input / "stills/x.png").unlink()
+    key = dg.AssetCheckKey(dg.AssetKey("tasks_json"), "no_orphans")
+    with dg.DagsterInstance.from_config(str(small.state / "dagster")) as instance:
+
+        def passed() -> bool:
+            (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+            assert record.event is not None and record.event.asset_check_evaluation is not None
+            return record.event.asset_check_evaluation.passed
+
+        instance.report_runless_asset_event(verdict(*key, None, "1 file", about=None))
+        call(small, "gc", "--dry-run")
+        assert not passed()
+        call(small, "gc")
+        assert passed()
 
 
 @pytest.mark.parametrize(

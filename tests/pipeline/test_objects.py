@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from lightly_assets.config import load_project
+from lightly_assets.pipeline import worker_run
 from lightly_assets.pipeline.check import check
 from lightly_assets.pipeline.collect import collect
 from lightly_assets.pipeline.outcome import RunSummary
@@ -81,7 +83,9 @@ def published(small: SmallProject) -> dict[str, bytes]:
         return stored(session.warehouse.lightly, ".lightly/predictions/")
 
 
-def test_a_bucket_holds_the_same_bytes_as_a_disk(twins: tuple[SmallProject, SmallProject]) -> None:
+def test_a_bucket_holds_the_same_bytes_as_a_disk(
+    twins: tuple[SmallProject, SmallProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk, bucket = twins
     send(disk, bucket)
     assert run(disk).ok and run(bucket).ok
@@ -99,7 +103,12 @@ def test_a_bucket_holds_the_same_bytes_as_a_disk(twins: tuple[SmallProject, Smal
     for small in (disk, bucket):
         with Session(load_project(small.config)) as session:
             assert project_status(session).orphans == [".lightly/predictions/squares/stills/1.json"]
-            collect(session)
+            old = ".lightly/relevant_filenames-0123456789abcdef.txt"
+            session.warehouse.lightly.write(old, b"a.mp4\n")
+            assert collect(session).lists == []
+            with monkeypatch.context() as patch:
+                patch.setattr(worker_run, "_LIST_AGE", timedelta(days=-1))  # only age makes it old
+                assert collect(session).lists == [old]
     assert published(bucket) == disk.files()
     # Another threshold, without the model.
     for small in (disk, bucket):

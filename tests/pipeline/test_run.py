@@ -19,10 +19,13 @@ from lightly_assets.pipeline import reading
 from lightly_assets.pipeline.check import check
 from lightly_assets.pipeline.collect import collect
 from lightly_assets.pipeline.flow_state import TaskState, UnitState
+from lightly_assets.pipeline.index import Index
 from lightly_assets.pipeline.outcome import RunSummary
 from lightly_assets.pipeline.plan import Selection
+from lightly_assets.pipeline.records import Record
 from lightly_assets.pipeline.run import Session
 from lightly_assets.pipeline.status import project_status
+from lightly_assets.storage import open_store
 from tests.projects import SmallProject, picture, positions, read_folder, task, write_image, write_video
 
 
@@ -271,6 +274,27 @@ def test_what_fails_fails_alone_and_says_why(small: SmallProject) -> None:
         assert session.failures() == {}
 
 
+def test_an_input_whose_files_cannot_be_named_or_are_in_the_way_of_others_fails_alone(
+    small: SmallProject,
+) -> None:
+    deep = "/".join(["d" * 198] * 5)
+    for key in ("a.mp4", f"{deep}/x.mp4", f"{'n' * 250}.mp4", "cam/b.mp4"):
+        write_video(small.input / key, positions(5))
+    for key in (f"{'i' * 251}.png", "i.png"):
+        write_image(small.input / key, 3)
+    small.predictions.mkdir(parents=True)
+    (small.predictions / "squares").mkdir()
+    (small.predictions / "squares" / "cam").write_text("a file of somebody else")
+    for _ in range(2):
+        summary = run(small)
+        failed = {one["input"]: one["error"] for one in summary.failed}
+        assert sorted(failed) == ["cam/b.mp4", f"{deep}/x.mp4", f"{'i' * 251}.png", f"{'n' * 250}.mp4"]
+        assert "over 1024 bytes" in failed[f"{deep}/x.mp4"] and "over 255" in failed[f"{'n' * 250}.mp4"]
+        assert "a file stands where a folder is needed" in failed["cam/b.mp4"]
+    assert small.read("tasks.json") == ["squares"]
+    assert len([name for name in small.files() if "/a-" in name or "/i.json" in name]) == 5 + 1
+
+
 def test_a_model_that_raises_on_one_frame_costs_one_video(small: SmallProject) -> None:
     bad = """
 def find(images):
@@ -409,6 +433,22 @@ def test_a_paused_input_is_left_alone_until_it_is_resumed(small: SmallProject) -
     assert run(small).updated == ["a.mp4"]
 
 
+def test_an_input_that_collides_can_be_paused(small: SmallProject) -> None:
+    write_image(small.input / "a.png", 3)
+    assert run(small).ok
+    write_image(small.input / "a.bmp", 3)
+    before = small.files()
+    assert len(run(small).failed) == 2
+    with Session(load_project(small.config)) as session:
+        session.pause("a.bmp", "the same picture")
+        session.pause("a.png", "until that is cleared")
+    assert run(small).ok and small.files() == before
+    with Session(load_project(small.config)) as session:
+        status = project_status(session)
+        assert status.quarantined == {"a.bmp": "the same picture", "a.png": "until that is cleared"}
+        assert not status.failed and not status.orphans
+
+
 def test_each_stage_alone_works_with_what_is_stored(small: SmallProject, decoded: list[str]) -> None:
     write_video(small.input / "a.mp4", positions(5))
     one = {
@@ -464,6 +504,35 @@ def test_the_index_can_be_made_anew(small: SmallProject) -> None:
         path.unlink()
     assert run(small).updated == []
     assert small.calls() == []
+
+
+def test_a_record_that_is_replaced_while_the_index_reads_it(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    run(small)
+    state = open_store(small.state)
+    (key,) = state.names("manifests/tasks/squares")
+    older = state.read(key)
+    small.write(tasks=[task("squares", score_threshold=0.32)])
+    run(small)
+    newer = state.read(key)
+    state.write(key, older)
+    index, writers = (Index(small.state / "index.sqlite", state) for _ in range(2))
+    real = state.read
+
+    def read(name: str) -> bytes:
+        data = real(name)
+        if name == key:  # another process goes on at this moment
+            state.write(key, newer)
+            writers.put(Record.parse(newer, key))
+        return data
+
+    monkeypatch.setattr(state, "read", read)
+    index.refresh()
+    (row,) = index.entries("squares")
+    assert row.settings == Record.parse(newer, key).inputs["a.mp4"].settings
+    index.close(), writers.close()
 
 
 def test_on_damage_keep_publishes_what_decodes(small: SmallProject) -> None:

@@ -136,6 +136,18 @@ def test_an_input_that_is_gone_is_in_the_way_until_gc(small: SmallProject) -> No
     assert run(small) == {} and published(small) == ["box"]
 
 
+def test_a_paused_input_is_in_the_way_until_it_is_resumed(small: SmallProject) -> None:
+    with Session(load_project(small.config)) as session:
+        session.pause("c.mp4", "wrong camera")
+    categories(small, *BOX)
+    assert run(small) == {} and published(small, complete=False) == ["square"]
+    with Session(load_project(small.config)) as session:
+        text = session.plan().waiting["squares"]
+        assert "'c.mp4' is paused (wrong camera): 'lightly-assets resume'" in text and "gc" not in text
+        session.resume("c.mp4")
+    assert run(small) == {} and published(small) == ["box"]
+
+
 def test_a_failed_input_keeps_the_old_files(small: SmallProject) -> None:
     categories(small, *BOX)
     (small.input / "b.mp4").write_bytes(b"nothing" * 99)

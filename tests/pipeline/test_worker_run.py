@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lightly_assets.pipeline.worker_run import (
     Gate,
     GateShut,
     gate,
+    old_lists,
     require_ready,
     start_worker_run,
 )
@@ -293,6 +295,22 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Any:
         platform.add_dataset("streets", "Videos")
         lead_to(platform, monkeypatch)
         yield platform
+
+
+def test_old_lists_of_relevant_filenames_are_garbage(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LIGHTLY_TOKEN", raising=False)
+    assert old_lists(open_store(project.lightly)) == []
+    run = start_worker_run(SETTINGS, TASKS, project.lightly, project.input)
+    folder = project.lightly / ".lightly"
+    for name in ("relevant_filenames-0123456789abcdef.txt", "relevant_filenames.txt", "mine.txt"):
+        (folder / name).write_text("a.mp4\n")
+        os.utime(folder / name, (1e9, 1e9))
+    (folder / "relevant_filenames-00000000000000aa.txt").write_text("a run may wait for it\n")
+    os.utime(project.lightly / run.written.relevant_filenames, (1e9, 1e9))
+    expected = [".lightly/relevant_filenames-0123456789abcdef.txt"]
+    assert old_lists(open_store(project.lightly)) == expected
 
 
 def test_all_the_way(project: Project, platform: Platform) -> None:

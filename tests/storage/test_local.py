@@ -88,6 +88,23 @@ def test_special_files_and_names_without_unicode_are_left_out(tmp_path: Path) ->
     assert [entry.key for entry in open_store(tmp_path).list()] == ["good.mp4"]
 
 
+def test_a_folder_whose_name_no_store_takes_does_not_stop_the_listing(tmp_path: Path) -> None:
+    deep = "/".join(["d" * 200] * 6)
+    for folder in ("back\\slash", "new\nline", deep, os.fsdecode(b"\xff")):
+        path = tmp_path
+        for name in folder.split("/"):
+            path = path / name
+            path.mkdir()
+        (path / "x.mp4").write_bytes(b"x")
+    (tmp_path / "good.mp4").write_bytes(b"x")
+    expected = ["back\\slash/x.mp4", f"{deep}/x.mp4", "good.mp4", "new\nline/x.mp4"]
+    store = open_store(tmp_path)
+    assert [entry.key for entry in store.list()] == expected
+    assert sorted(store.names()) == expected
+    with pytest.raises(StorageError):
+        store.read("back\\slash/x.mp4")
+
+
 def test_listing_has_the_byte_order_of_the_keys(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     names = ["a.json", "a/x", "a/sub/x", "a/sub.json", "a0", "B", "ü", "z/1", "😀", "\ue000"]

@@ -44,7 +44,12 @@ def status_command(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = 
 
 
 def gc_command(
-    config: ConfigOption = DEFAULT_CONFIG, dry_run: DryRunOption = False, as_json: JsonOption = False
+    config: ConfigOption = DEFAULT_CONFIG,
+    dry_run: DryRunOption = False,
+    empty_input: Annotated[
+        bool, typer.Option("--empty-input", help="Delete everything where the input holds nothing any more.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Delete prediction files that belong to no input, and what is stored about them."""
     project = open_project(config, as_json=as_json)
@@ -53,7 +58,7 @@ def gc_command(
         from lightly_assets.pipeline.run import Session
 
         with Session(project) as session:
-            collected = collect(session, dry_run=dry_run)
+            collected = collect(session, dry_run=dry_run, empty_input=empty_input)
         if collected.files and not dry_run:
             _tell_dagster(project)
     if as_json:

@@ -42,18 +42,24 @@ class Collected:
         }
 
 
-def collect(session: Session, *, dry_run: bool = False) -> Collected:
+def collect(session: Session, *, dry_run: bool = False, empty_input: bool = False) -> Collected:
     """Delete orphaned prediction files of the project's tasks, then the records of inputs that are gone.
 
     Tasks that were removed from ``lightly.yaml`` (or renamed) leave ``tasks.json``, and then their files go,
     as far as this project has published them. Lists of relevant filenames of earlier Worker runs go when they
     are a month old. What is no prediction file, and tasks of others, are left alone.
 
+    Args:
+        empty_input: whether an input without any file is meant, and not a disk that is not mounted.
+
     Raises:
         StorageError: a store is out of reach.
+        ValueError: the input is empty, and ``empty_input`` is not said.
     """
     collected = Collected(dry_run=dry_run)
     warehouse = session.warehouse
+    if not dry_run and not empty_input:
+        _require_input(session)
     with nullcontext() if dry_run else session.workplace():
         collected.files = _orphans(session)
         if collected.files and not dry_run:
@@ -73,6 +79,18 @@ def collect(session: Session, *, dry_run: bool = False) -> Collected:
         if not dry_run:
             warehouse.state.delete_many(collected.stored)
     return collected
+
+
+def _require_input(session: Session) -> None:
+    scan = session.scan
+    if scan.inputs or scan.problems or scan.paused:
+        return
+    _, known = _gone_inputs(session)
+    if known:
+        raise ValueError(
+            f"{session.project.root('input')} holds no input at all, but {len(known):,} are known: is the disk "
+            "mounted, the path right? Nothing was deleted; if all of it is meant to go, say --empty-input."
+        )
 
 
 def _orphans(session: Session) -> list[str]:

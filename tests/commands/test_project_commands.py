@@ -187,7 +187,11 @@ def test_what_is_left_of_an_input_that_is_gone(small: SmallProject) -> None:
     small.input.rename(small.folder / "elsewhere")
     small.input.mkdir()
     assert "2 of 2 inputs are gone, which is too many" in call(small, "run").stdout
+    refused = call(small, "gc")
+    assert refused.returncode == 1 and "holds no input at all, but 2 are known" in refused.stderr
     assert small.files() == before
+    assert call(small, "gc", "--empty-input").returncode == 0
+    assert not any(name.endswith("-mp4.json") for name in small.files())
 
 
 def test_gc_tells_dagster_that_no_orphans_are_left(small: SmallProject) -> None:

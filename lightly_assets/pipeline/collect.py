@@ -88,8 +88,8 @@ def _require_input(session: Session) -> None:
     _, known = _gone_inputs(session)
     if known:
         raise ValueError(
-            f"{session.project.root('input')} holds no input at all, but {len(known):,} are known: is the disk "
-            "mounted, the path right? Nothing was deleted; if all of it is meant to go, say --empty-input."
+            f"{session.project.root('input')} holds no input at all, but {len(known):,} are known: is the "
+            "disk mounted, the path right? Nothing was deleted; if all is meant to go, say --empty-input."
         )
 
 

@@ -300,7 +300,7 @@ class Listing:
                 return
             key = f"{PREDICTIONS}/{task}/schema.json"
             data = schema.to_bytes()
-            if self._differs(key, schema):
+            if self.lacks_schema(task, schema):
                 self.store.write(key, data)
                 self.store.sync()
             self._change_tasks(add=[task])
@@ -322,9 +322,10 @@ class Listing:
         except ValueError as error:
             raise PublishError(_corrupt(self.store, error)) from None
 
-    def _differs(self, key: str, schema: Schema) -> bool:
+    def lacks_schema(self, task: str, schema: Schema) -> bool:
+        """Whether a task's ``schema.json`` is missing, broken or another one."""
         try:
-            return Schema.parse(self.store.read(key)).hash() != schema.hash()
+            return Schema.parse(self.store.read(f"{PREDICTIONS}/{task}/schema.json")).hash() != schema.hash()
         except (NotFound, ValueError):
             return True
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lightly_assets.pipeline.publish import PublishError
 from lightly_assets.pipeline.run import Session
 
 
@@ -25,6 +26,8 @@ class Status:
     """Tasks that were published and are no longer in ``lightly.yaml``."""
     waiting: dict[str, str] = field(default_factory=dict)
     """Tasks of which nothing is published yet, because their schema changes."""
+    unlisted: dict[str, str] = field(default_factory=dict)
+    """Tasks that are published and that the Worker does not see, or not right, and why."""
     tasks: dict[str, dict[str, int]] = field(default_factory=dict)
     """Task → inputs, files and predictions that are published."""
 
@@ -46,6 +49,7 @@ class Status:
             "skipped": self.skipped,
             "waiting": self.waiting,
             "removed_tasks": self.removed_tasks,
+            "unlisted": self.unlisted,
             "tasks": self.tasks,
         }
 
@@ -68,10 +72,11 @@ class Status:
             )
         yield f"left out     {', '.join(skipped) or 'nothing'}"
         for task, counts in self.tasks.items():
-            yield (
-                f"task {task}: {counts['inputs']} inputs, {counts['files']:,} files, "
-                f"{counts['predictions']:,} predictions published"
+            numbers = ", ".join(
+                f"{count:,} {what.removesuffix('s' * (count == 1))}" for what, count in counts.items()
             )
+            problem = f"; {why}: 'lightly-assets run' mends it" if (why := self.unlisted.get(task)) else ""
+            yield f"task {task}: {numbers} published{problem}"
 
 
 def project_status(session: Session) -> Status:
@@ -114,7 +119,25 @@ def project_status(session: Session) -> Status:
             "files": sum(row.files for row in rows),
             "predictions": sum(row.predictions for row in rows),
         }
+    _compare_listing(session, status)
     return status
+
+
+def _compare_listing(session: Session, status: Status) -> None:
+    """Whether the Worker would see what is published; a task whose schema changes need not be listed."""
+    try:
+        listed = session.warehouse.listing.tasks()
+    except PublishError as error:
+        status.failed.append({"input": None, "task": None, "error": str(error)})
+        return
+    stale = {task for tasks in status.stale.values() for task in tasks}
+    for task, counts in status.tasks.items():
+        if not counts["inputs"] or task in status.waiting or task in stale:
+            continue
+        if task not in listed:
+            status.unlisted[task] = "tasks.json does not list it"
+        elif session.warehouse.listing.lacks_schema(task, session.setups[task].schema):
+            status.unlisted[task] = "its schema.json is missing, broken or another one"
 
 
 def _stages(tasks: dict[str, str]) -> str:

@@ -194,6 +194,20 @@ def test_what_is_left_of_an_input_that_is_gone(small: SmallProject) -> None:
     assert not any(name.endswith("-mp4.json") for name in small.files())
 
 
+def test_status_says_what_the_worker_does_not_see(small: SmallProject) -> None:
+    call(small, "run")
+    assert document(call(small, "status", "--json"))["unlisted"] == {}
+    (small.predictions / "squares/schema.json").write_text("{")
+    assert "schema.json is missing, broken or another one" in call(small, "status").stdout
+    (small.predictions / "tasks.json").unlink()
+    assert document(call(small, "status", "--json"))["unlisted"] == {"squares": "tasks.json does not list it"}
+    assert call(small, "run").returncode == 0
+    assert document(call(small, "status", "--json"))["unlisted"] == {}
+    (small.predictions / "tasks.json").write_text("[")
+    broken = call(small, "status")
+    assert broken.returncode == 1 and "tasks.json is not valid JSON" in broken.stdout
+
+
 def test_gc_tells_dagster_that_no_orphans_are_left(small: SmallProject) -> None:
     call(small, "run")
     (small.input / "stills/x.png").unlink()

@@ -40,15 +40,18 @@ def survives_kill(made: Template, folder: Path, proxy: FaultProxy, deadly: int, 
 
 def killed_at(small: SmallProject, proxy: FaultProxy, deadly: int, *, done: bool, collects: bool) -> bool:
     writes = 0
+    shot = False
     child: BaseProcess | None = None
 
     def script(method: str, path: str) -> Fault | None:
-        nonlocal writes
+        nonlocal writes, shot
         writes += method in _WRITES
         if writes < deadly or child is None or child.pid is None:
             return None
-        # What other threads of it have under way arrives or not, as it happens.
-        if child.is_alive():
+        # What other threads of it have under way arrives or not, as it happens. It is not asked whether it is
+        # alive: two threads that ask at once can lose its exit code.
+        if not shot:
+            shot = True
             os.kill(child.pid, signal.SIGKILL)
         return None if done else "reset"
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lightly_assets._version import __version__
 
 if TYPE_CHECKING:
+    from lightly_assets.checker.check import check as check
     from lightly_assets.component import LightlyPredictionsComponent as LightlyPredictionsComponent
     from lightly_assets.definitions import build_definitions as build_definitions
     from lightly_assets.format.names import frame_name as frame_name
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from lightly_assets.models.results import Detections as Detections
     from lightly_assets.models.results import Keypoints as Keypoints
     from lightly_assets.models.results import SemanticScores as SemanticScores
-    from lightly_assets.pipeline.check import check as check
 
 _PLACES = {
     "Classification": "models.results",
@@ -39,7 +39,7 @@ _PLACES = {
     "active_learning_scores": "format.scores",
     "approximate_probabilities": "format.scores",
     "build_definitions": "definitions",
-    "check": "pipeline.check",
+    "check": "checker.check",
     "class_distribution": "format.scores",
     "convert_to_lightly_predictions": "format.segmentation",
     "decode": "format.rle",

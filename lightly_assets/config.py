@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from lightly_assets.format.messages import (
+from lightly_assets.format.rules.messages import (
     field_name,
     first_problem,
     known_keys,

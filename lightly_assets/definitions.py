@@ -4,13 +4,13 @@ from pathlib import Path
 
 import dagster as dg
 
-from lightly_assets.assets.chain import build_chain, videos_spec
-from lightly_assets.assets.freshness import build_up_to_date
 from lightly_assets.config import Project, load_project
-from lightly_assets.jobs import build_job, build_worker_jobs
-from lightly_assets.partitions import partitions_definition
-from lightly_assets.resources import ProjectResource, config_path
-from lightly_assets.sensors import build_sensor
+from lightly_assets.graph.chain import build_chain, videos_spec
+from lightly_assets.graph.freshness import build_up_to_date
+from lightly_assets.graph.jobs import build_job, build_worker_jobs
+from lightly_assets.graph.partitions import partitions_definition
+from lightly_assets.graph.resources import ProjectResource, config_path
+from lightly_assets.graph.sensors import build_sensor
 
 
 def build_definitions(config: Project | Path | str) -> dg.Definitions:

@@ -40,7 +40,7 @@ def check_command(
         if folder is not None and not _URL.match(folder) and not Path(folder).expanduser().is_dir():
             _wrong_use(f"{name}: the folder '{folder}' does not exist.", nothing, as_json)
     with errors_for_people(as_json=as_json, document=nothing):
-        from lightly_assets.pipeline.check import check, listed_tasks
+        from lightly_assets.checker.check import check, listed_tasks
 
         unlisted = [name for name in task or () if name not in listed_tasks(root)]
         if unlisted:

@@ -8,7 +8,7 @@ import typer
 from lightly_assets.commands.shared import JsonOption, counted, errors_for_people, print_json, say
 
 if TYPE_CHECKING:
-    from lightly_assets.pipeline.coco_import import Imported
+    from lightly_assets.pipeline.publishing.coco_import import Imported
 
 _TYPES = Literal[
     "classification",
@@ -44,7 +44,7 @@ def import_coco_command(
     """Write a task's schema and one prediction file for each image, and list the task in tasks.json."""
     nothing = {"task": task, "files": 0, "predictions": 0, "clipped": 0, "dropped": 0, "skipped": 0}
     with errors_for_people(as_json=as_json, document={"ok": False, **nothing, "problems": []}):
-        from lightly_assets.pipeline.coco_import import import_coco
+        from lightly_assets.pipeline.publishing.coco_import import import_coco
 
         imported = import_coco(
             file,

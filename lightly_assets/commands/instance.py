@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightly_assets.storage import StorageError
-from lightly_assets.storage.temporary import temporary_name
+from lightly_assets.storage.disk.temporary import temporary_name
 
 if TYPE_CHECKING:
     from lightly_assets.config import Project

@@ -11,8 +11,8 @@ from lightly_assets.commands.shared import is_terminal
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from lightly_assets.pipeline.outcome import RunSummary, UnitOutcome
-    from lightly_assets.pipeline.plan import Plan
+    from lightly_assets.pipeline.planning.plan import Plan
+    from lightly_assets.pipeline.running.outcome import RunSummary, UnitOutcome
 
 _LINE_SECONDS = 10.0
 # Until the first video has told: bytes of a compressed frame.

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from lightly_assets.config import Project
-    from lightly_assets.pipeline.outcome import RunSummary
-    from lightly_assets.pipeline.plan import Plan
-    from lightly_assets.pipeline.run import Session
+    from lightly_assets.pipeline.planning.plan import Plan
+    from lightly_assets.pipeline.running.outcome import RunSummary
+    from lightly_assets.pipeline.session import Session
 
 _MOST_SHOWN = 20
 
@@ -50,7 +50,7 @@ def run_command(
     as_json: JsonOption = False,
 ) -> None:
     """Bring the predictions of all inputs up to date; what is up to date already costs nothing."""
-    from lightly_assets.pipeline.outcome import RunSummary
+    from lightly_assets.pipeline.running.outcome import RunSummary
 
     empty = RunSummary().to_json()
     project = open_project(config, as_json=as_json, document=empty)
@@ -153,8 +153,8 @@ def run_project(
         ModelError: a model cannot be loaded.
         StorageError: a store is out of reach.
     """
-    from lightly_assets.pipeline.outcome import RunSummary
-    from lightly_assets.pipeline.run import Session
+    from lightly_assets.pipeline.running.outcome import RunSummary
+    from lightly_assets.pipeline.session import Session
 
     started = time.monotonic()
     with Session(project, tasks) as session:
@@ -187,7 +187,7 @@ def run_project(
 
 def _left_behind(session: "Session", summary: "RunSummary") -> list[str]:
     """See to what inputs that are gone have left behind, where no run does; what is to be said about it."""
-    from lightly_assets.pipeline.collect import collect_by_policy
+    from lightly_assets.pipeline.gc import collect_by_policy
 
     collected, kept = collect_by_policy(session)
     summary.files_deleted += len(collected.files)
@@ -208,7 +208,7 @@ def _selected(session: "Session", select: Collection[str]) -> list[str] | None:
     """The keys that a selection names; None for all."""
     if not select:
         return None
-    from lightly_assets.pipeline.inputs import glob_pattern
+    from lightly_assets.pipeline.inputs.listing import glob_pattern
 
     scan = session.scan
     known = [*scan.inputs, *scan.problems]
@@ -229,7 +229,7 @@ def _selected(session: "Session", select: Collection[str]) -> list[str] | None:
 
 def _partitions(session: "Session", plan: "Plan", recovered: Collection[str]) -> list[str]:
     """The partitions with something to do or to say; those of recovered inputs are not failed any more."""
-    from lightly_assets.partitions import partition_of_key
+    from lightly_assets.graph.partitions import partition_of_key
 
     keys = dict.fromkeys([*plan.inputs, *plan.problems, *recovered])
     return list(dict.fromkeys(partition_of_key(key, session.scan) for key in keys))
@@ -260,12 +260,12 @@ def _run_dagster(
     use_instance(project)
     import dagster as dg
 
-    from lightly_assets.assets.chain import CHAIN, watcher
-    from lightly_assets.assets.dead_runs import end_dead_runs, process_tags
     from lightly_assets.definitions import build_definitions
-    from lightly_assets.jobs import PREDICTIONS_JOB, run_here, task_assets
-    from lightly_assets.partitions import add_partitions
-    from lightly_assets.pipeline.outcome import RunSummary
+    from lightly_assets.graph.chain import CHAIN, watcher
+    from lightly_assets.graph.dead_runs import end_dead_runs, process_tags
+    from lightly_assets.graph.jobs import PREDICTIONS_JOB, run_here, task_assets
+    from lightly_assets.graph.partitions import add_partitions
+    from lightly_assets.pipeline.running.outcome import RunSummary
 
     definitions = build_definitions(project)
     job = definitions.resolve_job_def(PREDICTIONS_JOB)

@@ -56,7 +56,7 @@ def errors_for_people(*, as_json: bool = False, document: dict[str, Any] | None 
     """Known errors as one sentence and exit code 1, with ``--json`` inside of the document."""
     from lightly_assets.media.errors import MediaError
     from lightly_assets.models.protocol import ModelError
-    from lightly_assets.pipeline.publish import PublishError
+    from lightly_assets.pipeline.publishing.publisher import PublishError
     from lightly_assets.storage import StorageError
 
     known = (StorageError, ModelError, MediaError, PublishError, ValueError)

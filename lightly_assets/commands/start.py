@@ -124,11 +124,11 @@ def _prepare(project: object) -> None:
     """So that inputs can be chosen by hand before the first run, and no dead run holds up the queue."""
     import dagster as dg
 
-    from lightly_assets.assets.dead_runs import end_dead_runs
     from lightly_assets.config import Project
-    from lightly_assets.partitions import add_partitions, inputs_by_partition
-    from lightly_assets.pipeline.days import days_of
-    from lightly_assets.pipeline.inputs import scan_input
+    from lightly_assets.graph.dead_runs import end_dead_runs
+    from lightly_assets.graph.partitions import add_partitions, inputs_by_partition
+    from lightly_assets.pipeline.inputs.days import days_of
+    from lightly_assets.pipeline.inputs.listing import scan_input
     from lightly_assets.storage import StorageError, open_store
 
     assert isinstance(project, Project)

@@ -30,7 +30,7 @@ def status_command(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = 
     """Show what is new, stale, failed, orphaned and quarantined. Changes nothing."""
     project = open_project(config, as_json=as_json)
     with errors_for_people(as_json=as_json):
-        from lightly_assets.pipeline.run import Session
+        from lightly_assets.pipeline.session import Session
         from lightly_assets.pipeline.status import project_status
 
         with Session(project) as session:
@@ -54,8 +54,8 @@ def gc_command(
     """Delete prediction files that belong to no input, and what is stored about them."""
     project = open_project(config, as_json=as_json)
     with errors_for_people(as_json=as_json):
-        from lightly_assets.pipeline.collect import collect
-        from lightly_assets.pipeline.run import Session
+        from lightly_assets.pipeline.gc import collect
+        from lightly_assets.pipeline.session import Session
 
         with Session(project) as session:
             collected = collect(session, dry_run=dry_run, empty_input=empty_input)
@@ -85,7 +85,7 @@ def _tell_dagster(project: "Project") -> None:
     use_instance(project)
     import dagster as dg
 
-    from lightly_assets.checks import TASKS_JSON, latest, verdict
+    from lightly_assets.graph.checks import TASKS_JSON, latest, verdict
 
     with dg.DagsterInstance.get() as instance:
         about = latest(instance, TASKS_JSON)
@@ -109,7 +109,7 @@ def pause_command(
     """Leave an input alone until it is resumed; what is published of it stays."""
     project = open_project(config)
     with errors_for_people():
-        from lightly_assets.pipeline.run import Session
+        from lightly_assets.pipeline.session import Session
 
         with Session(project) as session:
             if key not in session.scan.inputs and key not in session.scan.problems:
@@ -126,7 +126,7 @@ def resume_command(
     """Take a paused input up again with the next run."""
     project = open_project(config)
     with errors_for_people():
-        from lightly_assets.pipeline.run import Session
+        from lightly_assets.pipeline.session import Session
 
         with Session(project) as session:
             try:

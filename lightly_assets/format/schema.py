@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from lightly_assets.format.messages import first_problem
+from lightly_assets.format.rules.messages import first_problem
 from lightly_assets.format.strict_json import parse_json
 
 

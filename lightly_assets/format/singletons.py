@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, mode
 
 from lightly_assets.format import rle
 from lightly_assets.format.arrays import as_numpy, plain_numbers
-from lightly_assets.format.messages import first_problem
+from lightly_assets.format.rules.messages import first_problem
 from lightly_assets.format.schema import TaskType
 from lightly_assets.format.strict_json import parse_json
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from lightly_assets.format.names import frame_name, input_kind, validate_key
+from lightly_assets.media.decoding.limits import Limits
 from lightly_assets.media.errors import DamagedVideo, MediaError
 from lightly_assets.media.export import PngExport
 from lightly_assets.media.ffmpeg_program import find_ffmpeg, write_pngs
 from lightly_assets.media.info import VideoInfo
-from lightly_assets.media.limits import Limits
 from lightly_assets.media.probe import probe
 from lightly_assets.media.stream import OnDamage, damage_message, open_video
 

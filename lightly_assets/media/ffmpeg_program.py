@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 from typing import IO
 
+from lightly_assets.media.decoding.job import FORMATS
+from lightly_assets.media.decoding.limits import Limits
 from lightly_assets.media.errors import MediaError
-from lightly_assets.media.job import FORMATS
-from lightly_assets.media.limits import Limits
 
 _LOOK_SECONDS = 0.1
 _PROGRAM_BYTES = 4 << 30

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.media.decoding.limits import Limits
 from lightly_assets.media.errors import MediaError
-from lightly_assets.media.limits import Limits
 
 if TYPE_CHECKING:
     from PIL.Image import Image

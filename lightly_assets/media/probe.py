@@ -2,10 +2,10 @@
 
 import os
 
+from lightly_assets.media.decoding.job import Job, Outcome
+from lightly_assets.media.decoding.limits import Limits
+from lightly_assets.media.decoding.supervised_decode import Pass
 from lightly_assets.media.info import VideoInfo
-from lightly_assets.media.job import Job, Outcome
-from lightly_assets.media.limits import Limits
-from lightly_assets.media.passes import Pass
 
 
 def probe(path: str | os.PathLike[str], *, limits: Limits | None = None, threads: int = 0) -> VideoInfo:

@@ -5,11 +5,11 @@ from collections.abc import Generator, Iterator
 from types import TracebackType
 from typing import Literal, Self
 
+from lightly_assets.media.decoding.job import Job, Outcome, frame_digest
+from lightly_assets.media.decoding.limits import Limits
+from lightly_assets.media.decoding.supervised_decode import Frame, Pass
 from lightly_assets.media.errors import DamagedVideo
 from lightly_assets.media.info import VideoInfo
-from lightly_assets.media.job import Job, Outcome, frame_digest
-from lightly_assets.media.limits import Limits
-from lightly_assets.media.passes import Frame, Pass
 
 OnDamage = Literal["fail", "keep"]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from lightly_assets.format.messages import field_name, problem_sentence, shown
+from lightly_assets.format.rules.messages import field_name, problem_sentence, shown
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.preprocess import Preprocess
 

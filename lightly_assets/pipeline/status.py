@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from lightly_assets.pipeline.publish import PublishError
-from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.publishing.publisher import PublishError
+from lightly_assets.pipeline.session import Session
 
 
 @dataclass

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lightly_assets.storage.disk.temporary import is_abandoned, is_temporary, temporary_name
 from lightly_assets.storage.store import Denied, StorageError, Unavailable
-from lightly_assets.storage.temporary import is_abandoned, is_temporary, temporary_name
 
 _OTHER_MACHINE_SECONDS = 24 * 3600.0
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lightly_assets.storage.claims import LOCKS
-from lightly_assets.storage.local import LocalStore
+from lightly_assets.storage.bucket.claims import LOCKS
+from lightly_assets.storage.disk.local import LocalStore
+from lightly_assets.storage.disk.temporary import MARK, temporary_name
 from lightly_assets.storage.store import OWN_FOLDER, Conflict, Denied, NotFound, StorageError, Store
-from lightly_assets.storage.temporary import MARK, temporary_name
 
 if TYPE_CHECKING:
-    from lightly_assets.storage.objects import ObjectStore
+    from lightly_assets.storage.bucket.objects import ObjectStore
 
 _OWN_NAME = re.compile(rf"/locks/{re.escape(MARK)}[\w-]+")
 _SKEW_SECONDS = 300.0  # S3 refuses requests of clocks that are 15 minutes off
@@ -55,7 +55,7 @@ def diagnose(store: Store, *, writable: bool) -> list[Diagnosis]:
     if isinstance(store, LocalStore):
         results.append(_try("durable writes", lambda: _sync(store)))
     else:
-        from lightly_assets.storage.objects import ObjectStore
+        from lightly_assets.storage.bucket.objects import ObjectStore
 
         if isinstance(store, ObjectStore):
             results.append(_try("clock", lambda: _clock(store)))

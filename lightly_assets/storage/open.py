@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from lightly_assets.storage.disk.local import LocalStore
 from lightly_assets.storage.keys import check_folder
-from lightly_assets.storage.local import LocalStore
 from lightly_assets.storage.options import StorageOptions
 from lightly_assets.storage.store import StorageError, Store
 
@@ -49,7 +49,7 @@ def open_store(
         raise StorageError(
             f"{scheme}://{bucket}/{prefix} names no folder: {problem}; correct the URL."
         ) from None
-    from lightly_assets.storage.objects import ObjectStore  # late: loads a native library
+    from lightly_assets.storage.bucket.objects import ObjectStore  # late: loads a native library
 
     return ObjectStore(scheme, bucket, folder, options or StorageOptions(), cache_dir)
 

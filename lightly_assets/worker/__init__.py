@@ -1,6 +1,6 @@
 """What the Lightly platform takes: settings of a Worker run, the request, and its scheduling.
 
-Nothing here looks at prediction files; the gate that does is ``lightly_assets.pipeline.worker_run``.
+Nothing here looks at prediction files; the gate that does is ``lightly_assets.worker.gate``.
 ``docs/worker.md`` is the page for users.
 """
 

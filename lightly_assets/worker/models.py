@@ -6,7 +6,7 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
-from lightly_assets.format.messages import field_name
+from lightly_assets.format.rules.messages import field_name
 from lightly_assets.worker.settings import WorkerRunSettings
 from lightly_assets.worker.words import suggestion
 

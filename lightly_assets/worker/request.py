@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lightly_assets.format.messages import more_problems
+from lightly_assets.format.rules.messages import more_problems
 from lightly_assets.format.schema import Schema
 from lightly_assets.worker.errors import WorkerConfigError
 from lightly_assets.worker.models import model_problem

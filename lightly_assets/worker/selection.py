@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lightly_assets.format.messages import shown
+from lightly_assets.format.rules.messages import shown
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.worker.words import quoted, suggestion
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lightly_assets.format.messages import field_name, first_problem, shown
+from lightly_assets.format.rules.messages import field_name, first_problem, shown
 from lightly_assets.format.schema import Schema
 from lightly_assets.worker.errors import WorkerConfigError
 from lightly_assets.worker.words import quoted, suggestion

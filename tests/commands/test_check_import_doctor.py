@@ -218,7 +218,7 @@ def test_the_commands_load_little() -> None:
         "PIL",
         "obstore",
         "lightly",
-        "lightly_assets.pipeline.check",
+        "lightly_assets.checker.check",
     ]
     done = subprocess.run([sys.executable, "-c", script % heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

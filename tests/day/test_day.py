@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from lightly_assets.checker.check import check
 from lightly_assets.config import load_project
-from lightly_assets.pipeline.check import check
-from lightly_assets.pipeline.collect import collect
-from lightly_assets.pipeline.run import Session
-from tests.assets.test_worker_run import SETTINGS
+from lightly_assets.pipeline.gc import collect
+from lightly_assets.pipeline.session import Session
 from tests.day.conftest import Dagster
+from tests.graph.test_worker_run import SETTINGS
 from tests.projects import SmallProject, positions, task, write_video
 
 STAGES = ["predictions", "singletons", "task_folder"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lightly_assets.partitions import decode_key
+from lightly_assets.graph.partitions import decode_key
 from tests.day.conftest import Dagster
 from tests.day.test_day import CHAIN
 from tests.projects import SmallProject, positions, write_video

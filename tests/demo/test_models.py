@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 import yaml
 
-from benchmarks.demo_accuracy import Accuracy, measure
+from benchmarks.demo.accuracy import Accuracy, measure
 from lightly_assets.demo.footage import SEMANTIC_CLASSES, WEATHERS
 from lightly_assets.demo.project import MODELS
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.demo_accuracy import Detection
-from benchmarks.demo_pictures import frame_of, load_tasks
+from benchmarks.demo.accuracy import Detection
+from benchmarks.demo.pictures import frame_of, load_tasks
 from lightly_assets.demo import write_demo
 from lightly_assets.demo.footage import WEATHERS, Truth
 from lightly_assets.demo.input import CLIPS

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightly_assets.format.box_statistics import BoxStatistics
-from lightly_assets.format.bulk import ParsedFile, find_suspects
-from lightly_assets.format.rules import check_prediction_file
+from lightly_assets.format.rules.box_statistics import BoxStatistics
+from lightly_assets.format.rules.fast_path import ParsedFile, find_suspects
+from lightly_assets.format.rules.file_rules import check_prediction_file
+from lightly_assets.format.rules.singleton_rules import Expected
 from lightly_assets.format.schema import Schema
-from lightly_assets.format.singleton_rules import Expected
 from tests.mutations import JUNK, WORDS, changed, places, spliced
 
 MASK = [2, 2, 4, 2, 14]

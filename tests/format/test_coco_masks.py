@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from pycocotools import mask as pycoco
 
-from lightly_assets.format.coco_masks import (
+from lightly_assets.format.coco.masks import (
     column_to_row_major,
     compress,
     decompress,
@@ -56,7 +56,7 @@ def test_sparse_masks_are_never_filled(
     mask = blobs(*shape, seed)
     columns, rows = encode(mask.T), encode(mask)
     # Whatever the density, the way without filling must be right.
-    monkeypatch.setattr("lightly_assets.format.coco_masks._PIXELS_PER_RUN", 0)
+    monkeypatch.setattr("lightly_assets.format.coco.masks._PIXELS_PER_RUN", 0)
     assert column_to_row_major(columns, *shape) == rows
     assert row_to_column_major(rows, *shape) == columns
 
@@ -64,7 +64,7 @@ def test_sparse_masks_are_never_filled(
 @given(MASKS)
 def test_noise_without_filling(mask: NDArray[np.uint8]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lightly_assets.format.coco_masks._PIXELS_PER_RUN", 0)
+        patch.setattr("lightly_assets.format.coco.masks._PIXELS_PER_RUN", 0)
         assert column_to_row_major(encode(mask.T), *mask.shape) == encode(mask)
 
 

@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from labelformat.model.binary_mask_segmentation import RLEDecoderEncoder
 from numpy.typing import NDArray
 
-from benchmarks import format_page as page
 from lightly_assets.format.rle import area, bounding_box, decode, encode
+from tests.format import page
 
 MASKS = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=50), elements=st.integers(0, 1))
 EXAMPLE = np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]])

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from benchmarks import format_page as page
 from lightly_assets.format.rle import decode
 from lightly_assets.format.segmentation import (
     convert_to_lightly_predictions,
@@ -17,6 +16,7 @@ from lightly_assets.format.segmentation import (
     label_map_segments,
     softmax,
 )
+from tests.format import page
 
 # Few different values, so that categories tie; the first one has to win, as with argmax.
 VOLUMES = arrays(

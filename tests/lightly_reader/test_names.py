@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from lightly.data import LightlyDataset
 
-from benchmarks.media_files import build
 from lightly_assets.format.names import VIDEO_SUFFIXES, frame_name
 from lightly_assets.media import probe
+from tests.media.corpus_files import build
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from benchmarks.media_files import Video, build
+from tests.media.corpus_files import Video, build
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks.media_files import Video, number_of
 from lightly_assets.media import DamagedVideo, VideoInfo, open_video, probe
 from tests.media.conftest import Corpus
+from tests.media.corpus_files import Video, number_of
 
 BAD_IN_WORDS = {
     "audio.mp4": "has no video stream",

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from benchmarks.media_corpus import BEGIN, END, HEAD
+from benchmarks.media.corpus import BEGIN, END, HEAD
 from tests.media.conftest import Corpus
 
 PAGE = Path(__file__).parents[2] / "docs" / "frames.md"

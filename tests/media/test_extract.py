@@ -14,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.media_files import number_of
 from lightly_assets.media import DamagedVideo, MediaError, export, extract
 from tests.media.conftest import Corpus
+from tests.media.corpus_files import number_of
 
 
 def files(folder: Path) -> list[str]:

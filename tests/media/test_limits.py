@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.media_files import number_of
 from lightly_assets.media import DamagedVideo, Limits, open_video, probe
-from lightly_assets.media.child import pool
+from lightly_assets.media.decoding.decoder_process import pool
 from tests.media.conftest import Corpus
+from tests.media.corpus_files import number_of
 
 
 def decoders() -> list[int]:
@@ -27,7 +27,7 @@ def decoders() -> list[int]:
     return [
         int(pid)
         for pid in running
-        if b"lightly_assets.media.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"lightly_assets.media.decoding.decoder_child" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
 
 
@@ -210,7 +210,7 @@ def test_decoders_end_with_their_parent(corpus: Corpus) -> None:
 
 def test_a_decoder_cannot_be_made_to_run_code_or_write_elsewhere(corpus: Corpus) -> None:
     """What a decoder says is checked: places outside the shared memory are refused."""
-    from lightly_assets.media.ring import RingReader, RingWriter
+    from lightly_assets.media.decoding.ring import RingReader, RingWriter
 
     reader = RingReader()
     writer = RingWriter(os.dup(reader.fd))

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.media_files import encode
+from tests.media.corpus_files import encode
 
 MEASURE = """
 import os, sys

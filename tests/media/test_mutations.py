@@ -1,10 +1,10 @@
-"""Videos damaged at random: a few of each codec; ``python -m benchmarks.media_mutations`` tries many more."""
+"""Videos damaged at random: a few of each codec; ``python -m benchmarks.media.mutations`` tries many more."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmarks.media_mutations import SOURCES, mutate
+from benchmarks.media.mutations import SOURCES, mutate
 from tests.media.conftest import Corpus
 
 

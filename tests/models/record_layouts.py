@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from lightly_assets.format.schema import Category
+from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
-from lightly_assets.models.load import load_model
 from tests.torch.oracles import Oracle, model_settings, oracles, picture
 
 FOLDER = Path(__file__).parent / "recorded"

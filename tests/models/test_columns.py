@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from lightly_assets.encoding.encode import TaskSettings, encode
 from lightly_assets.format.schema import Schema
 from lightly_assets.models.columns import columns_schema, from_batch, pack, to_batch
 from lightly_assets.models.protocol import Source
@@ -20,7 +21,6 @@ from lightly_assets.models.results import (
     SemanticScores,
     SemanticSegments,
 )
-from lightly_assets.pipeline.encode import TaskSettings, encode
 
 WIDTH, HEIGHT = 12, 8
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lightly_assets.config import load_project
-from lightly_assets.models.load import load_model
+from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.protocol import Model, ModelError, Source
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

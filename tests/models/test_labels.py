@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from lightly_assets.format import rle
-from lightly_assets.format.coco_masks import to_coco
+from lightly_assets.format.coco.masks import to_coco
 from lightly_assets.format.schema import Category
+from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
-from lightly_assets.models.load import load_model
 from lightly_assets.models.protocol import ModelError, Source
 
 CATEGORIES = [Category(id=1, name="person"), Category(id=2, name="car")]

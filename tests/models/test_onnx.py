@@ -9,8 +9,8 @@ import pytest
 
 import lightly_assets
 from lightly_assets.format.schema import Category
+from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
-from lightly_assets.models.load import load_model
 from lightly_assets.models.protocol import ModelError, Source
 from tests.models.onnx_files import constant_model, identity_model, write
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lightly_assets.format.schema import Category
+from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
-from lightly_assets.models.load import load_model
 from lightly_assets.models.protocol import ModelError, Source
 from lightly_assets.models.results import Classification, Detections, Ready
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lightly_assets.encoding.encode import TaskSettings, encode
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.models.config import encode_settings, parse_model
+from lightly_assets.models.layout_model import Input, Reader
 from lightly_assets.models.layouts.base import Output
-from lightly_assets.models.reader import Input, Reader
-from lightly_assets.pipeline.encode import TaskSettings, encode
 from tests.models.comparison import assert_same
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.npz"))

@@ -17,13 +17,14 @@ from uuid import uuid4
 
 from pytest import MonkeyPatch
 
+from lightly_assets.checker.check import check
 from lightly_assets.config import load_project
 from lightly_assets.format.schema import Schema
-from lightly_assets.pipeline.check import check
-from lightly_assets.pipeline.collect import collect
-from lightly_assets.pipeline.publish import PREDICTIONS, TASKS_JSON
-from lightly_assets.pipeline.run import Session
-from lightly_assets.storage import StorageError, Store, claims, open_store
+from lightly_assets.pipeline.gc import collect
+from lightly_assets.pipeline.publishing.publisher import PREDICTIONS, TASKS_JSON
+from lightly_assets.pipeline.session import Session
+from lightly_assets.storage import StorageError, Store, open_store
+from lightly_assets.storage.bucket import claims
 from tests.pipeline.test_kills import OTHERS, SCENARIOS, SCHEMA_CHANGES, squares
 from tests.projects import SmallProject, positions, write_image, write_video
 from tests.storage.proxy import Fault, FaultProxy, Script, no_faults, seeded

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from lightly_assets.config import load_project
-from lightly_assets.pipeline.collect import collect
-from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.gc import collect
+from lightly_assets.pipeline.session import Session
 
 # Forks of a process that has loaded everything and used nothing start at once. (Forks of one that has used
 # object storage cannot use it.)
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["tests.pipeline.buckets", "lightly_assets.models.python", "av"])
+processes.set_forkserver_preload(["tests.pipeline.buckets", "lightly_assets.models.runtimes.python", "av"])
 _SECONDS = 120
 
 

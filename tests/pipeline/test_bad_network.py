@@ -1,7 +1,7 @@
 """The whole pipeline through a network that misbehaves by a seeded script, all three roots on a real server.
 
 Each run either succeeds or says in one sentence for each failure what is wrong; whatever is listed is whole,
-and the next undisturbed run heals to the same bytes. ``python -m benchmarks.pipeline_faults`` tries many
+and the next undisturbed run heals to the same bytes. ``python -m benchmarks.pipeline.faults`` tries many
 scripts.
 """
 
@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from lightly_assets.config import load_project
-from lightly_assets.pipeline.collect import collect
-from lightly_assets.pipeline.run import Session
-from lightly_assets.storage.claims import LOCKS
+from lightly_assets.pipeline.gc import collect
+from lightly_assets.pipeline.session import Session
+from lightly_assets.storage.bucket.claims import LOCKS
 from tests.commands.test_project_commands import call
 from tests.pipeline.buckets import (
     Template,

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from lightly_assets.config import load_project
-from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.session import Session
 from lightly_assets.storage import Store, open_store
 from tests.pipeline.test_run import run
 from tests.projects import MODEL, SmallProject, positions, read_folder, write_image, write_video
@@ -56,7 +56,7 @@ def meddled(folder: Path, times: int) -> SmallProject:
 def test_a_video_replaced_while_it_is_read_is_read_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lightly_assets.pipeline.reading._WAITING_BYTES", 1)
+    monkeypatch.setattr("lightly_assets.pipeline.inputs.pixels._WAITING_BYTES", 1)
     small = meddled(tmp_path / "small", 1)
     write_video(small.folder / "new-0.mp4", positions(11))
     summary = run(small)
@@ -70,7 +70,7 @@ def test_a_video_replaced_while_it_is_read_is_read_once_more(
 def test_one_that_never_stays_the_same_fails_and_takes_nothing_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lightly_assets.pipeline.reading._WAITING_BYTES", 1)
+    monkeypatch.setattr("lightly_assets.pipeline.inputs.pixels._WAITING_BYTES", 1)
     small = meddled(tmp_path / "small", 20)
     for index in range(20):
         write_video(small.folder / f"new-{index}.mp4", positions(60 + index))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lightly_assets.pipeline.check import check
+from lightly_assets.checker.check import check
 from tests.pipeline.test_run import run
 from tests.projects import SmallProject, positions, read_folder, write_video
 

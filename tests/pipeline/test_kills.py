@@ -11,11 +11,11 @@ import pytest
 
 from lightly_assets.config import load_project
 from lightly_assets.format.schema import Schema
-from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.session import Session
 from tests.pipeline.kills import run
 from tests.projects import SmallProject, positions, task, write_image, write_video
 
-# Kill points of each scenario here; ``python -m benchmarks.pipeline_kills`` tries every single one.
+# Kill points of each scenario here; ``python -m benchmarks.pipeline.kills`` tries every single one.
 SAMPLES = 6
 
 

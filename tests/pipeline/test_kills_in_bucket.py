@@ -10,7 +10,7 @@ from tests.pipeline.buckets import template, use
 from tests.storage.proxy import FaultProxy
 from tests.storage.servers import seaweedfs
 
-# Kill points of each scenario here; ``python -m benchmarks.pipeline_kills`` tries every single one.
+# Kill points of each scenario here; ``python -m benchmarks.pipeline.kills`` tries every single one.
 SAMPLES = 5
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lightly_assets.encoding.encode import TaskSettings, encode
+from lightly_assets.encoding.json_bytes import prediction_bytes
 from lightly_assets.format.schema import Schema
+from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import encode_settings, parse_model
-from lightly_assets.models.load import load_model
 from lightly_assets.models.protocol import Source
-from lightly_assets.pipeline.coco_import import import_coco
-from lightly_assets.pipeline.encode import TaskSettings, encode
-from lightly_assets.pipeline.prediction_files import prediction_bytes
+from lightly_assets.pipeline.publishing.coco_import import import_coco
 
 WIDTH, HEIGHT = 240, 200
 # A mask of 80 × 90 pixels at 140, 100; the page leaves its run lengths out.

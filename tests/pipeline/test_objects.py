@@ -8,14 +8,14 @@ from uuid import uuid4
 
 import pytest
 
+from lightly_assets.checker.check import check
 from lightly_assets.config import load_project
-from lightly_assets.pipeline import worker_run
-from lightly_assets.pipeline.check import check
-from lightly_assets.pipeline.collect import collect
-from lightly_assets.pipeline.outcome import RunSummary
-from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.gc import collect
+from lightly_assets.pipeline.running.outcome import RunSummary
+from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.status import project_status
 from lightly_assets.storage import Store, open_store
+from lightly_assets.worker import gate as worker_run
 from tests.commands.test_project_commands import call
 from tests.projects import SmallProject, positions, task, write_image, write_video
 from tests.storage.servers import BUCKET, SECRET_KEY, Server, rclone, seaweedfs

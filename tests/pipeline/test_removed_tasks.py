@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from lightly_assets.config import load_project
-from lightly_assets.pipeline.collect import collect
-from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.gc import collect
+from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.status import project_status
 from tests.projects import SmallProject, positions, task, write_video
 

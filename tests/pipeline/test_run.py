@@ -13,17 +13,17 @@ import pytest
 from labelformat.formats import LightlyObjectDetectionInput
 from PIL import Image
 
+from lightly_assets.checker.check import check
 from lightly_assets.config import load_project
-from lightly_assets.pipeline import inputs as inputs_module
-from lightly_assets.pipeline import reading
-from lightly_assets.pipeline.check import check
-from lightly_assets.pipeline.collect import collect
-from lightly_assets.pipeline.flow_state import TaskState, UnitState
-from lightly_assets.pipeline.index import Index
-from lightly_assets.pipeline.outcome import RunSummary
-from lightly_assets.pipeline.plan import Selection
-from lightly_assets.pipeline.records import Record
-from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.gc import collect
+from lightly_assets.pipeline.inputs import listing as inputs_module
+from lightly_assets.pipeline.inputs import pixels as reading
+from lightly_assets.pipeline.planning.plan import Selection
+from lightly_assets.pipeline.running.outcome import RunSummary
+from lightly_assets.pipeline.running.unit_state import TaskState, UnitState
+from lightly_assets.pipeline.session import Session
+from lightly_assets.pipeline.state.index import Index
+from lightly_assets.pipeline.state.records import Record
 from lightly_assets.pipeline.status import project_status
 from lightly_assets.storage import open_store
 from tests.projects import SmallProject, picture, positions, read_folder, task, write_image, write_video

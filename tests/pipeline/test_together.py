@@ -13,12 +13,12 @@ from uuid import uuid4
 
 import pytest
 
+from lightly_assets.checker.check import check
 from lightly_assets.config import load_project
 from lightly_assets.format.schema import Schema
-from lightly_assets.pipeline.check import check
-from lightly_assets.pipeline.index import Index
-from lightly_assets.pipeline.publish import TASKS_JSON, Listing
-from lightly_assets.pipeline.run import Session
+from lightly_assets.pipeline.publishing.publisher import TASKS_JSON, Listing
+from lightly_assets.pipeline.session import Session
+from lightly_assets.pipeline.state.index import Index
 from lightly_assets.storage import open_store
 from tests.pipeline.kills import processes
 from tests.pipeline.test_run import run

@@ -9,7 +9,7 @@ import pytest
 from obstore.exceptions import GenericError
 
 from lightly_assets.storage import Changed, Conflict, Denied, NotFound, StorageError, Store, Unavailable
-from lightly_assets.storage.native_errors import translated
+from lightly_assets.storage.bucket.native_errors import translated
 from tests.storage.conftest import Opener
 from tests.storage.proxy import TRANSIENT, Fault, FaultProxy, seeded
 from tests.storage.servers import Server

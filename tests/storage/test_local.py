@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightly_assets.storage import Changed, Denied, NotFound, StorageError, Store, Unavailable, open_store
-from lightly_assets.storage.local import LocalStore
-from lightly_assets.storage.temporary import MARK, is_abandoned, is_temporary, temporary_name
+from lightly_assets.storage.disk.local import LocalStore
+from lightly_assets.storage.disk.temporary import MARK, is_abandoned, is_temporary, temporary_name
 
 OTHER_MACHINE = f"{MARK}{'0' * 12}-1-1-1"
 
@@ -186,7 +186,11 @@ def test_temporary_names_tell_whether_their_writer_lives() -> None:
     assert is_temporary(mine) and mine.startswith(".") and not mine.endswith(".json") and len(mine) < 100
     assert not is_abandoned(mine, 0.0, older_than=0)
     child = subprocess.run(
-        [sys.executable, "-c", "from lightly_assets.storage.temporary import *; print(temporary_name())"],
+        [
+            sys.executable,
+            "-c",
+            "from lightly_assets.storage.disk.temporary import *; print(temporary_name())",
+        ],
         capture_output=True,
         text=True,
         env=_environment(),

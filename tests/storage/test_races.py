@@ -82,7 +82,7 @@ def test_writers_of_many_files_share_the_requests_in_flight(
 DIE_WITH_THE_LOCK = """
 import os, signal, sys
 from lightly_assets.storage import open_store
-from lightly_assets.storage.claims import claimed
+from lightly_assets.storage.bucket.claims import claimed
 
 store = open_store(sys.argv[1])
 lock = claimed(store, "tasks.json") if sys.argv[1].startswith("s3://") else store._locked()
@@ -104,7 +104,7 @@ def test_the_lock_of_a_dead_process_is_recognised(
     if kind == "unconditional":
         from datetime import timedelta
 
-        from lightly_assets.storage import claims
+        from lightly_assets.storage.bucket import claims
 
         assert len(list(store.names(claims.LOCKS))) == 1
         monkeypatch.setattr(claims, "EXPIRY", timedelta(seconds=2))  # instead of a minute and a half

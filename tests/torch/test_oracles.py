@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lightly_assets.encoding.encode import TaskSettings, encode
 from lightly_assets.format.schema import Category, Schema
+from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import encode_settings, parse_model
-from lightly_assets.models.load import load_model
 from lightly_assets.models.protocol import Source
-from lightly_assets.pipeline.encode import TaskSettings, encode
 from tests.models.comparison import assert_same
 from tests.torch.oracles import Oracle, model_settings, oracles, picture
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from lightly_assets.encoding.encode import TaskSettings, encode
 from lightly_assets.format.schema import Category, Schema
+from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import encode_settings, parse_model
-from lightly_assets.models.load import load_model
 from lightly_assets.models.protocol import ModelError, Source
-from lightly_assets.pipeline.encode import TaskSettings, encode
 from tests.models.comparison import assert_same
 from tests.torch.oracles import picture, shaken
 

@@ -1,1 +1,0 @@
-"""The Dagster assets: the inputs, the chain, ``tasks_json`` and ``worker_run``."""

@@ -1,0 +1,1 @@
+"""Checks any predictions folder, whoever wrote it."""

@@ -1,0 +1,1 @@
+"""Results of a model to the bytes of a prediction file."""

@@ -1,0 +1,1 @@
+"""COCO annotations, as far as the format follows them."""

@@ -1,0 +1,1 @@
+"""The specification as rules: bytes in, findings out."""

@@ -1,0 +1,345 @@
+"""The asset chain: one multi-asset, because all tasks share one decode of each input.
+
+``frames`` and the three assets of every task are partitioned and can be chosen one by one; ``tasks_json`` is
+not partitioned and written whatever is chosen. A run works on many partitions in one process and reports on
+each of them, also on those that were up to date: Dagster would take them for failed otherwise.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Protocol, cast
+
+import dagster as dg
+from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, DagsterEventType
+from pydantic import Field
+
+from lightly_assets.config import ConfigError, Project
+from lightly_assets.graph.checks import FRAMES, TASKS_JSON, chain_check_specs
+from lightly_assets.graph.dead_runs import sign
+from lightly_assets.graph.events import PartitionState, Reporter, class_events, tasks_json_events
+from lightly_assets.graph.partitions import inputs_by_partition, partition_of_key
+from lightly_assets.graph.recording import Recording
+from lightly_assets.graph.resources import ProjectResource
+from lightly_assets.graph.worker_run import WORKER_RUN, worker_run_event, worker_run_specs
+from lightly_assets.models.protocol import ModelError
+from lightly_assets.pipeline.gc import collect_by_policy
+from lightly_assets.pipeline.planning.plan import TASK_STAGES, Plan, Selection
+from lightly_assets.pipeline.running.outcome import RunSummary, UnitOutcome
+from lightly_assets.pipeline.session import Session
+from lightly_assets.storage import StorageError
+from lightly_assets.worker import WorkerConfigError, WorkerRunError
+
+Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
+
+VIDEOS = dg.AssetKey("videos")
+CHAIN = "chain"
+_LOG_SECONDS = 30.0
+_MOST_NAMED = 20
+_PICTURE = dg.MarkdownMetadataValue
+
+
+class Watcher(Protocol):
+    """Whoever runs the chain in its own process may watch it."""
+
+    def planned(self, plan: Plan) -> None:
+        """What there is to do."""
+
+    def frames(self, count: int) -> None:
+        """Frames and images that were read, from another thread."""
+
+    def done(self, outcome: UnitOutcome) -> None:
+        """A unit is finished."""
+
+    def ended(self, summary: RunSummary) -> None:
+        """All of it is."""
+
+
+watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+class ChainConfig(dg.Config):
+    """What a run works on where it has no partitions of its own."""
+
+    partitions: list[str] = Field(default_factory=list)
+    """Partition keys, for those that are no neighbours: a range would take in all between them."""
+    inputs: list[str] = Field(default_factory=list)
+    """Only these inputs of the partitions; all where empty."""
+
+
+def videos_spec(partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
+    """The input datasource, which others write."""
+    return dg.AssetSpec(
+        VIDEOS,
+        partitions_def=partitions_def,
+        group_name="input",
+        kinds={"video"},
+        description="Videos, and images by folder, in the input datasource. Never written by this project.",
+    )
+
+
+def build_chain(project: Project, partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The chain for the tasks of a project.
+
+    Raises:
+        ConfigError: two task names differ too little to be told apart by Dagster.
+    """
+    names = [task.name for task in project.tasks]
+    _refuse_twins(names)
+
+    @dg.multi_asset(
+        name=CHAIN,
+        specs=[*_specs(project, partitions_def), *worker_run_specs(project)],
+        check_specs=chain_check_specs(names, partitions_def),
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.multi_run(100),
+    )
+    def chain(
+        context: dg.AssetExecutionContext, config: ChainConfig, project: ProjectResource
+    ) -> Iterator[Event]:
+        try:
+            yield from _run(context, config, project.load())
+        except (ConfigError, ModelError, WorkerConfigError, WorkerRunError) as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        except StorageError as error:
+            raise dg.Failure(str(error), allow_retries=error.retriable) from error
+
+    return chain
+
+
+def _refuse_twins(names: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        twin = seen.setdefault(dg.AssetKey([name, "x"]).to_python_identifier(), name)
+        if twin != name:
+            raise ConfigError(
+                f"The tasks '{twin}' and '{name}' differ only in '.', '-' or '_', which Dagster cannot tell "
+                "apart; rename one of them."
+            )
+
+
+def _specs(project: Project, partitions_def: dg.PartitionsDefinition[str]) -> list[dg.AssetSpec]:
+    frames = dg.AssetSpec(
+        FRAMES,
+        deps=[VIDEOS],
+        partitions_def=partitions_def,
+        skippable=True,
+        group_name="input",
+        kinds={"python", "video"},
+        description="What decoding finds out: frames in decode order, size, rotation, damage.",
+    )
+    specs = [frames]
+    for task in project.tasks:
+        predictions, singletons, folder = (
+            dg.AssetKey([task.name, stage]) for stage in ("predictions", "singletons", "task_folder")
+        )
+        group = dg.AssetKey([task.name]).to_python_identifier()
+        texts = (
+            (predictions, FRAMES, "parquet", "What the model said, as columns."),
+            (singletons, predictions, "json", f"Predictions in the format ({task.task_type}), validated."),
+            (folder, singletons, "json", f"The published files of .lightly/predictions/{task.name}."),
+        )
+        specs += [
+            dg.AssetSpec(
+                key,
+                deps=[dep],
+                partitions_def=partitions_def,
+                skippable=True,
+                group_name=group,
+                kinds={"python", kind},
+                description=text,
+                metadata={"task_type": str(task.task_type), "model": task.model.kind},
+            )
+            for key, dep, kind, text in texts
+        ]
+    tasks_json = dg.AssetSpec(
+        TASKS_JSON,
+        deps=[dg.AssetKey([task.name, "task_folder"]) for task in project.tasks],
+        skippable=True,
+        group_name="output",
+        kinds={"json"},
+        description="The list of tasks that the Worker reads. Names of others in it are kept.",
+    )
+    return [*specs, tasks_json]
+
+
+class _Batch:
+    """The partitions that a run works on."""
+
+    def __init__(self, session: Session, partitions: Sequence[str], only: Collection[str]) -> None:
+        scan = session.scan
+        known = inputs_by_partition(scan)
+        for key in scan.problems:
+            known.setdefault(partition_of_key(key, scan), []).append(key)
+        self._known = known
+        self._partition_of = {key: one for one, keys in known.items() for key in keys}
+        # Of a partition without inputs, which were removed meanwhile, there is nothing to say.
+        self.states = {one: PartitionState(one, sorted(known[one])) for one in partitions if one in known}
+        self._of = {key: state for state in self.states.values() for key in state.inputs}
+        self.keys = [key for key in self._of if not only or key in only]
+
+    def fail(self, problems: Mapping[str, dict[str, str]]) -> None:
+        """Note what is wrong with inputs."""
+        for key, by_task in problems.items():
+            if key in self._of:
+                self._of[key].problems[key] = by_task
+
+    def take_in(self, keys: Iterable[str]) -> None:
+        """Other partitions are reported on too: those that are published with a schema that has changed."""
+        for partition in dict.fromkeys(self._partition_of[key] for key in keys if key not in self._of):
+            state = self.states[partition] = PartitionState(partition, sorted(self._known[partition]))
+            self._of |= dict.fromkeys(state.inputs, state)
+
+    def partitions_of(self, keys: Iterable[str]) -> list[PartitionState]:
+        """The partitions that inputs belong to, each once."""
+        found = {state.partition: state for key in keys if (state := self._of.get(key))}
+        return list(found.values())
+
+
+def _selection(selected: set[dg.AssetKey], tasks: Iterable[str]) -> Selection:
+    """The stages whose assets (not only their checks) are selected."""
+    stages = {
+        task: frozenset(stage for stage in TASK_STAGES if dg.AssetKey([task, stage]) in selected)
+        for task in tasks
+    }
+    return Selection({task: some for task, some in stages.items() if some}, frames=FRAMES in selected)
+
+
+def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Project) -> Iterator[Event]:
+    selected, checks = set(context.selected_asset_keys), set(context.selected_asset_check_keys)
+    ranged = context.has_partition_key or context.has_partition_key_range
+    sign(context.instance, context.run)
+    with Session(project) as session, Recording(context.instance) as recording:
+        partitions = list(context.partition_keys) if ranged else config.partitions
+        batch = _Batch(session, partitions, set(config.inputs))
+        plan = session.plan(_selection(selected, session.setups), batch.keys)
+        batch.fail(plan.problems)
+        if config.inputs:
+            # Others of the same partitions may have failed before: the verdict is about all of them.
+            batch.fail({key: why for key, why in session.failures().items() if key not in config.inputs})
+        batch.take_in(key for unit in plan.units for key in unit.inputs)
+        for unit in plan.units:
+            for state in batch.partitions_of(unit.inputs):
+                state.waiting += 1
+        summary = RunSummary(inputs=len(batch.keys), unchanged=len(plan.unchanged))
+        summary.fail(plan.problems)
+        index, scan = session.warehouse.index, session.scan
+        reporter = Reporter(recording, index, scan, session.setups, selected, checks, waiting=plan.waiting)
+        for state in batch.states.values():
+            if not state.waiting:
+                yield from _recorded(recording, reporter.report(state))
+        progress = _Progress(context, plan)
+        for outcome in session.run(plan, on_frames=progress.frames):
+            summary.add(outcome)
+            progress.done(outcome)
+            batch.fail(outcome.problems())
+            for state in batch.partitions_of(outcome.inputs):
+                state.outcomes.append(outcome)
+                state.waiting -= 1
+                if not state.waiting:
+                    yield from _recorded(recording, reporter.report(state))
+                    state.outcomes.clear()
+        if not ranged:
+            _plan_failed(context, [state for state in batch.states.values() if state.problems], reporter)
+        for task, text in plan.waiting.items():
+            context.log.warning(text)
+            summary.waiting.append(text)
+            if task in plan.stuck:
+                summary.failed.append({"input": None, "task": task, "error": text})
+        yield from _finish(context, session, selected, checks, summary)
+        if WORKER_RUN in selected and summary.ok:
+            yield worker_run_event(session, context.log)
+    progress.ended(summary)
+    if summary.failed:
+        raise dg.Failure(_failed_text(summary), allow_retries=False, metadata={"failed": summary.failed})
+
+
+def _recorded(recording: Recording, events: Iterable[Event]) -> Iterator[Event]:
+    """Events that are recorded together. Dagster keeps them until the run ends; their pictures are let go."""
+    with recording.together():
+        for event in events:
+            yield event
+            metadata = cast(dict[str, dg.MetadataValue[Any]], event.metadata)
+            for name in [name for name, value in metadata.items() if isinstance(value, _PICTURE)]:
+                del metadata[name]
+
+
+def _finish(
+    context: dg.AssetExecutionContext,
+    session: Session,
+    selected: set[dg.AssetKey],
+    checks: set[dg.AssetCheckKey],
+    summary: RunSummary,
+) -> Iterator[Event]:
+    """tasks.json, last; and what is left of inputs that are gone."""
+    problems = session.finish()
+    collected, kept = collect_by_policy(session)
+    summary.files_deleted += len(collected.files)
+    orphans = {}
+    if dg.AssetCheckKey(TASKS_JSON, "no_orphans") in checks:
+        orphans = {name: session.orphans(name) for name in session.setups}
+    yield from tasks_json_events(
+        context.instance, session.warehouse.listing.tasks(), problems, orphans, kept, selected, checks
+    )
+    schemas = {name: setup.schema for name, setup in session.setups.items()}
+    yield from class_events(context.instance, session.warehouse.index, schemas, checks)
+    for task, problem in problems.items():
+        context.log.error(problem)
+        summary.failed.append({"input": None, "task": task, "error": problem})
+
+
+def _plan_failed(
+    context: dg.AssetExecutionContext, failed: Iterable[PartitionState], reporter: Reporter
+) -> None:
+    """Make partitions that failed show as failed.
+
+    Dagster counts what a run had planned and did not make. For a range it plans by itself; a run that was
+    told its partitions by its configuration has planned nothing.
+    """
+    for state in failed:
+        for key in reporter.not_made(state):
+            event = DagsterEvent(
+                event_type_value=DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value,
+                job_name=context.run.job_name,
+                step_key=CHAIN,
+                event_specific_data=AssetMaterializationPlannedData(key, partition=state.partition),
+                message=f"{key.to_user_string()} was not made for {state.partition}.",
+            )
+            context.instance.report_dagster_event(event, context.run.run_id)
+
+
+def _failed_text(summary: RunSummary) -> str:
+    some = "; ".join(one["error"] for one in summary.failed[:_MOST_NAMED])
+    more = f"; and {len(summary.failed) - _MOST_NAMED} more" if len(summary.failed) > _MOST_NAMED else ""
+    return f"{len(summary.failed)} of {summary.inputs} inputs failed: {some}{more}"
+
+
+class _Progress:
+    """Says how far the run is: to whoever watches, else a line in the log now and then."""
+
+    def __init__(self, context: dg.AssetExecutionContext, plan: Plan) -> None:
+        self._context = context
+        self._watcher = watcher.get()
+        self._frames = 0
+        self._started = self._said = time.monotonic()
+        if self._watcher:
+            self._watcher.planned(plan)
+
+    def frames(self, count: int) -> None:
+        self._frames += count
+        if self._watcher:
+            self._watcher.frames(count)
+
+    def done(self, outcome: UnitOutcome) -> None:
+        if self._watcher:
+            return self._watcher.done(outcome)
+        now = time.monotonic()
+        if now - self._said > _LOG_SECONDS:
+            self._said = now
+            rate = self._frames / (now - self._started)
+            self._context.log.info("%d frames and images read, %.1f a second.", self._frames, rate)
+        return None
+
+    def ended(self, summary: RunSummary) -> None:
+        if self._watcher:
+            self._watcher.ended(summary)

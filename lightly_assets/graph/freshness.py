@@ -1,0 +1,88 @@
+"""The check ``up_to_date``: which inputs are stale in a task, and from which stage on.
+
+It is not part of a run of the chain, after which everything is up to date: the sensor reports it where
+something becomes stale, and it can be asked for by hand. It is one verdict for a task and not one for each
+partition, because Dagster keeps only one verdict without a run for each partition, for ever.
+"""
+
+import dagster as dg
+
+from lightly_assets.config import Project
+from lightly_assets.graph.checks import latest, verdict
+from lightly_assets.graph.partitions import partition_of_key
+from lightly_assets.graph.resources import ProjectResource
+from lightly_assets.pipeline.session import Session
+from lightly_assets.pipeline.watching.stale_summary import Staleness
+
+UP_TO_DATE = "up_to_date"
+
+
+def build_up_to_date(project: Project) -> dg.AssetChecksDefinition:
+    """The check, for the task folders of a project."""
+    specs = [
+        dg.AssetCheckSpec(
+            UP_TO_DATE,
+            asset=dg.AssetKey([task.name, "task_folder"]),
+            description="Made from the present content, with the present model and settings. Reported by the "
+            "sensor where that changes.",
+        )
+        for task in project.tasks
+    ]
+
+    @dg.multi_asset_check(name=UP_TO_DATE, specs=specs, can_subset=True)
+    def up_to_date(context: dg.AssetCheckExecutionContext, project: ProjectResource):  # type: ignore[no-untyped-def]
+        selected = {key.asset_key.path[0] for key in context.op_execution_context.selected_asset_check_keys}
+        with Session(project.load()) as session:
+            for task, staleness in stale_inputs(session).items():
+                if task in selected:
+                    yield dg.AssetCheckResult(
+                        passed=staleness.text is None,
+                        asset_key=dg.AssetKey([task, "task_folder"]),
+                        check_name=UP_TO_DATE,
+                        severity=dg.AssetCheckSeverity.WARN,
+                        description=staleness.text,
+                        metadata=_metadata(staleness),
+                    )
+
+    return up_to_date
+
+
+def stale_inputs(session: Session) -> dict[str, Staleness]:
+    """What is stale now, by task; an input that was never published is new, not stale."""
+    plan = session.plan(verify=False)
+    index = session.warehouse.index
+    published = {task: {row.input for row in index.entries(task)} for task in session.setups}
+    found = {task: Staleness() for task in session.setups}
+    for unit in plan.units:
+        for task, work in unit.tasks.items():
+            for key in unit.inputs:
+                stage = work.first_stage(key)
+                if stage and key in published[task]:
+                    found[task].add(key, partition_of_key(key, session.scan), stage)
+    return found
+
+
+def stale_verdict(instance: dg.DagsterInstance, task: str, staleness: Staleness) -> dg.AssetCheckEvaluation:
+    """The verdict that the sensor reports."""
+    key = dg.AssetKey([task, "task_folder"])
+    return verdict(
+        key,
+        UP_TO_DATE,
+        None,
+        staleness.text,
+        about=latest(instance, key),
+        warning=True,
+        metadata=_metadata(staleness),
+    )
+
+
+def _metadata(staleness: Staleness) -> dict[str, dg.MetadataValue]:
+    rows = [
+        dg.TableRecord({"input": key, "partition": partition, "stale from": str(stage)})
+        for key, partition, stage in staleness.examples
+    ]
+    columns = [dg.TableColumn(name) for name in ("input", "partition", "stale from")]
+    metadata: dict[str, dg.MetadataValue] = {"stale": dg.MetadataValue.int(staleness.stages.total())}
+    if rows:
+        metadata["inputs"] = dg.MetadataValue.table(rows, dg.TableSchema(columns=columns))
+    return metadata

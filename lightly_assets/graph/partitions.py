@@ -1,0 +1,74 @@
+"""Partitions: one per video and per folder of images, or one per day. Never one per frame."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from urllib.parse import unquote
+
+import dagster as dg
+from sqlalchemy.exc import IntegrityError
+
+from lightly_assets.pipeline.inputs.listing import Input, Scan
+
+PARTITIONS_NAME = "lightly_inputs"
+_TRIES = 5
+
+# Dagster reads "a...b" as a range and "a|b" as two dimensions, and refuses control characters; spaces at the
+# ends are cut off by whoever copies a key. With the percent sign it is reversible.
+_TROUBLE = re.compile(r"[%|\x00-\x1f\x7f-\x9f\u2028\u2029]|\.(?=\.\.)|^\s|\s$")
+
+
+def partitions_definition() -> dg.DynamicPartitionsDefinition:
+    """Partitions that appear when their input does."""
+    return dg.DynamicPartitionsDefinition(name=PARTITIONS_NAME)
+
+
+def encode_key(key: str) -> str:
+    """A key as a partition key: as it is, but for what Dagster's own syntax would trip over."""
+    return _TROUBLE.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), key)
+
+
+def decode_key(partition: str) -> str:
+    """The inverse of :func:`encode_key`."""
+    return unquote(partition)
+
+
+def partition_of(one: Input, days: Mapping[str, str]) -> str:
+    """The partition of an input.
+
+    A video has its own, images share that of their folder (with a trailing slash, ``./`` for the root). With
+    ``partitions: day`` it is their day, see :func:`~lightly_assets.pipeline.inputs.days.days_of`.
+    """
+    day = days.get(one.key)
+    return day if day is not None else encode_key(one.key if one.kind == "video" else one.folder)
+
+
+def partition_of_key(key: str, scan: Scan) -> str:
+    """The partition of a key of the listing; of one that is gone, as if it were a video's."""
+    one = scan.inputs.get(key) or scan.blocked.get(key)
+    return encode_key(key) if one is None else partition_of(one, scan.days)
+
+
+def inputs_by_partition(scan: Scan) -> dict[str, list[str]]:
+    """The inputs of each partition."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for key, one in scan.inputs.items():
+        found[partition_of(one, scan.days)].append(key)
+    return dict(found)
+
+
+def add_partitions(instance: dg.DagsterInstance, partitions: Iterable[str]) -> list[str]:
+    """Make partitions known to an instance; those that were not yet."""
+    wanted = list(dict.fromkeys(partitions))
+    for attempt in range(_TRIES):
+        known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
+        new = [partition for partition in wanted if partition not in known]
+        if not new:
+            break
+        try:
+            instance.add_dynamic_partitions(PARTITIONS_NAME, new)
+            return new
+        except IntegrityError:  # another process has just added one of them, and Dagster none
+            if attempt == _TRIES - 1:
+                raise
+    return []

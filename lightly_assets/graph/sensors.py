@@ -1,0 +1,139 @@
+"""The sensor ``new_input``: sees what is new, changed, removed or stale, and asks for runs."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import dagster as dg
+
+from lightly_assets.config import Project, load_project
+from lightly_assets.graph.chain import CHAIN
+from lightly_assets.graph.dead_runs import end_dead_runs
+from lightly_assets.graph.freshness import stale_verdict
+from lightly_assets.graph.partitions import PARTITIONS_NAME, partition_of, partitions_definition
+from lightly_assets.pipeline.watching.look import Look, RunState, Watch
+from lightly_assets.pipeline.watching.model_versions import ModelVersions
+
+NEW_INPUT = "new_input"
+
+_MODEL_SECONDS = 15.0
+# Dagster keeps the cursor that it has where a tick returns an empty one. No key begins with a slash.
+_BEGINNING = "/"
+_RUN_KEY = "dagster/run_key"
+# What a run that died has left is asked for again by the next tick; a retry by Dagster would be a second run.
+_ONCE = {"dagster/max_retries": "0"}
+
+
+def build_sensor(project: Project, job: Any) -> dg.SensorDefinition:
+    """The sensor of a project."""
+    models = ModelVersions()
+    tasks = tuple(task.name for task in project.tasks)
+    settings = project.sensor
+
+    @dg.sensor(
+        name=NEW_INPUT,
+        job=job,
+        minimum_interval_seconds=settings.interval_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING if settings.running else dg.DefaultSensorStatus.STOPPED,
+        description="Asks for runs over inputs that are new, changed, or stale because of other settings.",
+    )
+    def new_input(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        return tick(context, load_project(project.path), tasks, models)
+
+    return new_input
+
+
+def tick(
+    context: dg.SensorEvaluationContext, project: Project, tasks: tuple[str, ...], models: ModelVersions
+) -> dg.SensorResult:
+    """One look; ``tasks`` are those of the loaded graph, which only a reload changes.
+
+    Raises:
+        StorageError: a root is out of reach.
+        ModelError: a model cannot be loaded.
+    """
+    named = tuple(task.name for task in project.tasks)
+    if sorted(named) != sorted(tasks):
+        return dg.SensorResult(
+            skip_reason=f"{project.path} has other tasks ({', '.join(named)}) than the graph that is loaded "
+            f"({', '.join(tasks)}): reload the code location.",
+            cursor=context.cursor,
+        )
+    end_dead_runs(context.instance)
+    versions = models.get(project, _MODEL_SECONDS)
+    if versions is None:
+        return dg.SensorResult(
+            skip_reason="The models are being loaded to see their versions; the next tick goes on.",
+            cursor=context.cursor,
+        )
+    with Watch(project, partition_of, preview=_is_preview(context)) as watch:
+        cursor = "" if context.cursor in (None, _BEGINNING) else context.cursor
+        look = watch.look(cursor, versions, partial(_run_state, context.instance))
+        events = list(_stale_events(context.instance, watch, look))
+    return _result(context, look, events)
+
+
+def _is_preview(context: dg.SensorEvaluationContext) -> bool:
+    """Whether this is the UI's "Preview tick result": the daemon has a sensor started before it ticks."""
+    return context.last_sensor_start_time is None and context.last_tick_completion_time is None
+
+
+def _result(
+    context: dg.SensorEvaluationContext, look: Look, events: list[dg.AssetCheckEvaluation]
+) -> dg.SensorResult:
+    runs = [
+        dg.RunRequest(
+            run_key=one.run_key,
+            run_config=_run_config(one.partitions, one.inputs),
+            tags={"lightly_assets/inputs": str(len(one.inputs))} | _ONCE,
+        )
+        for one in look.requests
+    ]
+    if look.tidy:
+        runs.append(dg.RunRequest(run_key=look.tidy, run_config=_run_config((), ()), tags=_ONCE))
+    seen = look.changes
+    context.log.info(
+        f"Listed {seen.listed:,}: {seen.new:,} new, {seen.changed:,} changed, {seen.gone:,} gone. "
+        f"{look.sentence()}"
+    )
+    definition = partitions_definition()
+    requests: list[Any] = []
+    wanted = dict.fromkeys(partition for one in look.requests for partition in one.partitions)
+    if wanted:
+        requests.append(definition.build_add_request(list(wanted)))
+    there = [
+        one for one in look.empty_partitions if context.instance.has_dynamic_partition(PARTITIONS_NAME, one)
+    ]
+    if there:
+        requests.append(definition.build_delete_request(there))
+    return dg.SensorResult(
+        run_requests=runs or None,
+        skip_reason=None if runs else look.sentence(),
+        cursor=look.cursor or _BEGINNING,
+        dynamic_partitions_requests=requests,
+        asset_events=events,
+    )
+
+
+def _run_config(partitions: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
+    return {"ops": {CHAIN: {"config": {"partitions": list(partitions), "inputs": list(inputs)}}}}
+
+
+def _run_state(instance: dg.DagsterInstance, run_key: str) -> RunState:
+    runs = instance.get_runs(dg.RunsFilter(tags={_RUN_KEY: run_key}), limit=1)
+    if not runs:
+        return "unknown"
+    if runs[0].status == dg.DagsterRunStatus.CANCELED:
+        return "cancelled"
+    return "ended" if runs[0].is_finished else "open"
+
+
+def _stale_events(
+    instance: dg.DagsterInstance, watch: Watch, look: Look
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Verdicts of the tasks in which something else is stale than before."""
+    for task, staleness in look.staleness.items():
+        text = staleness.text or ""
+        if text != (watch.sightings.fact(f"stale in {task}") or ""):
+            watch.sightings.note(f"stale in {task}", text)
+            yield stale_verdict(instance, task, staleness)

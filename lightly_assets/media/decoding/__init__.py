@@ -1,0 +1,1 @@
+"""Decoding in a supervised child process."""

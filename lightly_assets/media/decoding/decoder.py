@@ -1,0 +1,270 @@
+"""Decoding, as it happens in the child process: the only module that lets PyAV read a video.
+
+Two ways through the same file:
+
+*fast* uses every kind of threading. On a sound file it gives what the exact way gives. On a damaged one frame
+threading loses frames without an error, so this way only says whether anything at all was odd.
+
+*exact* decodes packet by packet in one thread: an error costs only its own packet, and what it says is the
+verdict, the same on every machine.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import av
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from lightly_assets.media.decoding.job import FORMATS, Job, Outcome, frame_digest
+
+if TYPE_CHECKING:
+    VideoPacket = Packet[VideoStream]  # generic in the stubs only
+else:
+    VideoPacket = Packet
+
+_CHECK_SECONDS = 0.5
+_LOG_LINE = re.compile(r"\[(?P<who>[^\]@]+) @ [^\]]+\] (?P<what>.*)")
+# Cut files begin with pictures that refer to others left out. Decoders drop those pictures, as they must, and
+# complain: at any time about the first group, about the second only until the first frame comes out.
+_CUT_ALWAYS = re.compile(r"mmco: unref short failure|co located POCs unavailable")
+_CUT_LEAD_IN = re.compile(
+    r"non-existing PPS|[PS]PS id out of range|no frame!|decode_slice_header error|reference"
+    r"|Could not find ref with POC|Error constructing the frame RPS"
+)
+_TRANSPORT_PACKETS = (188, 192, 204)
+
+
+class Sink(Protocol):
+    """Where frames go."""
+
+    def frame(self, frame: VideoFrame, index: int, seconds: float | None) -> None:
+        """Takes a frame in decode order."""
+
+    def progress(self, frames: int) -> None:
+        """Is called every half second of decoding, with the number of frames so far."""
+
+    def flush(self) -> None:
+        """Is called behind the last frame."""
+
+
+class Log(Protocol):
+    """What FFmpeg's libraries had to say."""
+
+    def take(self) -> list[str]:
+        """The lines since the last call."""
+
+
+class _RefusedError(Exception):
+    """The file is no video that we decode."""
+
+
+class Decoder:
+    """One way through one file."""
+
+    def __init__(self, job: Job, sink: Sink, log: Log) -> None:
+        self.outcome = Outcome()
+        self._job = job
+        self._sink = sink
+        self._log = log
+        self._expected = 0
+        self._packets = 0
+        self._checked = time.monotonic()
+        self._talkers: set[str] = set()
+        self._state = _file_state(job.path)
+
+    def run(self) -> Outcome:
+        """Decodes the whole file. Bad media are not raised: they are in the outcome."""
+        outcome = self.outcome
+        try:
+            self._refuse_special_files()
+            with self._open() as container:
+                self._decode(container)
+        except _RefusedError as refusal:
+            outcome.error(str(refusal))
+            outcome.final = True
+        except av.error.FFmpegError as error:
+            outcome.error(f"cannot be opened: {_reason(error)}")
+        except MemoryError:
+            outcome.error("needs more memory than the limit allows")
+        self._read_log()
+        self._check_unchanged()
+        if not outcome.errors and not outcome.frames:
+            outcome.error("no frame decodes")
+        return outcome
+
+    def _refuse_special_files(self) -> None:
+        if self._state is None:
+            raise _RefusedError("is not a file that can be read")
+        if self._state[0] == 0:
+            raise _RefusedError("is an empty file")
+
+    def _open(self) -> InputContainer:
+        options = {
+            "protocol_whitelist": "file",
+            "format_whitelist": FORMATS,
+            "max_pixels": str(self._job.max_pixels),
+        }
+        return av.open("file:" + os.path.abspath(self._job.path), options=options)  # noqa: PTH100
+
+    def _decode(self, container: InputContainer) -> None:
+        self._talkers.add(container.format.name)
+        stream = self._video_stream(container)
+        outcome = self.outcome
+        context: VideoCodecContext | None = stream.codec_context
+        if context is None:
+            raise _RefusedError("has video of a kind that no decoder here knows")
+        self._talkers |= {context.codec.name, context.name}
+        outcome.codec = context.codec.canonical_name
+        outcome.container_frames = stream.frames or None
+        outcome.width, outcome.height = context.width or None, context.height or None
+        context.thread_type, context.thread_count = self._threads_for(context.name)
+        base = stream.time_base
+        for packet in self._packets_of(container, stream):
+            for frame in self._frames_of(packet, stream):
+                seconds = None if frame.pts is None or base is None else float(frame.pts * base)
+                self._frame(frame, seconds)
+            self._tick()
+        self._sink.flush()
+        self._check_length(container)
+        if not self._job.exact and outcome.frames != self._expected:
+            outcome.odd = True
+
+    def _threads_for(self, codec: str) -> tuple[str, int]:
+        # This decoder overlooks much damage unless it works in slices, then always in the same way.
+        if codec == "vp8":
+            return "SLICE", 2
+        # What decodes of a damaged file can depend on the number of threads, whatever their kind.
+        return ("NONE", 1) if self._job.exact else ("AUTO", self._job.threads or _decoder_threads())
+
+    def _video_stream(self, container: InputContainer) -> VideoStream:
+        for stream in container.streams.video:
+            picture = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+            if not stream.disposition & picture:
+                return stream
+        raise _RefusedError(
+            "has no video stream, only a cover picture" if container.streams.video else "has no video stream"
+        )
+
+    def _packets_of(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoPacket | None]:
+        """The packets of a stream, then None for what the decoder still holds."""
+        try:
+            for packet in container.demux(stream):
+                if packet.size or packet.pts is not None or packet.dts is not None:
+                    yield packet
+        except av.error.FFmpegError as error:
+            self.outcome.error(f"reading stops after packet {self._packets}: {_reason(error)}")
+        yield None
+
+    def _frames_of(self, packet: VideoPacket | None, stream: VideoStream) -> list[VideoFrame]:
+        """Frames that a packet completes; an error costs what the packet held, never the rest of the file."""
+        if packet is not None:
+            self._packets += 1
+            self._expected += _shows_a_frame(packet, self.outcome.codec)
+            if packet.is_corrupt:
+                self.outcome.error(f"packet {self._packets - 1} is incomplete")
+        frames: list[VideoFrame] = []
+        # Flushing is repeated, because an error there leaves frames behind it in the decoder.
+        for _ in range(1 if packet is not None else 1000):
+            try:
+                frames += stream.codec_context.decode(packet)
+                break
+            except av.error.EOFError:
+                break
+            except av.error.FFmpegError as error:
+                place = "at the end" if packet is None else f"packet {self._packets - 1}"
+                self.outcome.error(f"{place}: {_reason(error)}")
+        return frames
+
+    def _frame(self, frame: VideoFrame, seconds: float | None) -> None:
+        outcome = self.outcome
+        index = outcome.frames
+        if index == 0:
+            outcome.width, outcome.height = frame.width, frame.height
+            outcome.rotation = frame.rotation
+            outcome.bits = max((component.bits for component in frame.format.components), default=8)
+        elif outcome.resized_at is None and (frame.width, frame.height) != (outcome.width, outcome.height):
+            outcome.resized_at = index
+        if frame.width * frame.height > self._job.max_pixels:
+            raise _RefusedError(
+                f"frame {index} is {frame.width} x {frame.height}, more than {self._job.max_pixels} pixels"
+            )
+        if self._job.max_frames is not None and index >= self._job.max_frames:
+            raise _RefusedError(f"has more than {self._job.max_frames} frames, the limit")
+        if frame.is_corrupt:
+            outcome.error(f"frame {index} is incomplete")
+        if index < self._job.skip:
+            outcome.digest = frame_digest(outcome.digest, seconds, frame.width, frame.height)
+        elif self._job.pixels and not (outcome.errors and self._job.until_error):
+            self._sink.frame(frame, index, seconds)
+        outcome.frames += 1
+
+    def _tick(self) -> None:
+        if self._job.exact:
+            self._read_log()
+        now = time.monotonic()
+        if now - self._checked > _CHECK_SECONDS:
+            self._checked = now
+            self._sink.progress(self.outcome.frames)
+            self._read_log()
+            if _file_state(self._job.path) != self._state:
+                raise _RefusedError("changes while it is read; it may still be written to")
+
+    def _check_length(self, container: InputContainer) -> None:
+        """A transport stream has no length of its own, but it consists of whole packets."""
+        size = self._state[0] if self._state else 0
+        if container.format.name == "mpegts" and all(size % packet for packet in _TRANSPORT_PACKETS):
+            self.outcome.error("ends in the middle of a transport packet")
+
+    def _check_unchanged(self) -> None:
+        if self._state is not None and _file_state(self._job.path) != self._state:
+            self.outcome.final = True
+            self.outcome.errors = ["changes while it is read; it may still be written to"]
+            self.outcome.more_errors = 0
+
+    def _read_log(self) -> None:
+        """Everything that the demuxer or the video decoder calls an error is one, but for cut files."""
+        for line in self._log.take():
+            match = _LOG_LINE.match(line)
+            if match is None or match["who"].strip() not in self._talkers:
+                continue
+            self.outcome.odd = True
+            what = match["what"].strip()
+            started = self.outcome.frames > 0
+            if not (_CUT_ALWAYS.search(what) or (not started and _CUT_LEAD_IN.search(what))):
+                self.outcome.error(f"{match['who'].split(',')[0]}: {what}")
+
+
+def _decoder_threads() -> int:
+    """More than there are cores: frames wait for parts of earlier ones, and a core for whoever has work."""
+    return min((os.cpu_count() or 1) + 4, 16)
+
+
+def _shows_a_frame(packet: VideoPacket, codec: str | None) -> bool:
+    """Whether a sound packet makes a frame: empty, cut-off and hidden ones do not."""
+    if not packet.size or packet.is_discard:
+        return False
+    # VP8 keeps reference pictures that are never shown; bit 4 of the first byte says so (RFC 6386, 9.1).
+    return codec != "vp8" or bool(bytes(memoryview(packet)[:1])[0] & 0x10)
+
+
+def _file_state(path: str) -> tuple[int, int] | None:
+    """Size and time of change; None where there is no such regular file."""
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+    return (status.st_size, status.st_mtime_ns) if status.st_mode & 0o170000 == 0o100000 else None
+
+
+def _reason(error: av.error.FFmpegError) -> str:
+    reason: Any = error.strerror or type(error).__name__
+    return str(reason)

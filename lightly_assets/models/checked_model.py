@@ -1,0 +1,182 @@
+"""Models from their settings, with everything checked that can be before a video is opened."""
+
+import logging
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Protocol
+
+from lightly_assets.format.schema import Category, TaskType
+from lightly_assets.models.config import (
+    CocoModel,
+    LightlyModel,
+    OnnxModel,
+    PythonModel,
+    TorchModel,
+    UltralyticsModel,
+)
+from lightly_assets.models.conversions import as_result
+from lightly_assets.models.protocol import Images, Model, ModelError, Source, sources_text
+from lightly_assets.models.results import Result, ResultError
+from lightly_assets.models.runtimes.python import PythonRuntime, described_error
+
+# In the messages of ONNX Runtime, CUDA, cuDNN and C++.
+_MEMORY_WORDS = ("out of memory", "failed to allocate memory", "alloc_failed", "bad_alloc")
+
+log = logging.getLogger(__name__)
+
+
+class Runtime(Protocol):
+    """A model before its results are checked."""
+
+    version: str
+    batch_size: int
+
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:
+        """One result of any known kind per image; the images of a call are of one size."""
+        ...
+
+
+def load_model(
+    config: Any, *, task_type: TaskType | str, categories: Sequence[Category], base_dir: Path
+) -> Model:
+    """A model that is ready to predict.
+
+    Args:
+        config: what :func:`~lightly_assets.models.config.parse_model` returns.
+        task_type: of the task.
+        categories: of the schema, ascending by id.
+        base_dir: the folder of ``lightly.yaml``; paths are relative to it, modules in it can be imported.
+
+    Raises:
+        ModelError: the file is missing, refused or broken, or does not fit the settings or the task.
+    """
+    task = TaskType(task_type)
+    _check_category_map(config.category_map, categories)
+    return CheckedModel(_runtime(config, task, categories, base_dir), task)
+
+
+def _check_category_map(given: dict[int, int] | None, categories: Sequence[Category]) -> None:
+    known = [one.id for one in categories]
+    for category in (given or {}).values():
+        if category not in known:
+            shown = ", ".join(map(str, known[:10])) + (", …" if len(known) > 10 else "")
+            raise ModelError(f"category_map leads to the category id {category}; the task has {shown}.")
+
+
+def _runtime(config: Any, task: TaskType, categories: Sequence[Category], base_dir: Path) -> Runtime:
+    # Runtimes are imported late: most need a package that other projects do not have.
+    if isinstance(config, PythonModel):
+        return PythonRuntime(config, base_dir)
+    if isinstance(config, OnnxModel):
+        from lightly_assets.models.runtimes.onnx import OnnxRuntime
+
+        return OnnxRuntime(config, task, len(categories), base_dir)
+    if isinstance(config, TorchModel):
+        from lightly_assets.models.runtimes.torch import TorchRuntime
+
+        return TorchRuntime(config, task, len(categories), base_dir)
+    if isinstance(config, UltralyticsModel):
+        from lightly_assets.models.runtimes.ultralytics import UltralyticsRuntime
+
+        return UltralyticsRuntime(config, task, len(categories), base_dir)
+    from lightly_assets.models.runtimes.labels import CocoLabels, LightlyLabels
+
+    if isinstance(config, CocoModel):
+        return CocoLabels(config, task, base_dir)
+    if isinstance(config, LightlyModel):
+        return LightlyLabels(config, task, base_dir)
+    raise ModelError(f"{type(config).__name__} is no model's settings.")
+
+
+class CheckedModel:
+    """A model whose every result is checked; errors name the input and the frame.
+
+    Where a batch does not fit into memory, it is halved once, and stays halved.
+    """
+
+    def __init__(self, runtime: Runtime, task_type: TaskType) -> None:
+        self.runtime = runtime
+        self.task_type = task_type
+        self.version = runtime.version
+        self.batch_size = runtime.batch_size
+        self._halved = False
+
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
+        """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
+        results: list[Result] = []
+        for _, numbers in groupby(range(len(sources)), key=lambda number: images[number].shape):
+            group = list(numbers)
+            first, last = group[0], group[-1] + 1
+            results += self._predict_same_size(images[first:last], sources[first:last])
+        return results
+
+    def _predict_same_size(self, images: Any, sources: Sequence[Source]) -> list[Result]:
+        if self._halved and len(sources) > self.batch_size:
+            middle = self.batch_size
+            return self._predict_same_size(images[:middle], sources[:middle]) + self._predict_same_size(
+                images[middle:], sources[middle:]
+            )
+        try:
+            returned = self.runtime.predict(images, sources)
+        except ModelError as error:
+            raise ModelError(f"{sources_text(sources)}: {error}", sources[0]) from error
+        except ResultError as error:
+            if error.index is None:
+                # Raised in the user's code, while it made a result of one of the images.
+                raise ModelError(f"{sources_text(sources)}: {error}", sources[0]) from None
+            raise self._bad(error, sources[error.index]) from None
+        except (Exception, SystemExit) as error:
+            if not _out_of_memory(error):
+                raise ModelError(
+                    f"{sources_text(sources)}: the model raised {described_error(error)}.", sources[0]
+                ) from error
+            return self._halve(images, sources, error)
+        return self._checked(returned, sources)
+
+    def _halve(self, images: Any, sources: Sequence[Source], error: BaseException) -> list[Result]:
+        if self._halved or len(sources) < 2:
+            count = len(sources)
+            what, todo = (
+                (f"{count} images do", "set a smaller batch_size")
+                if count > 1
+                else ("a single image does", "free memory, or take a smaller model")
+            )
+            raise ModelError(
+                f"{sources_text(sources)}: {what} not fit into memory ({described_error(error)}); {todo}.",
+                sources[0],
+            ) from error
+        self._halved = True
+        self.batch_size = max(1, len(sources) // 2)
+        log.warning(
+            "%s: a batch of %d images does not fit into memory; going on with %d.",
+            sources_text(sources),
+            len(sources),
+            self.batch_size,
+        )
+        return self._predict_same_size(images, sources)
+
+    def _checked(self, returned: Sequence[Any], sources: Sequence[Source]) -> list[Result]:
+        if len(returned) != len(sources):
+            raise ModelError(
+                f"{sources_text(sources)}: the model returned {len(returned)} results for {len(sources)} "
+                "images; it must return one for each.",
+                sources[0],
+            )
+        results: list[Result] = []
+        for one, source in zip(returned, sources, strict=True):
+            try:
+                results.append(as_result(one, source, self.task_type))
+            except ResultError as error:
+                raise self._bad(error, source) from None
+        return results
+
+    def _bad(self, error: ResultError, source: Source) -> ModelError:
+        return ModelError(f"{source}: {error}", source)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "_ArrayMemoryError"):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in _MEMORY_WORDS)

@@ -1,0 +1,152 @@
+"""ONNX files, run by ONNX Runtime."""
+
+import logging
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.format.schema import TaskType
+from lightly_assets.models.config import OnnxModel
+from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
+from lightly_assets.models.layout_model import Input, Reader, fitted_preprocess, tried_outputs
+from lightly_assets.models.layouts.base import Output
+from lightly_assets.models.protocol import Images, ModelError, Source
+from lightly_assets.models.results import Result
+
+# Part of the version: raise it when this file or a layout changes what a model says.
+CODE_VERSION = 1
+
+_DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
+# The best first. TensorRT is left out: it compiles for minutes before the first image.
+_PROVIDERS = (
+    "CUDAExecutionProvider",
+    "ROCMExecutionProvider",
+    "MIGraphXExecutionProvider",
+    "OpenVINOExecutionProvider",
+    "CoreMLExecutionProvider",
+    "DmlExecutionProvider",
+    "CPUExecutionProvider",
+)
+_MASK_INPUT = "pixel_mask"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    """The inputs of a model: the images, and what some models want besides."""
+
+    images: str
+    mask: str | None
+
+
+class OnnxRuntime:
+    """An ONNX model with a declared layout."""
+
+    def __init__(self, config: OnnxModel, task_type: TaskType, categories: int, base_dir: Path) -> None:
+        self.path = model_file(config.path, base_dir)
+        refuse_pickle(self.path, "ONNX")
+        self.session = _session(self.path, config)
+        image_input, self._feed = _inputs(self.session, self.path)
+        outputs = self._outputs(config, image_input)
+        self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name)
+        self.batch_size = self.reader.batch_size
+        self.version = version_of(
+            file_hash(self.path, *_external_data(self.path)),
+            config.predict_settings_for(task_type) | {"task_type": task_type},
+            CODE_VERSION,
+        )
+
+    def _outputs(self, config: OnnxModel, image_input: Input) -> list[Output]:
+        outputs = [Output(one.name, _shape(one.shape)) for one in self.session.get_outputs()]
+        declared = not any(None in one.shape[1:] for one in outputs)
+        # How many objects torchvision's detectors return depends on the image, and a black one has none.
+        if declared or config.layout == "torchvision":
+            return outputs
+        if fitted_preprocess(config, image_input, self.path.name).size is None:
+            return outputs
+        names = [one.name for one in outputs]
+        return tried_outputs(config, image_input, names, self._run, self.path.name)
+
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:  # noqa: ARG002
+        """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
+        return self.reader.predict(list(images), self._run)
+
+    def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
+        feeds = {self._feed.images: batch}
+        if self._feed.mask:
+            feeds[self._feed.mask] = np.ones((len(batch), *batch.shape[-2:]), dtype=np.int64)
+        outputs: list[NDArray[Any]] = self.session.run(None, feeds)
+        return outputs
+
+
+def _session(path: Path, config: OnnxModel) -> Any:
+    try:
+        import onnxruntime as ort
+    except ImportError:
+        raise ModelError(
+            "A model of kind onnx needs ONNX Runtime; install it with: pip install 'lightly-assets[onnx]'."
+        ) from None
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = config.threads or default_threads()
+    options.inter_op_num_threads = 1
+    # Threads that wait must not spin: decoding and encoding need the cores meanwhile.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    available = ort.get_available_providers()
+    providers = config.providers or [name for name in _PROVIDERS if name in available]
+    if missing := [name for name in providers if name not in available]:
+        raise ModelError(
+            f"The ONNX Runtime provider {missing[0]} is not at hand; there are {', '.join(available)}."
+        )
+    try:
+        session = ort.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime raises types of its own for whatever is wrong
+        raise ModelError(
+            f"The model file {path.name} is no ONNX model that can be run: {_first(error)}."
+        ) from None
+    log.info("%s runs with %s", path.name, ", ".join(session.get_providers()))
+    return session
+
+
+def default_threads() -> int:
+    """One less than the cores that this process may use, so that decoding keeps one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
+def _first(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", lines[0]).rstrip(".")
+
+
+def _shape(shape: Sequence[Any]) -> tuple[int | None, ...]:
+    return tuple(size if isinstance(size, int) and size > 0 else None for size in shape)
+
+
+def _inputs(session: Any, path: Path) -> tuple[Input, _Feed]:
+    inputs = session.get_inputs()
+    images = [one for one in inputs if len(one.shape) in (3, 4) and one.type in _DTYPES]
+    others = [one.name for one in inputs if one not in images]
+    if len(images) != 1 or any(name != _MASK_INPUT for name in others):
+        found = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
+        raise ModelError(
+            f"The model {path.name} takes {found}; it must take one input of images (float32, float16 or "
+            f"uint8; rank 4, or 3 for a single image), and at most a {_MASK_INPUT}."
+        )
+    one = images[0]
+    return Input(one.name, _shape(one.shape), _DTYPES[one.type]), _Feed(
+        one.name, others[0] if others else None
+    )
+
+
+def _external_data(path: Path) -> list[Path]:
+    """Files beside the model that hold its weights, as exporters name them."""
+    beside = [path.with_name(path.name + suffix) for suffix in (".data", "_data")]
+    return [file for file in beside if file.is_file()]

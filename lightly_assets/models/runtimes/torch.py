@@ -1,0 +1,130 @@
+"""PyTorch programs: exported ones (``.pt2``) and TorchScript. Checkpoints are pickles and are refused."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.format.arrays import as_numpy
+from lightly_assets.format.schema import TaskType
+from lightly_assets.models.config import TorchModel
+from lightly_assets.models.files import (
+    file_hash,
+    is_exported_program,
+    is_torch_program,
+    model_file,
+    refuse_pickle,
+    version_of,
+    zip_names,
+)
+from lightly_assets.models.layout_model import Input, Reader, tried_outputs
+from lightly_assets.models.protocol import Images, ModelError, Source
+from lightly_assets.models.results import Result
+from lightly_assets.models.runtimes.onnx import default_threads
+
+CODE_VERSION = 1
+# Makes PyTorch load tensors and nothing else, wherever it would unpickle.
+_WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+_WANTED = "TorchScript (torch.jit.save) or an exported program (torch.export.save)"
+
+
+class TorchRuntime:
+    """A PyTorch program with a declared layout.
+
+    A program does not say what it returns, so it is run once on a black image when it is loaded.
+    """
+
+    def __init__(self, config: TorchModel, task_type: TaskType, categories: int, base_dir: Path) -> None:
+        self.path = model_file(config.path, base_dir)
+        refuse_pickle(self.path, _WANTED)
+        if not is_torch_program(self.path):
+            raise ModelError(f"The model file {self.path.name} is no PyTorch program; it must be {_WANTED}.")
+        torch = _torch()
+        torch.set_num_threads(config.threads or default_threads())
+        self._torch = torch
+        self.device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._program, image_input = self._load()
+        outputs = tried_outputs(config, image_input, (), self._run, self.path.name)
+        self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name)
+        self.batch_size = self.reader.batch_size
+        self.version = version_of(
+            file_hash(self.path),
+            config.predict_settings_for(task_type) | {"task_type": task_type},
+            CODE_VERSION,
+        )
+
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:  # noqa: ARG002
+        """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
+        return self.reader.predict(list(images), self._run)
+
+    def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
+        with self._torch.inference_mode():
+            found = self._program(self._torch.from_numpy(np.ascontiguousarray(batch)).to(self.device))
+        return [as_numpy(one) for one in _flat(found)]
+
+    def _load(self) -> tuple[Any, Input | None]:
+        try:
+            if is_exported_program(self.path):
+                program = _exported(self._torch, self.path)
+                return program.module().to(self.device), _exported_input(program)
+            return self._torch.jit.load(str(self.path), map_location=self.device).eval(), None
+        except ModelError:
+            raise
+        except Exception as error:  # noqa: BLE001 - PyTorch raises whatever its parts raise
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ModelError(f"The model file {self.path.name} cannot be loaded: {first}.") from None
+
+
+def _exported(torch: Any, path: Path) -> Any:
+    """An exported program, whose tensors PyTorch would unpickle, and compiled parts run, if it was asked to.
+
+    Raises:
+        ModelError: it holds more than a program and tensors.
+    """
+    unsafe = [name for name in zip_names(path) if "opaque_obj" in name or "aotinductor" in name]
+    if unsafe:
+        raise ModelError(
+            f"The model file {path.name} holds {unsafe[0]}, which can run any code when it is read, so it is "
+            "refused; save the exported program alone (torch.export.save)."
+        )
+    before = os.environ.get(_WEIGHTS_ONLY)
+    os.environ[_WEIGHTS_ONLY] = "1"
+    try:
+        return torch.export.load(str(path))
+    finally:
+        os.environ.pop(_WEIGHTS_ONLY)
+        if before is not None:
+            os.environ[_WEIGHTS_ONLY] = before
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise ModelError("A model of kind torch needs PyTorch; install it with: pip install torch.") from None
+    return torch
+
+
+def _flat(found: Any) -> list[Any]:
+    """All tensors of nested tuples, lists and dicts, in order."""
+    if hasattr(found, "detach"):
+        return [found]
+    if isinstance(found, dict):
+        return [one for value in found.values() for one in _flat(value)]
+    if isinstance(found, list | tuple):
+        return [one for value in found for one in _flat(value)]
+    return []
+
+
+def _exported_input(program: Any) -> Input | None:
+    """The input of images as an exported program declares it."""
+    names = set(program.graph_signature.user_inputs)
+    nodes = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
+    if len(nodes) != 1:
+        raise ModelError(f"The program takes {len(nodes)} inputs; it must take one, the images.")
+    value = nodes[0].meta["val"]
+    shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+    return Input(nodes[0].name, shape, str(value.dtype).removeprefix("torch."))

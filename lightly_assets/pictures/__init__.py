@@ -1,0 +1,1 @@
+"""Pictures of predictions: drawn frames, contact sheets, histograms."""

@@ -1,0 +1,93 @@
+"""The project's tasks as the pipeline needs them: schema, settings, and a model, loaded when needed."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from lightly_assets.config import Project, Task
+from lightly_assets.encoding.encode import TaskSettings
+from lightly_assets.format.names import InputKind
+from lightly_assets.format.schema import Schema
+from lightly_assets.models.checked_model import load_model
+from lightly_assets.models.config import encode_settings
+from lightly_assets.models.protocol import Model, ModelError
+from lightly_assets.pipeline.state.records import version
+
+# Raise it when the same file gives other frames, or other pixels.
+DECODE_CODE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TaskSetup:
+    """A task of the project."""
+
+    config: Task
+    project: Project
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @cached_property
+    def schema(self) -> Schema:
+        return self.config.schema_
+
+    @cached_property
+    def settings(self) -> TaskSettings:
+        """Everything that decides how results are written."""
+        return TaskSettings(
+            self.schema,
+            encode_settings(self.config.model, self.config.task_type),
+            self.project.boxes,
+            self.project.probability_tolerance,
+        )
+
+    @cached_property
+    def settings_hash(self) -> str:
+        return self.settings.hash()[:24]
+
+    @cached_property
+    def model(self) -> Model:
+        """The model, loaded once.
+
+        Raises:
+            ModelError: it cannot be loaded; the message names the task.
+        """
+        try:
+            return load_model(
+                self.config.model,
+                task_type=self.config.task_type,
+                categories=self.schema.categories,
+                base_dir=self.project.base_dir,
+            )
+        except ModelError as error:
+            raise ModelError(f"Task '{self.name}': {error}") from error.__cause__
+
+    @cached_property
+    def model_version(self) -> str:
+        return self.model.version[:24]
+
+
+def task_setups(project: Project, names: tuple[str, ...] | None = None) -> dict[str, TaskSetup]:
+    """The project's tasks by name; only some where names are given.
+
+    Raises:
+        ValueError: a name is no task of the project.
+    """
+    known = {task.name: TaskSetup(task, project) for task in project.tasks}
+    for name in names or ():
+        if name not in known:
+            raise ValueError(
+                f"There is no task '{name}'; {project.path} has {', '.join(known) or 'no task at all'}."
+            )
+    return known if names is None else {name: known[name] for name in known if name in names}
+
+
+def decode_version(project: Project, kind: InputKind) -> str:
+    """Hash of what decides which frames an input has, beside its content."""
+    return version(kind, DECODE_CODE_VERSION, project.on_damage if kind == "video" else "")
+
+
+def frames_version(project: Project, kind: InputKind) -> str:
+    """Like :func:`decode_version`, and whether a video's frames are exported."""
+    decode = decode_version(project, kind)
+    return version(decode, "png") if kind == "video" and project.frames.export == "png" else decode

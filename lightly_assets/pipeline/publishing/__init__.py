@@ -1,0 +1,1 @@
+"""Prediction files, schema.json and tasks.json, in the order that keeps a reader safe."""

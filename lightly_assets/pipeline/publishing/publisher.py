@@ -1,0 +1,359 @@
+"""From stored singletons to the task folder that the Worker reads.
+
+The order makes every instant safe: prediction files, read back, the record, then the deletion of what is no
+longer true, ``schema.json``, and ``tasks.json`` last. What is there with the same bytes is not written again.
+"""
+
+import gc
+import hashlib
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+import orjson
+
+from lightly_assets.encoding.json_bytes import wrapped
+from lightly_assets.format.names import frame_name, split_suffix
+from lightly_assets.format.rules.box_statistics import BoxStatistics
+from lightly_assets.format.rules.fast_path import ParsedFile, find_suspects
+from lightly_assets.format.rules.file_rules import check_prediction_file
+from lightly_assets.format.rules.findings import RULES
+from lightly_assets.format.rules.singleton_rules import Expected
+from lightly_assets.format.schema import Schema, difference
+from lightly_assets.format.tasks import merge_tasks, parse_tasks, tasks_to_bytes
+from lightly_assets.pipeline.state.records import InputRecord, Record
+from lightly_assets.pipeline.state.tables import read_rows
+from lightly_assets.storage import BadKey, NotFound, StorageError, Store
+from lightly_assets.storage.keys import check_key
+from lightly_assets.storage.parallel import for_each
+
+PREDICTIONS = ".lightly/predictions"
+TASKS_JSON = f"{PREDICTIONS}/tasks.json"
+
+# One of so many files is read back after writing, but not fewer than the least; a store has verified every
+# one by its checksum before.
+_READ_BACK_OF = 64
+_READ_BACK_LEAST = 4
+_READ_BACK_AT_ONCE = 8
+_CHECKED_AT_ONCE = 128
+
+
+class PublishError(Exception):
+    """What was to be published is not valid: one sentence. Nothing of the input was written."""
+
+
+@dataclass(slots=True)
+class Published:
+    """What happened to the files of some inputs."""
+
+    records: dict[str, InputRecord] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    written: int = 0
+    bytes_written: int = 0
+    obsolete: dict[str, list[str]] = field(default_factory=dict)
+    """Files by input that must go once the record is written."""
+    boxes: BoxStatistics = field(default_factory=BoxStatistics)
+    """Whether the boxes look like corners."""
+
+
+def file_name(key: str, index: int | None, frames: int | None) -> str:
+    """What a prediction file says it is about."""
+    return key if index is None or frames is None else frame_name(key, index, frames)
+
+
+def file_key(task: str, name: str) -> str:
+    """Where the predictions of an image or frame lie in the Lightly datasource."""
+    return f"{PREDICTIONS}/{task}/{split_suffix(name)[0]}.json"
+
+
+def file_keys(task: str, key: str, frames: int | None) -> Iterator[str]:
+    """All prediction files of an input: one for an image (``frames=None``), else one per frame."""
+    if frames is None:
+        yield file_key(task, key)
+        return
+    for index in range(frames):
+        yield file_key(task, frame_name(key, index, frames))
+
+
+def file_hash(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def possible_frames(one: InputRecord) -> set[int]:
+    """Numbers of frames that files of a video may be named after."""
+    return {count for count in (*one.leftovers, one.published_frames) if count is not None}
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Do not look for cycles among many parsed objects, which hold none: that takes half of the time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+class Publisher:
+    """Publishes the inputs of one task."""
+
+    def __init__(self, store: Store, task: str, schema: Schema) -> None:
+        self.store = store
+        self.task = task
+        self.schema = schema
+        self._schema_hash = schema.hash()
+
+    def publish(
+        self,
+        record: Record,
+        keys: Collection[str],
+        singletons: Callable[[], AbstractContextManager[Path]],
+        lost: Collection[str] = (),
+    ) -> Published:
+        """Write the files of some inputs of a record, those that differ from what it says is there.
+
+        Before that, whoever calls must have replaced the stored record by one without hashes: from the first
+        write to the last nothing certain is known about the files. ``lost`` names files that are missing.
+        """
+        result = Published()
+        if keys:
+            with singletons() as path:
+                self._publish(record, keys, path, lost, result)
+        return result
+
+    def _publish(
+        self, record: Record, keys: Collection[str], path: Path, lost: Collection[str], result: Published
+    ) -> None:
+        wanted: dict[str, list[str]] = {key: [] for key in keys if self._has_names(record, key, result)}
+        sizes = dict.fromkeys(wanted, 0)
+        self._look(record, wanted, sizes, path, result)
+        changes: dict[str, set[int]] = {}
+        for key, hashes in wanted.items():
+            old = record.inputs[key]
+            same = len(old.hashes) == len(hashes) and old.published_frames == old.frames
+            known = old.hashes if same else (None,) * len(hashes)
+            pairs = enumerate(zip(hashes, known, strict=True))
+            changes[key] = {place for place, (now, before) in pairs if now != before}
+            if lost:
+                names = file_keys(self.task, key, old.frames)
+                changes[key] |= {place for place, name in enumerate(names) if name in lost}
+        self._write(record, changes, path, result)
+        for key, hashes in wanted.items():
+            old = record.inputs[key]
+            older = possible_frames(old) - {old.frames}
+            if older:
+                now = set(file_keys(self.task, key, old.frames))
+                before = {name for count in older for name in file_keys(self.task, key, count)}
+                result.obsolete[key] = sorted(before - now)
+            result.records[key] = replace(
+                old,
+                published_from=old.singletons_version,
+                leftovers=(),
+                published_frames=old.frames,
+                schema=self._schema_hash,
+                hashes=tuple(hashes),
+                size=sizes[key],
+            )
+
+    def _has_names(self, record: Record, key: str, result: Published) -> bool:
+        """Whether the files of an input, all of one length, have names that a store takes."""
+        try:
+            check_key(next(file_keys(self.task, key, record.inputs[key].frames), PREDICTIONS))
+        except BadKey as error:
+            result.failed[key] = f"'{key}': its prediction files cannot be named. {error}"
+            return False
+        return True
+
+    def _look(
+        self,
+        record: Record,
+        wanted: dict[str, list[str]],
+        sizes: dict[str, int],
+        path: Path,
+        result: Published,
+    ) -> None:
+        """Check every file before the first one is written, and note its hash."""
+        stored = read_rows(path, wanted)
+        while rows := list(islice(stored, _CHECKED_AT_ONCE)):
+            with _no_collection():
+                files = []
+                for row in rows:
+                    key = row.source.input
+                    name = file_name(key, row.source.index, record.inputs[key].frames)
+                    data = wrapped(name, row.singletons)
+                    if key in wanted:
+                        wanted[key].append(file_hash(data))
+                    sizes[key] = sizes.get(key, 0) + len(data)
+                    expected = Expected(name, row.source.width, row.source.height)
+                    parsed = ParsedFile(data, orjson.loads(data), split_suffix(name)[0], expected)
+                    files.append((key, parsed))
+                for key, problem in self._problems(files, result.boxes):
+                    result.failed.setdefault(key, problem)
+                    wanted.pop(key, None)
+                del files
+        for key in list(wanted):
+            frames = record.inputs[key].frames
+            if len(wanted[key]) != (1 if frames is None else frames):
+                result.failed[key] = (
+                    f"'{key}' has {frames} frames, but predictions of {len(wanted[key])} are stored for task "
+                    f"'{self.task}'; materialise its predictions again."
+                )
+                del wanted[key]
+
+    def _problems(
+        self, files: list[tuple[str, ParsedFile]], boxes: BoxStatistics
+    ) -> Iterator[tuple[str, str]]:
+        """What the rules say against files, as far as they are errors."""
+        parsed = [file for _, file in files]
+        for place in find_suspects(parsed, self.schema, boxes):
+            key, (data, _, stem, expected) = files[place]
+            for found in check_prediction_file(data, f"{self.task}/{stem}.json", self.schema, expected):
+                if RULES[found.rule].severity == "error":
+                    yield key, f"{found.file}{found.pointer}: {found.message}"
+
+    def _write(
+        self,
+        record: Record,
+        changes: Mapping[str, set[int]],
+        path: Path,
+        result: Published,
+    ) -> None:
+        total = sum(map(len, changes.values()))
+        if not total:
+            return
+        every = min(_READ_BACK_OF, max(1, total // _READ_BACK_LEAST))
+        samples: list[tuple[str, bytes]] = []
+
+        def files() -> Iterator[tuple[str, bytes]]:
+            places = dict.fromkeys(changes, 0)
+            for row in read_rows(path, [key for key, some in changes.items() if some]):
+                key = row.source.input
+                place = places[key]
+                places[key] += 1
+                if place not in changes[key]:
+                    continue
+                name = file_name(key, row.source.index, record.inputs[key].frames)
+                data = wrapped(name, row.singletons)
+                target = file_key(self.task, name)
+                if result.written % every == 0:
+                    samples.append((target, data))
+                result.written += 1
+                result.bytes_written += len(data)
+                yield target, data
+
+        self.store.write_many(files())
+        for_each(self._read_back, samples, threads=_READ_BACK_AT_ONCE)
+
+    def _read_back(self, written: tuple[str, bytes]) -> None:
+        target, data = written
+        if self.store.read(target) != data:
+            raise StorageError(
+                f"{self.store.url}/{target} does not hold what was written to it; is another program "
+                "writing there?"
+            )
+
+
+class Listing:
+    """``schema.json`` and ``tasks.json``: what makes a task visible to the Worker."""
+
+    def __init__(self, store: Store, order: Sequence[str] = ()) -> None:
+        self.store = store
+        self._order = list(order)
+        self._lock = threading.Lock()
+        self._listed: set[str] = set()
+
+    def schema_difference(self, task: str, schema: Schema) -> list[str]:
+        """How the published schema differs from the project's, in words; empty where there is none.
+
+        Raises:
+            PublishError: what is published cannot be read.
+        """
+        try:
+            data = self.store.read(f"{PREDICTIONS}/{task}/schema.json")
+        except NotFound:
+            return []
+        try:
+            published = Schema.parse(data, f"{task}/schema.json")
+        except ValueError as error:
+            raise PublishError(
+                f"{error} Nothing of task '{task}' is published before {self.store.url}/{PREDICTIONS}/{task}"
+                "/schema.json is repaired or deleted."
+            ) from None
+        if published.hash() == schema.hash():
+            return []
+        return difference(published, schema) or ["other keys of its categories changed"]
+
+    def publish(self, task: str, schema: Schema) -> None:
+        """Write the schema and list the task; what is right already stays as it is.
+
+        Raises:
+            PublishError: ``tasks.json`` cannot be read; it is never overwritten then.
+        """
+        with self._lock:
+            if task in self._listed:
+                return
+            key = f"{PREDICTIONS}/{task}/schema.json"
+            data = schema.to_bytes()
+            if self.lacks_schema(task, schema):
+                self.store.write(key, data)
+                self.store.sync()
+            self._change_tasks(add=[task])
+            self._listed.add(task)
+
+    def withdraw(self, tasks: Iterable[str]) -> None:
+        """Take tasks out of ``tasks.json``; their files stay."""
+        with self._lock:
+            gone = list(tasks)
+            self._listed -= set(gone)
+            self._change_tasks(remove=gone)
+
+    def tasks(self) -> list[str]:
+        """The listed tasks; none where there is no ``tasks.json``."""
+        try:
+            return parse_tasks(self.store.read(TASKS_JSON))
+        except NotFound:
+            return []
+        except ValueError as error:
+            raise PublishError(_corrupt(self.store, error)) from None
+
+    def lacks_schema(self, task: str, schema: Schema) -> bool:
+        """Whether a task's ``schema.json`` is missing, broken or another one."""
+        try:
+            return Schema.parse(self.store.read(f"{PREDICTIONS}/{task}/schema.json")).hash() != schema.hash()
+        except (NotFound, ValueError):
+            return True
+
+    def _merged(self, before: list[str], add: Iterable[str], remove: Iterable[str]) -> list[str]:
+        """Names of the project stay in its order, whichever of them was published first."""
+        after = merge_tasks(before, (), remove)
+        for name in add:
+            if name in after:
+                continue
+            later = self._order[self._order.index(name) + 1 :] if name in self._order else []
+            place = min((after.index(one) for one in later if one in after), default=len(after))
+            after = [*after[:place], *merge_tasks((), [name]), *after[place:]]
+        return after
+
+    def _change_tasks(self, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
+        def change(content: bytes | None) -> bytes | None:
+            try:
+                before = [] if content is None else parse_tasks(content)
+            except ValueError as error:
+                raise PublishError(_corrupt(self.store, error)) from None
+            after = self._merged(before, add, remove)
+            # Neither its layout nor its existence changes where its meaning does not.
+            return content if after == before and content is not None else tasks_to_bytes(after)
+
+        if not add and not self.store.stat(TASKS_JSON):
+            return
+        self.store.update(TASKS_JSON, change)
+
+
+def _corrupt(store: Store, error: ValueError) -> str:
+    return f"{store.url}/{TASKS_JSON} is not changed, because it cannot be read: {error} Repair or delete it."

@@ -1,0 +1,1 @@
+"""One streaming pass over the inputs of a plan."""

@@ -1,0 +1,391 @@
+"""The three roots of a project, and the order in which results reach them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from lightly_assets.config import Project
+from lightly_assets.encoding.statistics import Statistics, from_record, oddities, to_record
+from lightly_assets.pipeline.planning.plan import TaskWork
+from lightly_assets.pipeline.planning.task_setup import TaskSetup, frames_version
+from lightly_assets.pipeline.publishing.publisher import (
+    Listing,
+    Published,
+    Publisher,
+    PublishError,
+    possible_frames,
+)
+from lightly_assets.pipeline.running.outcome import TaskOutcome, UnitOutcome
+from lightly_assets.pipeline.state.index import Index
+from lightly_assets.pipeline.state.records import (
+    InputRecord,
+    Record,
+    Records,
+    data_key,
+    predictions_version,
+    version,
+)
+from lightly_assets.pipeline.state.tables import TableLost, merge, open_stored
+from lightly_assets.storage import BadKey, Changed, Conflict, NotFound, StorageOptions, Store, open_store
+
+# Somebody else who works on the same unit at the same moment is let through so often.
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """A task of a unit, encoded and ready to be stored."""
+
+    setup: TaskSetup
+    work: TaskWork
+    outcome: TaskOutcome
+    predictions: Path | None
+    """Local table of new predictions."""
+    singletons: Path | None
+    """Local table of new singletons."""
+    statistics: dict[str, Statistics]
+    """Of new singletons, by input."""
+
+
+class Warehouse:
+    """A project's roots: the input, the Lightly datasource, and our own state.
+
+    Raises:
+        StorageError: a URL names no store.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.input = self._store("input")
+        self.lightly = self._store("lightly")
+        self.state = self._store("state")
+        self.records = Records(self.state)
+        self.index = Index(project.local_state / "index.sqlite", self.state)
+        self.listing = Listing(self.lightly, [task.name for task in project.tasks])
+        self.held_back: set[str] = set()
+        """Tasks whose schema changes: listed again once all of their files have followed."""
+        self._garbage: dict[tuple[str, str], set[str]] = {}
+
+    def _store(self, name: Literal["input", "lightly", "state"]) -> Store:
+        options: StorageOptions = self.project.storage_of(name)
+        return open_store(self.project.root(name), options=options)
+
+    def close(self) -> None:
+        self.index.close()
+
+    # Stored results
+
+    def stored_predictions(self, task: str, keys: Collection[str]) -> dict[str, set[str]]:
+        """Where predictions of inputs are stored: keys of tables, and the inputs in each."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in self.index.entries(task, sorted(keys)):
+            record, _ = self.records.read(task, row.unit)
+            if record.predictions and row.input in record.inputs:
+                found[record.predictions].add(row.input)
+        return dict(found)
+
+    def open(self, table: str) -> AbstractContextManager[Path]:
+        """A stored table as a local file. Raises TableLost."""
+        return open_stored(self.state, table)
+
+    # What comes of a unit
+
+    def store_frames(self, outcome: UnitOutcome) -> None:
+        """Record what was found out about the frames of a unit."""
+        if not outcome.frames:
+            return
+        frames = {
+            key: replace(one, decode=frames_version(self.project, "image" if one.frames is None else "video"))
+            for key, one in outcome.frames.items()
+        }
+        self._update("", outcome.unit, lambda old: replace(old, inputs=old.inputs | frames))
+
+    def store_task(self, unit: UnitOutcome, result: TaskResult) -> None:
+        """Store and publish what was made for a task; failures of inputs go to its outcome.
+
+        Raises:
+            StorageError: a store is out of reach.
+        """
+        for attempt in range(_TRIES):
+            try:
+                return self._store_task(unit, result)
+            except (Conflict, Changed, NotFound) as error:
+                # Another process has written the same record, or a table that is read here.
+                if attempt < _TRIES - 1:
+                    continue
+                if not isinstance(error, TableLost):
+                    raise
+                self._note_lost(unit, result, error)
+        return None
+
+    def _note_lost(self, unit: UnitOutcome, result: TaskResult, error: TableLost) -> None:
+        """Nothing can be published without the table; who began the run has it made again."""
+        work, outcome = result.work, result.outcome
+        keys = (work.predict | work.encode | work.publish) - outcome.failed.keys() - unit.failed.keys()
+        unit.lost.setdefault((result.setup.name, error.table), set()).update(keys)
+        outcome.failed |= {key: f"'{key}': {error}" for key in sorted(keys)}
+
+    def forget_table(self, task: str, table: str, keys: Collection[str]) -> None:
+        """Have the records of some inputs say that a stored table was never made."""
+        for unit in sorted({row.unit for row in self.index.entries(task, sorted(keys))}):
+            self._update(task, unit, lambda old: old.without_table(table))
+
+    def _store_task(self, unit: UnitOutcome, result: TaskResult) -> None:
+        task, work, outcome = result.setup.name, result.work, result.outcome
+        bad = outcome.failed.keys() | unit.failed.keys()
+        predicted, encoded = (
+            work.predict - bad,
+            (work.encode | (work.predict if work.encodes else set())) - bad,
+        )
+        publish = work.publish - bad
+        if not (predicted or encoded or publish):
+            return
+        before, seen = self.records.read(task, unit.unit)
+        record = self._with_predictions(before, unit, result, predicted)
+        record = self._with_singletons(record, result, encoded)
+        # From here to the last write the published files are in between: their hashes are not known.
+        unsure = {key: _being_written(record.inputs[key]) for key in publish if key in record.inputs}
+        waiting = replace(record, inputs=record.inputs | unsure)
+        if waiting != before:
+            self.state.sync()  # what a record speaks of survives a power cut
+            seen = self.records.write(waiting, seen)
+            self._note_garbage(before, waiting)
+        published = self._publish(record, result, publish)
+        if published.obsolete:
+            # Until the old files are gone the input is not done: a run after a kill deletes them.
+            seen = self.records.write(_with_leftovers(record, published), seen)
+            for files in published.obsolete.values():
+                outcome.files_deleted += self.lightly.delete_many(files)
+        if published.records:
+            record = replace(record, inputs=record.inputs | published.records)
+            self.records.write(record, seen)
+        if published.records and task not in self.held_back:
+            self.listing.publish(task, result.setup.schema)
+        self.index.put(record)
+        self._supersede(record, predicted | encoded | publish)
+        outcome.done = {
+            key: record.inputs[key]
+            for key in sorted(predicted | encoded | publish)
+            if key in record.inputs and key not in outcome.failed
+        }
+
+    def _with_predictions(
+        self, record: Record, unit: UnitOutcome, result: TaskResult, keys: set[str]
+    ) -> Record:
+        if not keys:
+            return record
+        setup = result.setup
+        inputs = dict(record.inputs)
+        for key in keys:
+            fresh = unit.frames[key]
+            old = inputs.get(key, fresh)
+            inputs[key] = replace(
+                fresh,
+                model=setup.model_version,
+                settings=old.settings,
+                singletons_from=old.singletons_from,
+                published_from=old.published_from,
+                schema=old.schema,
+                published_frames=old.published_frames,
+                leftovers=old.leftovers,
+                hashes=old.hashes,
+                size=old.size,
+                statistics=old.statistics,
+            )
+        made = {key: one.predictions_version for key, one in inputs.items() if one.model}
+        target = data_key("predictions", setup.name, record.unit, version(*sorted(made.items())))
+        self._store_table(result.predictions, keys, record.predictions, record.inputs.keys() - keys, target)
+        return replace(record, inputs=inputs, predictions=target)
+
+    def _with_singletons(self, record: Record, result: TaskResult, keys: set[str]) -> Record:
+        keys = {key for key in keys if key in record.inputs}
+        if not keys:
+            return record
+        setup = result.setup
+        inputs = dict(record.inputs)
+        odd = _odd(record, result, keys)
+        for key in keys:
+            one = inputs[key]
+            made_from = predictions_version(one.fingerprint, one.decode, one.model)
+            inputs[key] = replace(
+                one,
+                settings=setup.settings_hash,
+                singletons_from=made_from,
+                statistics=to_record(result.statistics[key]) if key in result.statistics else {},
+            )
+        if odd:
+            first = min(keys)
+            inputs[first] = replace(inputs[first], statistics=inputs[first].statistics | {"odd": odd})
+        made = {key: one.singletons_version for key, one in inputs.items() if one.settings}
+        target = data_key("singletons", setup.name, record.unit, version(*sorted(made.items())))
+        kept = {key for key in record.inputs.keys() - keys if record.inputs[key].settings}
+        self._store_table(result.singletons, keys, record.singletons, kept, target)
+        return replace(record, inputs=inputs, singletons=target)
+
+    def _store_table(
+        self, new: Path | None, keys: Collection[str], old: str | None, keep: Collection[str], target: str
+    ) -> None:
+        """Put the new rows of some inputs and the old ones of others into one table."""
+        if new is None:
+            return
+        merged = new.with_suffix(".merged")
+        merge(new, keys, lambda: self.open(old or ""), keep if old else (), merged)
+        self.state.upload(target, merged)
+        merged.unlink()
+
+    def _publish(self, record: Record, result: TaskResult, keys: set[str]) -> Published:
+        keys = {key for key in keys if key in record.inputs}
+        task, table = result.setup.name, record.singletons
+        if table is None:
+            text = f"no singletons of task '{task}' are stored; materialise them first."
+            result.outcome.failed |= {key: f"'{key}': {text}" for key in sorted(keys)}
+        if table is None or not keys:
+            return Published()
+        if result.setup.name in self.held_back:
+            self.listing.withdraw([result.setup.name])
+        publisher = Publisher(self.lightly, result.setup.name, result.setup.schema)
+        try:
+            published = publisher.publish(record, keys, lambda: self.open(table), result.work.lost)
+        except BadKey as error:  # something is in the way of these files, and of no others
+            published = Published(failed={key: f"'{key}': {error}" for key in sorted(keys)})
+        self.lightly.sync()
+        result.outcome.failed |= published.failed
+        result.outcome.files_written += published.written
+        result.outcome.bytes_written += published.bytes_written
+        result.outcome.corners |= published.boxes.are_corners or published.boxes.may_be_corners
+        return published
+
+    def _supersede(self, record: Record, keys: Collection[str]) -> None:
+        """A folder of images that has grown is spread over more records: the older one forgets the input."""
+        elsewhere: dict[str, set[str]] = defaultdict(set)
+        for row in self.index.entries(record.task, sorted(keys)):
+            if row.unit != record.unit:
+                elsewhere[row.unit].add(row.input)
+        for unit, gone in elsewhere.items():
+            self._update(record.task, unit, lambda old, gone=gone: old.without(gone))  # type: ignore[misc]
+
+    def _update(self, task: str, unit: str, change: Callable[[Record], Record]) -> None:
+        for attempt in range(_TRIES):
+            before, seen = self.records.read(task, unit)
+            after = change(before)
+            if after == before:
+                return self.index.put(after) if seen else None
+            try:
+                self.records.write(after, seen)
+            except Conflict:
+                if attempt == _TRIES - 1:
+                    raise
+                continue
+            return self.index.put(after)
+        return None
+
+    def forget(self, task: str, keys: Collection[str]) -> None:
+        """Remove inputs from the records of a task (``""``: of the frames); records left empty go too."""
+        units: dict[str, set[str]] = defaultdict(set)
+        for row in self.index.entries(task, sorted(keys)):
+            units[row.unit].add(row.input)
+        for unit, gone in units.items():
+            self._update(task, unit, lambda old, gone=gone: old.without(gone))  # type: ignore[misc]
+        self.remove_empty_records()
+
+    def remove_empty_records(self) -> None:
+        """Remove records that no input is left in, also those that a killed run could not remove any more."""
+        for key in self.index.empty_records():
+            with suppress(NotFound):  # another process has just done it
+                record = Record.parse(self.state.read(key), key)
+                if not record.inputs:
+                    self.state.delete_many([key])
+                    self.state.delete_many(record.tables)
+        self.index.refresh()
+
+    def unused_tables(self, *, older_than: timedelta = timedelta(0)) -> list[str]:
+        """Stored tables that no record speaks of, such as those of runs that were killed.
+
+        A young one may be that of a run under way, which records it next.
+        """
+        stored = {
+            entry.key: entry.modified
+            for stage in ("predictions", "singletons")
+            for entry in self.state.list(stage)
+        }
+        for key in self.state.names("manifests") if stored else ():
+            with suppress(NotFound):  # another process has just forgotten it
+                for table in Record.parse(self.state.read(key), key).tables:
+                    stored.pop(table, None)
+        if not (stored and older_than):
+            return sorted(stored)
+        before = self.state.clock() - older_than
+        return sorted(key for key, modified in stored.items() if modified <= before)
+
+    # The end of a run
+
+    def _note_garbage(self, before: Record, after: Record) -> None:
+        """Remember the tables that a record speaks of no more."""
+        gone = set(before.tables) - set(after.tables)
+        if gone:
+            self._garbage.setdefault((after.task, after.unit), set()).update(gone)
+
+    def tidy(self) -> None:
+        """Delete stored tables that were replaced, unless another process has come back to them."""
+        garbage, self._garbage = self._garbage, {}
+        self.state.delete_many(
+            table
+            for (task, unit), tables in garbage.items()
+            for table in sorted(tables - set(self.records.read(task, unit)[0].tables))
+        )
+
+    def heal_listing(self, setups: Collection[TaskSetup]) -> Iterator[tuple[str, str]]:
+        """Make ``schema.json`` and ``tasks.json`` right for tasks that have something published.
+
+        Yields the tasks that cannot be listed, each with one sentence.
+        """
+        for setup in setups:
+            rows = [row for row in self.index.entries(setup.name) if row.published_from]
+            if not rows:
+                continue
+            wanted = setup.schema.hash()
+            old = [row.input for row in rows if row.schema != wanted]
+            if len(old) == len(rows):
+                continue  # files, schema and listing are all as they were
+            try:
+                if old:
+                    self.listing.withdraw([setup.name])
+                    raise PublishError(
+                        f"Task '{setup.name}' stays out of tasks.json: {len(old)} inputs still have files "
+                        f"of its old schema, such as '{old[0]}'."
+                    )
+                self.listing.publish(setup.name, setup.schema)
+            except PublishError as error:
+                yield setup.name, str(error)
+
+
+def _odd(before: Record, result: TaskResult, keys: Collection[str]) -> str:
+    """What a person should look at in what is new about these inputs, beside what was said the last time."""
+    now, previous = Statistics.none(), Statistics.none()
+    for key in keys:
+        if key in result.statistics:
+            now += result.statistics[key]
+            previous += from_record(before.inputs[key].statistics) or Statistics.none()
+    found = oddities(previous, now)
+    if found:
+        result.outcome.before = previous
+    return " ".join(found)
+
+
+def _being_written(one: InputRecord) -> InputRecord:
+    """An input of whose files nothing is certain, but which names they can have."""
+    counts = possible_frames(one) | ({one.frames} if one.frames is not None else set())
+    return replace(one, hashes=(), leftovers=tuple(sorted(counts)))
+
+
+def _with_leftovers(record: Record, published: Published) -> Record:
+    """A record of what is published, but for old files that are still there."""
+    inputs = record.inputs | published.records
+    for key in published.obsolete:
+        leftovers = tuple(sorted(possible_frames(record.inputs[key])))
+        inputs[key] = replace(inputs[key], published_from="", leftovers=leftovers)
+    return replace(record, inputs=inputs)

@@ -1,0 +1,157 @@
+"""Units on their way through the streaming pass, and what its threads tell each other about them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightly_assets.encoding.statistics import Tally
+from lightly_assets.media import VideoInfo
+from lightly_assets.models.protocol import Source
+from lightly_assets.models.results import Result
+from lightly_assets.pictures.thumbnails import Thumbnails
+from lightly_assets.pipeline.inputs.listing import Input
+from lightly_assets.pipeline.inputs.pixels import Pixels
+from lightly_assets.pipeline.planning.plan import TaskWork, UnitWork
+from lightly_assets.pipeline.planning.task_setup import TaskSetup
+from lightly_assets.pipeline.running.commit import TaskResult
+from lightly_assets.pipeline.running.outcome import TaskOutcome, UnitOutcome
+from lightly_assets.pipeline.state.tables import PredictionsWriter, SingletonsWriter
+
+
+class UnitState:
+    """A unit on its way through the threads."""
+
+    def __init__(self, work: UnitWork, folder: Path, setups: dict[str, TaskSetup]) -> None:
+        self.work = work
+        self.folder = folder
+        self.started = time.monotonic()
+        self.outcome = UnitOutcome(work.unit, sorted(work.inputs))
+        self.waiting = {one.key for one in work.decode}
+        """Inputs that are not read to their end yet."""
+        self.tasks = {name: TaskState(self, setups[name], task, folder) for name, task in work.tasks.items()}
+        self.thumbnails = Thumbnails()
+        self.closed = False
+        """Nothing more goes to the publishers."""
+        self._unpublished = 0
+        self._lock = threading.Lock()
+
+    def hand_on(self, *, last: bool) -> None:
+        """Something goes to a publisher.
+
+        After the last nothing more comes. Tasks are let go of: what refers to each other is freed late.
+        """
+        with self._lock:
+            self._unpublished += 1
+            if last:
+                self.closed = True
+                self.tasks = {}
+
+    def is_published(self) -> bool:
+        """A publisher is done with something; whether it was the last one of the unit."""
+        with self._lock:
+            self._unpublished -= 1
+            return self.closed and not self._unpublished
+
+
+class TaskState:
+    """One task of a unit: its results so far."""
+
+    def __init__(self, unit: UnitState, setup: TaskSetup, work: TaskWork, folder: Path) -> None:
+        self.unit = unit
+        self.setup = setup
+        self.work = work
+        self.outcome = TaskOutcome(setup.name)
+        self.expected: dict[str, int] = {}
+        """Images of each input, once it was read to its end."""
+        self.seen: Counter[str] = Counter()
+        self.per_input: dict[str, Tally] = defaultdict(Tally)
+        self.shown: dict[Source, list[dict[str, Any]]] = {}
+        """Predictions of the frames that are kept for a picture."""
+        self._predictions: PredictionsWriter | None = None
+        self._singletons: SingletonsWriter | None = None
+        self._folder = folder
+        self.finished = False
+
+    @property
+    def predictions(self) -> PredictionsWriter:
+        if self._predictions is None:
+            path = self._folder / f"{self.setup.name}.predictions.parquet"
+            self._predictions = PredictionsWriter(path, self.setup.config.task_type)
+        return self._predictions
+
+    @property
+    def singletons(self) -> SingletonsWriter:
+        if self._singletons is None:
+            self._singletons = SingletonsWriter(self._folder / f"{self.setup.name}.singletons.parquet")
+        return self._singletons
+
+    def is_open(self, key: str) -> bool:
+        """Whether results of an input still matter."""
+        return not self.finished and key not in self.outcome.failed and key not in self.unit.outcome.failed
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that is to come has come."""
+        if self.unit.waiting & self.work.predict - self.outcome.failed.keys():
+            return False
+        return all(self.seen[key] == count for key, count in self.expected.items() if self.is_open(key))
+
+    def close(self) -> TaskResult:
+        self.finished = True
+        predictions, singletons = _closed(self._predictions), _closed(self._singletons)
+        statistics = {key: tally.statistics for key, tally in self.per_input.items()}
+        return TaskResult(self.setup, self.work, self.outcome, predictions, singletons, statistics)
+
+
+def _closed(writer: PredictionsWriter | SingletonsWriter | None) -> Path | None:
+    if writer is None:
+        return None
+    writer.close()
+    return writer.table.path if writer.table.rows else None
+
+
+@dataclass
+class Batch:
+    """Images that wait for the model of a task."""
+
+    pixels: list[tuple[TaskState, Pixels]] = field(default_factory=list)
+
+
+@dataclass
+class Results:
+    """What a model said about some images."""
+
+    rows: list[tuple[TaskState, Source, Result]]
+
+
+@dataclass
+class End:
+    """An input has no more images."""
+
+    state: UnitState
+    input: Input
+    info: VideoInfo | None
+    frames: int
+    error: str | None = None
+    retriable: bool = False
+
+
+@dataclass
+class Begin:
+    """A unit begins; where no pixels are needed, it also ends."""
+
+    state: UnitState
+
+
+@dataclass
+class TaskFailed:
+    """A model failed on an input."""
+
+    state: TaskState
+    key: str
+    error: str

@@ -1,0 +1,318 @@
+"""One run of a project: look, plan, work, and say what came of it. No Dagster, which only calls this."""
+
+import json
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lightly_assets.config import Project
+from lightly_assets.media import Limits
+from lightly_assets.pipeline.inputs.days import days_of
+from lightly_assets.pipeline.inputs.listing import Input, Scan, scan_input
+from lightly_assets.pipeline.planning.plan import Plan, Selection, UnitWork, make_plan
+from lightly_assets.pipeline.planning.schema_change import hold_back
+from lightly_assets.pipeline.planning.task_setup import TaskSetup, decode_version, task_setups
+from lightly_assets.pipeline.publishing.inspection import Inspection, inspect_folder
+from lightly_assets.pipeline.publishing.publisher import file_keys
+from lightly_assets.pipeline.running.commit import Warehouse
+from lightly_assets.pipeline.running.flow import Flow
+from lightly_assets.pipeline.running.outcome import UnitOutcome
+from lightly_assets.pipeline.state.paused import change_quarantine, read_quarantine
+from lightly_assets.pipeline.state.records import place
+from lightly_assets.pipeline.watching.look import attempt_version
+from lightly_assets.pipeline.watching.seen_inputs import Versions
+from lightly_assets.storage import OWN_FOLDER, NotFound, StorageError
+from lightly_assets.storage.disk.local import LocalStore
+from lightly_assets.storage.disk.temporary import is_abandoned, temporary_name
+
+_OTHER_MACHINE_SECONDS = 24 * 3600.0
+# Objects of ours beside the data, in buckets: none of them is needed for longer than some minutes.
+_CLAIM_SECONDS = 3600.0
+
+
+class Session:
+    """A project that is open for work; use it in a ``with`` block."""
+
+    def __init__(self, project: Project, tasks: tuple[str, ...] | None = None) -> None:
+        self.project = project
+        self.setups: dict[str, TaskSetup] = task_setups(project, tasks)
+        self.warehouse = Warehouse(project)
+        self._scan: Scan | None = None
+        self._failures: dict[str, str] | None = None
+        self._swept = False
+
+    def __enter__(self) -> Self:
+        self.warehouse.index.refresh()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.warehouse.close()
+
+    @property
+    def scan(self) -> Scan:
+        """The inputs, listed once."""
+        if self._scan is None:
+            self._scan = scan_input(self.warehouse.input, self.project)
+            everything = [*self._scan.inputs.values(), *self._scan.blocked.values()]
+            self._scan.days = days_of(self.warehouse.state, self.project, everything)
+            for key, reason in self.quarantine().items():
+                if self._scan.inputs.pop(key, None) or self._scan.problems.pop(key, None):
+                    self._scan.skipped["quarantined"] += 1
+                    self._scan.paused[key] = reason
+        return self._scan
+
+    def look_again(self) -> None:
+        """List the inputs anew when they are needed next."""
+        self._scan = None
+
+    def plan(
+        self,
+        selection: Selection | None = None,
+        keys: Collection[str] | None = None,
+        *,
+        verify: bool | None = None,
+    ) -> Plan:
+        """What there is to do. ``verify`` also looks for files that are missing; by default on disk only.
+
+        Raises:
+            ModelError: a model cannot be loaded.
+            StorageError: a store is out of reach.
+        """
+        selection = selection or Selection.everything(self.setups)
+        if verify is None:
+            verify = isinstance(self.warehouse.lightly, LocalStore)
+        publishing = [name for name, stages in selection.tasks.items() if "task_folder" in stages]
+        lost = {name: self.inspect(name).lost for name in publishing} if verify else {}
+        plan = make_plan(self.project, self.setups, self.scan, self.warehouse.index, selection, keys, lost)
+        for name in publishing:
+            house = self.warehouse
+            hold_back(house.index, house.listing, house.lightly.url, self.setups[name], self.scan, plan)
+        self.warehouse.held_back |= plan.held_back
+        return plan
+
+    def inspect(self, task: str) -> Inspection:
+        """A task folder compared with the records."""
+        return inspect_folder(self.warehouse.lightly, task, self.warehouse.index.entries(task))
+
+    def orphans(self, task: str) -> list[str]:
+        """Prediction files of a task that belong to no input, in the Lightly datasource."""
+        names = list(self.gone_files(task))
+        names += (name for name in self.inspect(task).unknown if name.endswith(".json"))
+        return sorted(names)
+
+    def gone_files(self, task: str) -> Iterator[str]:
+        """Published files of inputs that are gone."""
+        for row in self.warehouse.index.entries(task):
+            if row.published_from and not self.is_here(row.input):
+                yield from file_keys(task, row.input, row.frames)
+
+    def removed_tasks(self) -> list[str]:
+        """Tasks that this project has published and that ``lightly.yaml`` does not name any more."""
+        named = {task.name for task in self.project.tasks}
+        return [task for task in self.warehouse.index.tasks() if task not in named]
+
+    def is_here(self, key: str) -> bool:
+        """Whether an input exists, whatever its state."""
+        scan = self.scan
+        return key in scan.inputs or key in scan.problems or key in scan.paused
+
+    def run(
+        self,
+        plan: Plan,
+        *,
+        limits: Limits | None = None,
+        on_frames: Callable[[int], None] | None = None,
+        sheets: bool = True,
+    ) -> Iterator[UnitOutcome]:
+        """Do the work; what came of each unit, as soon as it is known.
+
+        Raises:
+            StorageError: a store is out of reach; what was published stays.
+        """
+        self.remember_plan(plan)
+
+        def work(units: Sequence[UnitWork], folder: Path) -> Iterator[UnitOutcome]:
+            if units:
+                flow = Flow(
+                    self.warehouse, self.setups, folder, limits=limits, on_frames=on_frames, sheets=sheets
+                )
+                yield from flow.run(units)
+
+        with self.workplace() as folder:
+            again = []
+            for outcome in work(plan.units, folder):
+                if outcome.retriable or outcome.lost:
+                    again.append(outcome)
+                    continue
+                self.remember(outcome.problems(), outcome.inputs)
+                yield outcome
+            for number, outcome in enumerate(again):
+                for stage in ("singletons", "predictions"):  # what those are encoded from may be lost, too
+                    second = self._second_plan(plan, outcome)
+                    for later in work(second.units, folder / f"again-{number}-{stage}"):
+                        outcome.take(later)
+                    if not outcome.lost:
+                        break
+                self.remember(outcome.problems(), outcome.inputs, outcome.retriable)
+                yield outcome
+        self.warehouse.tidy()
+
+    def _second_plan(self, plan: Plan, outcome: UnitOutcome) -> Plan:
+        """Once more with inputs that were replaced while they were read, or whose stored results are lost."""
+        keys = []
+        lost = {key for some in outcome.lost.values() for key in some} - outcome.failed.keys()
+        for (task, table), some in outcome.lost.items():
+            self.warehouse.forget_table(task, table, some)
+            for key in some:
+                outcome.tasks[task].failed.pop(key, None)
+        outcome.lost = {}
+        for key in sorted(outcome.retriable):
+            with suppress(StorageError):  # out of reach: what was said about it remains true
+                entry = self.warehouse.input.stat(key)
+                if entry is not None:
+                    self.scan.inputs[key] = replace(self.scan.inputs[key], entry=entry)
+                    keys.append(key)
+        second = self.plan(plan.selection, [*keys, *sorted(lost)], verify=bool(lost))
+        for key in keys:
+            del outcome.failed[key]
+        if keys and set(keys) == set(outcome.inputs):
+            outcome.tasks.clear()  # what was counted is of the version that is gone
+        outcome.failed |= {key: next(iter(why.values())) for key, why in second.problems.items()}
+        return second
+
+    def finish(self, tasks: Collection[str] | None = None) -> dict[str, str]:
+        """Make ``schema.json`` and ``tasks.json`` right; tasks that cannot be listed, with one sentence."""
+        setups = [setup for name, setup in self.setups.items() if tasks is None or name in tasks]
+        with self.workplace():
+            self._forget_gone()
+            return dict(self.warehouse.heal_listing(setups))
+
+    @contextmanager
+    def workplace(self) -> Iterator[Path]:
+        """A folder for as long as something is written; those of processes that died are removed.
+
+        Such a process may have left temporary files in the roots, too: they are removed with it.
+        """
+        base = self.project.local_state / "tmp"
+        base.mkdir(parents=True, exist_ok=True)
+        folder = base / temporary_name()
+        folder.mkdir()
+        try:
+            self._remove_abandoned(base)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _remove_abandoned(self, base: Path) -> None:
+        abandoned = []
+        for one in base.iterdir():
+            with suppress(FileNotFoundError):  # another process has just ended
+                if is_abandoned(one.name, one.stat().st_mtime, older_than=_OTHER_MACHINE_SECONDS):
+                    abandoned.append(one)
+        for store, prefix in ((self.warehouse.lightly, ".lightly"), (self.warehouse.state, "")):
+            if isinstance(store, LocalStore):
+                # What a doctor left that was killed lies in our own folder, where looking costs nothing.
+                store.sweep(prefix if abandoned else OWN_FOLDER, older_than=_OTHER_MACHINE_SECONDS)
+            elif not self._swept:
+                # One request; a network that broke off leaves things behind without any process dying.
+                store.sweep(prefix, older_than=_CLAIM_SECONDS)
+        self._swept = True
+        # Last, so that a kill here has the sweep done again.
+        for one in abandoned:
+            shutil.rmtree(one, ignore_errors=True)
+
+    # Failures and the quarantine
+
+    def failures(self) -> dict[str, dict[str, str]]:
+        """What failed the last time and has not succeeded since: key → task (``""``: all) → one sentence."""
+        found: dict[str, dict[str, str]] = {}
+        for key, stored in self._known_failures().items():
+            with suppress(NotFound):  # somebody else has just removed it
+                found[key] = json.loads(self.warehouse.state.read(stored))["problems"]
+        return found
+
+    def recovered(self, plan: Plan) -> list[str]:
+        """Inputs that failed the last time and are up to date all the same.
+
+        What they failed with was taken back: a file, or a setting.
+        """
+        known = self._known_failures()
+        return [key for key in plan.unchanged if key in known] if self._is_complete(plan) else []
+
+    def _is_complete(self, plan: Plan) -> bool:
+        return plan.selection == Selection.everything({task.name for task in self.project.tasks})
+
+    def _known_failures(self) -> dict[str, str]:
+        """Where the failure of each input is noted."""
+        if self._failures is None:
+            state = self.warehouse.state
+            self._failures = {}
+            for name in state.names("failures"):
+                try:
+                    self._failures[json.loads(state.read(name))["input"]] = name
+                except NotFound:  # somebody else has just removed it
+                    continue
+        return self._failures
+
+    def remember_plan(self, plan: Plan) -> None:
+        """Note what is wrong with inputs before any work, and that others are in order.
+
+        Those have failed once where a run was killed before it noted that they have succeeded.
+        """
+        self.remember(plan.problems, plan.unchanged if self._is_complete(plan) else ())
+
+    def remember(
+        self,
+        problems: Mapping[str, Mapping[str, str]],
+        inputs: Collection[str] = (),
+        retriable: Collection[str] = (),
+    ) -> None:
+        """Note failures, and that other inputs have succeeded.
+
+        Of those that are ``retriable`` it is not noted what was tried: the sensor asks for the same again.
+        """
+        known, state = self._known_failures(), self.warehouse.state
+        for key, by_task in problems.items():
+            name = f"failures/{place(key)}.json"
+            note: dict[str, Any] = {"input": key, "problems": dict(by_task)}
+            one = self.scan.inputs.get(key) or self.scan.blocked.get(key)
+            if one is not None and key not in retriable:
+                note["made_of"] = {task: self._attempt(one, task) for task in by_task}
+                note["blocked"] = key in self.scan.colliding
+            state.write(name, json.dumps(note, indent=2, sort_keys=True).encode())
+            known[key] = name
+        healed = [key for key in inputs if key in known and key not in problems]
+        state.delete_many([known.pop(key) for key in healed])
+
+    def _attempt(self, one: Input, task: str) -> str:
+        """What was tried: the sensor does not ask for the same again."""
+        setup = self.setups.get(task)
+        versions = Versions(setup.model_version, setup.settings_hash, setup.schema.hash()) if setup else None
+        return attempt_version(one.entry.fingerprint, decode_version(self.project, one.kind), versions)
+
+    def _forget_gone(self) -> None:
+        known = self._known_failures()
+        gone = [key for key in known if not self.is_here(key)]
+        self.warehouse.state.delete_many([known.pop(key) for key in gone])
+
+    def quarantine(self) -> dict[str, str]:
+        """Inputs that are left alone on purpose: key → reason."""
+        return read_quarantine(self.warehouse.state)
+
+    def pause(self, key: str, reason: str) -> None:
+        """Leave an input alone from now on."""
+        change_quarantine(self.warehouse.state, lambda known: known | {key: reason})
+
+    def resume(self, key: str) -> None:
+        """Take an input up again. Raises KeyError where it is not paused."""
+        if key not in self.quarantine():
+            raise KeyError(key)
+        change_quarantine(
+            self.warehouse.state, lambda known: {one: why for one, why in known.items() if one != key}
+        )

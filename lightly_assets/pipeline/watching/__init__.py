@@ -1,0 +1,1 @@
+"""What the sensor and status see without doing anything."""

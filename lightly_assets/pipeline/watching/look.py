@@ -1,0 +1,457 @@
+"""One look for work: list a part of the input, compare it with the records, and choose what to ask for.
+
+A look is bounded: it lists for some seconds, takes over some records, and goes on from there the next time.
+Nothing here runs anything, and no model is loaded in this process.
+"""
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from types import TracebackType
+from typing import Literal, Self
+
+import orjson
+
+from lightly_assets.config import Project
+from lightly_assets.format.names import InputKind, input_kind
+from lightly_assets.pipeline.inputs.days import days_of
+from lightly_assets.pipeline.inputs.listing import Input, glob_pattern
+from lightly_assets.pipeline.planning.task_setup import decode_version
+from lightly_assets.pipeline.state.index import Index
+from lightly_assets.pipeline.state.paused import read_quarantine
+from lightly_assets.pipeline.state.records import version
+from lightly_assets.pipeline.watching.seen_inputs import CAME_BACK, Changes, Sightings, Stale, Versions
+from lightly_assets.pipeline.watching.stale_summary import Staleness
+from lightly_assets.storage import Entry, NotFound, Store, open_store
+
+RunState = Literal["open", "ended", "cancelled", "unknown"]
+
+_REFRESH_SECONDS = 300.0
+_REFRESH_AT_MOST = 15.0
+# So often is the same asked for where runs end without a result or a reason.
+_ATTEMPTS = 3
+# So many stale inputs are looked at; of more, once the runs are full, it is only known that there are more.
+_LOOK_AT_MOST = 20_000
+# A run that Dagster knows nothing of after this time was never started.
+_LOST_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A run to ask for."""
+
+    run_key: str
+    """Hash of what is asked for: the same is never asked for twice while a run works on it."""
+    partitions: tuple[str, ...]
+    inputs: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Look:
+    """What a look came to."""
+
+    cursor: str = ""
+    """Where the next one goes on; empty: from the beginning."""
+    changes: Changes = field(default_factory=Changes)
+    inputs: int = 0
+    unstable: int = 0
+    paused: int = 0
+    stale: int = 0
+    """Inputs that need work, without those that are known to fail."""
+    more: bool = False
+    """Whether there are more stale inputs than were looked at."""
+    failed: int = 0
+    """Inputs that need work, and are known to fail at it."""
+    given_up: int = 0
+    """Inputs that were asked for several times in vain."""
+    under_way: int = 0
+    """Inputs that were asked for in runs that have not ended."""
+    open_runs: int = 0
+    requests: list[Request] = field(default_factory=list)
+    tidy: str | None = None
+    """Run key of a run that looks after what inputs have left behind that are gone, or were."""
+    empty_partitions: list[str] = field(default_factory=list)
+    """Partitions of which nothing is left."""
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Tasks whose schema changes, and how many of their inputs are not encoded with the new one yet."""
+    staleness: dict[str, Staleness] = field(default_factory=dict)
+    """What is stale in each task."""
+
+    def sentence(self) -> str:
+        """Why nothing is asked for, or what is left beside what is."""
+        parts = []
+        if self.cursor:
+            parts.append(f"listing goes on behind '{self.cursor}'")
+        waiting = self.stale - self.under_way - self.given_up - sum(len(one.inputs) for one in self.requests)
+        if self.open_runs:
+            parts.append(f"{_runs(self.open_runs)} under way with {_inputs(self.under_way)}")
+        if waiting > 0:
+            until = "a run to end" if self.open_runs else "the next look"
+            parts.append(f"{_inputs(waiting)}{' or more' if self.more else ''} waiting for {until}")
+        for task, count in self.waiting.items():
+            parts.append(f"the new schema of '{task}' waits for {_inputs(count)}")
+        if self.unstable:
+            parts.append(f"{_inputs(self.unstable)} perhaps still being written")
+        if self.failed:
+            parts.append(f"{_inputs(self.failed)} left alone because of failures ('lightly-assets status')")
+        if self.given_up:
+            parts.append(f"{_inputs(self.given_up)} asked for in vain; run them by hand to see why")
+        if self.paused:
+            parts.append(f"{_inputs(self.paused)} paused")
+        if self.requests:
+            parts.append(f"asked for {_inputs(sum(len(one.inputs) for one in self.requests))}")
+        elif self.tidy:
+            parts.append("asked for a look after what removed inputs have left behind")
+        return f"{_inputs(self.inputs)} known; {'; '.join(parts) or 'all up to date'}."
+
+
+def _inputs(count: int) -> str:
+    return f"{count:,} input{'' if count == 1 else 's'}"
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"
+
+
+class Watch:
+    """Looks for work in a project; use it in a ``with`` block."""
+
+    def __init__(
+        self,
+        project: Project,
+        partition_of: Callable[[Input, Mapping[str, str]], str],
+        *,
+        clock: Callable[[], float] = time.time,
+        preview: bool = False,
+    ) -> None:
+        """With ``preview``, what a look asks for is not remembered: nobody is going to start it."""
+        self._project = project
+        self._settings = project.sensor
+        self._partition_of = partition_of
+        self._clock = clock
+        self.input = open_store(project.root("input"), options=project.storage_of("input"))
+        self.state = open_store(project.root("state"), options=project.storage_of("state"))
+        self._index = Index(project.local_state / "index.sqlite", self.state)
+        self.sightings = Sightings(
+            project.local_state / "sightings.sqlite", project.local_state / "index.sqlite"
+        )
+        if preview:
+            self.sightings.only_try()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._index.close()
+        self.sightings.close()
+
+    def look(
+        self, cursor: str, versions: Mapping[str, Versions], run_states: Callable[[str], RunState]
+    ) -> Look:
+        """List from ``cursor`` on, compare, and choose.
+
+        ``versions`` are those of the tasks that are looked after, ``run_states`` tells of a run key what
+        became of its run.
+
+        Raises:
+            StorageError: a root is out of reach.
+        """
+        now = self._clock()
+        cursor = self._same_rules(cursor)
+        self._refresh(now)
+        look = Look()
+        look.cursor, look.changes = self._list(cursor, now)
+        self.sightings.note("listed to", look.cursor)
+        self._close_batches(run_states, now)
+        self._read_failures()
+        if look.changes.gone:
+            self._unblock()
+        self._choose(look, versions, now)
+        if not look.cursor:
+            self._look_after_gone(look, now)
+        look.inputs = self.sightings.count()
+        look.unstable = self.sightings.count("unstable")
+        return look
+
+    # The input
+
+    def _same_rules(self, cursor: str) -> str:
+        """Where a look that was broken off goes on.
+
+        That is the beginning where inputs are cut into partitions otherwise now, and where the cursor is not
+        the one of the last look: somebody has set it, or the table is new. What was not listed would be gone.
+        """
+        rules = version(self._project.partitions, self._project.day_pattern, self._project.root("input"))
+        if self.sightings.fact("rules") != rules:
+            self.sightings.forget_inputs()
+            self.sightings.note("rules", rules)
+            return ""
+        return cursor if cursor == self.sightings.fact("listed to") else ""
+
+    def _list(self, cursor: str, now: float) -> tuple[str, Changes]:
+        stop = time.monotonic() + self._settings.list_seconds
+        last = cursor
+        complete = False
+
+        def listed() -> Iterator[Entry]:
+            nonlocal last, complete
+            for number, entry in enumerate(
+                self.input.list(skip=self._project.own_folders, after=cursor or None)
+            ):
+                last = entry.key
+                yield entry
+                if number % 256 == 255 and time.monotonic() > stop:
+                    return
+            complete = True
+
+        changes = self.sightings.take(
+            self._inputs_of(listed()),
+            first=not cursor,
+            complete=lambda: complete,
+            now=now,
+            stable_seconds=self._settings.stable_seconds,
+            partitions_of=self._partitions_of,
+        )
+        return "" if complete else last, changes
+
+    def _partitions_of(self, inputs: Collection[Input]) -> dict[str, str]:
+        days = days_of(self.state, self._project, inputs)
+        return {one.key: self._partition_of(one, days) for one in inputs}
+
+    def _inputs_of(self, entries: Iterator[Entry]) -> Iterator[tuple[str, InputKind, Entry]]:
+        project = self._project
+        wanted, unwanted = glob_pattern(project.include), glob_pattern(project.exclude)
+        everything = project.include == ("**",) and not project.exclude
+        for entry in entries:
+            key = entry.key
+            kind = input_kind(key)
+            if kind is None:
+                continue
+            if not everything and (not wanted.fullmatch(key) or unwanted.fullmatch(key)):
+                continue
+            yield key, kind, entry
+
+    # The state
+
+    def _refresh(self, now: float) -> None:
+        """Take over what other machines have recorded; this one's runs write the index themselves."""
+        after = self.sightings.fact("refresh from") or ""
+        if not after and now - float(self.sightings.fact("refreshed") or 0) < _REFRESH_SECONDS:
+            return
+        stop = time.monotonic() + _REFRESH_AT_MOST
+        after = self._index.refresh_some(after, lambda: time.monotonic() > stop) or ""
+        self.sightings.note("refresh from", after)
+        if not after:
+            self.sightings.note("refreshed", str(now))
+
+    def _read_failures(self) -> None:
+        known = self.sightings.known_notes()
+        there = {entry.key: entry.fingerprint for entry in self.state.list("failures")}
+        changed = [key for key, fingerprint in there.items() if known.get(key) != fingerprint]
+        self.sightings.take_failures(
+            _notes(self.state, changed, there), [key for key in known if key not in there]
+        )
+
+    def _unblock(self) -> None:
+        """An input that collided with another may be fine now that something is gone."""
+        self.sightings.note("unblocked", str(self._clock()))
+
+    def _close_batches(self, run_states: Callable[[str], RunState], now: float) -> None:
+        for run_key, asked in self.sightings.under_way():
+            state = run_states(run_key)
+            if state == "unknown" and now - asked > _LOST_SECONDS:
+                state = "ended"
+                self.sightings.told_nobody()
+            if state in ("ended", "cancelled"):
+                self.sightings.ended(run_key, for_good=state == "cancelled")
+
+    # What to ask for
+
+    def _choose(self, look: Look, versions: Mapping[str, Versions], now: float) -> None:
+        decode: dict[InputKind, str] = {
+            "video": decode_version(self._project, "video"),
+            "image": decode_version(self._project, "image"),
+        }
+        wants = _Wants(versions, decode, self.sightings.failures(), self.sightings.fact("unblocked") or "")
+        paused = read_quarantine(self.state)
+        requested = self.sightings.requested()
+        look.staleness = {task: Staleness() for task in versions}
+        look.waiting = {
+            task: count
+            for task, wanted in versions.items()
+            if (count := self.sightings.not_encoded(task, wanted))
+        }
+        look.open_runs = len(self.sightings.under_way())
+        batches = _Batches(self._settings.runs - look.open_runs, self._project)
+        seen = set()
+        for number, stale in enumerate(self.sightings.stale(versions, decode)):
+            if number >= _LOOK_AT_MOST and batches.are_full():
+                look.more = True
+                break
+            key = stale.input.key
+            seen.add(key)
+            if key in paused:
+                look.paused += 1
+                continue
+            if stale.known:
+                for task, stage in stale.stages.items():
+                    if task:
+                        look.staleness[task].add(key, stale.partition, stage)
+            for task in look.waiting:
+                # What is encoded waits until all are; then one run publishes them.
+                if stale.stages.get(task) == "task_folder":
+                    del stale.stages[task]
+            before, attempts, is_open = requested.pop(key, ("", 0, False))
+            if not stale.stages:
+                continue
+            _offer(look, batches, stale, wants.of(stale), (before, attempts, is_open))
+        # What they failed with was taken back; a run records that they are in order.
+        for stale in self.sightings.recovered(seen) if not look.more else ():
+            if stale.input.key not in paused:
+                asked = requested.pop(stale.input.key, ("", 0, False))
+                _offer(look, batches, stale, wants.of(stale), asked)
+        for staleness in look.staleness.values():
+            staleness.more = look.more
+        if not look.more:
+            self.sightings.drop_requests([key for key, (_, _, is_open) in requested.items() if not is_open])
+        for request, chosen in batches.requests(self.sightings.fact("ended") or ""):
+            self.sightings.ask(request.run_key, chosen, now)
+            look.requests.append(request)
+
+    def _look_after_gone(self, look: Look, now: float) -> None:
+        left_nothing = self.sightings.left_nothing()
+        look.empty_partitions = sorted({partition for _, partition in left_nothing if partition})
+        self.sightings.forget_gone([key for key, _ in left_nothing])
+        untold = [key for key, _, told in self.sightings.gone() if not told]
+        if not untold and not self.sightings.fact(CAME_BACK):
+            return
+        self.sightings.note(CAME_BACK, "")
+        if not look.requests:
+            # A run of the chain looks after it anyway; without one, a run over no input does.
+            look.tidy = version("gone", now, *untold)
+            self.sightings.ask(look.tidy, {}, now)
+        self.sightings.told(untold)
+
+
+class _Wants:
+    """What is wanted of a stale input, as a version; None where exactly that is known to fail."""
+
+    def __init__(
+        self,
+        versions: Mapping[str, Versions],
+        decode: Mapping[InputKind, str],
+        failures: Mapping[str, Mapping[str, tuple[str, bool]]],
+        unblocked: str,
+    ) -> None:
+        self._versions, self._decode = versions, decode
+        self._failures, self._unblocked = failures, unblocked
+
+    def of(self, stale: Stale) -> tuple[str | None, bool]:
+        """And whether other inputs are to blame for a failure: then trying again is worth it when some go."""
+        one = stale.input
+        made_of = {
+            task: attempt_version(one.entry.fingerprint, self._decode[one.kind], self._versions.get(task))
+            for task in ["", *stale.stages]
+        }
+        failed = self._failures.get(one.key, {})
+        blocked = any(by_others for _, by_others in failed.values())
+        if not blocked:
+            hopeless = [task for task, (tried, _) in failed.items() if made_of.get(task) == tried]
+            if stale.stages and ("" in hopeless or set(stale.stages) <= set(hopeless)):
+                return None, False
+        return version(*sorted(made_of.items()), self._unblocked if blocked else ""), blocked
+
+
+def _offer(
+    look: Look,
+    batches: "_Batches",
+    stale: Stale,
+    wanted: tuple[str | None, bool],
+    asked: tuple[str, int, bool],
+) -> None:
+    """Take an input into a run, unless it is known to fail, is under way, or was asked for too often."""
+    want, blocked = wanted
+    before, attempts, is_open = asked
+    if want is None or (blocked and want == before and not is_open):
+        look.failed += 1
+        return
+    look.stale += 1
+    attempts = attempts if before == want else 0
+    if is_open:
+        look.under_way += 1
+    elif attempts >= _ATTEMPTS:
+        look.given_up += 1
+    else:
+        batches.offer(stale, want, attempts + 1)
+
+
+def attempt_version(fingerprint: str, decode: str, task: Versions | None) -> str:
+    """What is tried when an input is worked on: the same again would give the same."""
+    return version(fingerprint, decode, *((task.model, task.settings) if task else ()))
+
+
+class _Batches:
+    """Stale inputs, cut into runs."""
+
+    def __init__(self, runs: int, project: Project) -> None:
+        self._runs = runs
+        self._settings = project.sensor
+        self._full: list[dict[str, tuple[Stale, str, int]]] = []
+        self._open: dict[str, tuple[Stale, str, int]] = {}
+        self._partitions: set[str] = set()
+        self._bytes = 0
+
+    def offer(self, stale: Stale, want: str, attempts: int) -> None:
+        """Take an input into the open run, or into the next one; beyond the last one it has to wait."""
+        if self.are_full():
+            return
+        settings = self._settings
+        more = stale.partition not in self._partitions
+        if self._open and (
+            len(self._open) >= settings.inputs
+            or self._bytes >= settings.bytes
+            or len(self._partitions) + more > settings.partitions
+        ):
+            self._close()
+            if self.are_full():
+                return
+        self._open[stale.input.key] = stale, want, attempts
+        self._partitions.add(stale.partition)
+        self._bytes += stale.input.entry.size
+
+    def are_full(self) -> bool:
+        """Whether nothing more is taken."""
+        return len(self._full) >= self._runs
+
+    def _close(self) -> None:
+        if self._open:
+            self._full.append(self._open)
+        self._open, self._partitions, self._bytes = {}, set(), 0
+
+    def requests(self, ended: str) -> Iterator[tuple[Request, dict[str, tuple[str, int]]]]:
+        """The runs to ask for, and what is to be remembered of each input.
+
+        ``ended`` has changed with the last run that ended: Dagster ignores a run key that it has seen, but
+        the same may be wanted once more, as where a setting is changed and changed back.
+        """
+        self._close()
+        for batch in islice(self._full, max(0, self._runs)):
+            chosen = {key: (want, attempts) for key, (_, want, attempts) in batch.items()}
+            partitions = dict.fromkeys(stale.partition for stale, _, _ in batch.values())
+            yield Request(version(ended, *sorted(chosen.items())), tuple(partitions), tuple(batch)), chosen
+
+
+def _notes(
+    state: Store, names: list[str], fingerprints: Mapping[str, str]
+) -> Iterator[tuple[str, str, str, Mapping[str, str], bool]]:
+    for name in names:
+        try:
+            note = orjson.loads(state.read(name))
+        except (NotFound, json.JSONDecodeError):  # just removed, or being written
+            continue
+        made_of = note.get("made_of") or dict.fromkeys(note["problems"], "")
+        yield name, fingerprints[name], note["input"], made_of, bool(note.get("blocked"))

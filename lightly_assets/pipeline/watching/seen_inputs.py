@@ -1,0 +1,398 @@
+"""What a look at the input saw, and what was asked for because of it: a table that costs nothing to lose.
+
+It lies beside the index, so that what is stale is one query over both. Without it every input is seen anew,
+and asked for again only if the records say that it needs work.
+"""
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lightly_assets.format.names import InputKind
+from lightly_assets.pipeline.inputs.listing import Input
+from lightly_assets.pipeline.state.index import alone_in
+from lightly_assets.pipeline.state.records import STAGES, Stage
+from lightly_assets.storage import Entry
+
+_FORMAT = 1
+_TABLES = ("inputs", "seen", "gone", "requests", "batches", "failures", "facts")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS inputs (
+    key TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    modified REAL NOT NULL,
+    since REAL NOT NULL,           -- when this fingerprint was seen first
+    stable INTEGER NOT NULL,       -- 1: nobody is writing it any more
+    partition TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS inputs_of_partition ON inputs (partition);
+CREATE INDEX IF NOT EXISTS unstable ON inputs (stable) WHERE NOT stable;
+-- Keys of a look that takes several ticks.
+CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gone (key TEXT PRIMARY KEY, partition TEXT NOT NULL, told INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS requests (
+    key TEXT PRIMARY KEY, want TEXT NOT NULL, attempts INTEGER NOT NULL, batch TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (run_key TEXT PRIMARY KEY, asked REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS failures (
+    note TEXT NOT NULL, fingerprint TEXT NOT NULL, key TEXT NOT NULL, task TEXT NOT NULL,
+    made_of TEXT NOT NULL, blocked INTEGER NOT NULL, PRIMARY KEY (key, task)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+CAME_BACK = "came back"
+"""The fact that inputs are there again that a run has called gone."""
+
+PartitionsOf = Callable[[Collection[Input]], Mapping[str, str]]
+"""From inputs to the partition of each, by key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What a task's results must be made with to be up to date."""
+
+    model: str
+    settings: str
+    schema: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """An input that needs work."""
+
+    input: Input
+    partition: str
+    stages: dict[str, Stage]
+    """Task (``""``: the frames) → the first stage that must be done."""
+    known: bool
+    """Whether anything was published of it before."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a look found out, in numbers."""
+
+    listed: int = 0
+    new: int = 0
+    changed: int = 0
+    gone: int = 0
+
+
+class Sightings:
+    """The table. One process at a time writes it: the daemon runs a sensor's ticks one after the other."""
+
+    def __init__(self, path: Path, index: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        with alone_in(path.parent):
+            self._connection = self._open()
+        self._index = index
+        self._attach()
+
+    def _attach(self) -> None:
+        self._connection.execute("ATTACH DATABASE ? AS known", (str(self._index),))
+        self._connection.execute("PRAGMA temp_store = MEMORY")
+
+    def only_try(self) -> None:
+        """Go on with a copy in memory: what is noted from here on is forgotten."""
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._connection.backup(copy)
+        self._connection.close()
+        self._connection = copy
+        self._attach()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = OFF")
+            if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
+                for table in _TABLES:
+                    connection.execute(f"DROP TABLE IF EXISTS {table}")
+                connection.execute(f"PRAGMA user_version = {_FORMAT}")
+            connection.executescript(_SCHEMA)
+        except sqlite3.DatabaseError:
+            connection.close()
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            return self._open()
+        return connection
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield self._connection
+
+    # Facts
+
+    def fact(self, name: str) -> str | None:
+        """Something small that is remembered from tick to tick."""
+        row = self._connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def note(self, name: str, value: str) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def forget_inputs(self) -> None:
+        """Begin anew: partitions are cut otherwise than before."""
+        with self._writing() as connection:
+            for table in ("inputs", "seen"):
+                connection.execute(f"DELETE FROM {table}")
+
+    # A look at the input
+
+    def take(
+        self,
+        inputs: Iterable[tuple[str, InputKind, Entry]],
+        *,
+        first: bool,
+        complete: Callable[[], bool],
+        now: float,
+        stable_seconds: float,
+        partitions_of: PartitionsOf,
+    ) -> Changes:
+        """Take over what a listing saw, from its beginning (``first``) or from where it was broken off.
+
+        ``complete`` tells, once ``inputs`` is used up, whether the listing has come to its end: only then it
+        is known what is gone. A file is stable when it is old enough, or the same as when it was seen before;
+        in object storage, where nothing half written can be seen, at once.
+        """
+        connection = self._connection
+        connection.execute("DROP TABLE IF EXISTS temp.listed")
+        connection.execute(
+            "CREATE TEMP TABLE listed (key TEXT PRIMARY KEY, kind TEXT, fingerprint TEXT, size INTEGER, "
+            "modified REAL) WITHOUT ROWID"
+        )
+        changes = Changes()
+        with self._writing():
+            connection.executemany(
+                "INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?, ?)",
+                (
+                    (key, kind, one.fingerprint, one.size, one.modified.timestamp())
+                    for key, kind, one in inputs
+                ),
+            )
+            changes.listed = connection.execute("SELECT count(*) FROM listed").fetchone()[0]
+            self._take_changed(changes, now, stable_seconds, partitions_of)
+            if first:
+                connection.execute("DELETE FROM seen")
+            if not complete():
+                connection.execute("INSERT OR IGNORE INTO seen SELECT key FROM listed")
+            else:
+                self._take_gone(changes, every=first)
+        connection.execute("DROP TABLE listed")
+        return changes
+
+    def _take_changed(
+        self, changes: Changes, now: float, stable_seconds: float, partitions_of: PartitionsOf
+    ) -> None:
+        connection = self._connection
+        rows = connection.execute(
+            "SELECT l.key, l.kind, l.fingerprint, l.size, l.modified, i.fingerprint FROM listed l "
+            "LEFT JOIN inputs i ON i.key = l.key "
+            "WHERE i.key IS NULL OR i.fingerprint != l.fingerprint OR NOT i.stable"
+        ).fetchall()
+        differing = [_input(*row[:5]) for row in rows if row[5] != row[2]]
+        partitions = partitions_of(differing)
+        changed, same = [], []
+        for key, kind, fingerprint, size, modified, before in rows:
+            if before == fingerprint:
+                same.append((key,))
+                continue
+            changes.new += before is None
+            changes.changed += before is not None
+            stable = fingerprint.startswith("etag:") or now - modified >= stable_seconds
+            changed.append((key, kind, fingerprint, size, modified, now, int(stable), partitions[key]))
+        connection.executemany("INSERT OR REPLACE INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", changed)
+        connection.executemany("UPDATE inputs SET stable = 1 WHERE key = ?", same)
+        told = "SELECT count(*) FROM gone WHERE told"
+        (before,) = connection.execute(told).fetchone()
+        connection.executemany("DELETE FROM gone WHERE key = ?", ((row[0],) for row in changed))
+        if connection.execute(told).fetchone()[0] < before:
+            self.note(CAME_BACK, "1")
+
+    def _take_gone(self, changes: Changes, *, every: bool) -> None:
+        connection = self._connection
+        gone = connection.execute(
+            "SELECT key, partition FROM inputs WHERE key NOT IN (SELECT key FROM listed) "
+            "AND (:every OR key NOT IN (SELECT key FROM seen))",
+            {"every": every},
+        ).fetchall()
+        connection.executemany("INSERT OR REPLACE INTO gone VALUES (?, ?, 0)", gone)
+        connection.executemany("DELETE FROM inputs WHERE key = ?", ((key,) for key, _ in gone))
+        connection.execute("DELETE FROM seen")
+        changes.gone = len(gone)
+
+    def count(self, what: str = "1") -> int:
+        """How many inputs there are; ``unstable``: that may still be written."""
+        where = {"1": "", "unstable": "WHERE NOT stable"}[what]
+        return int(self._connection.execute(f"SELECT count(*) FROM inputs {where}").fetchone()[0])
+
+    # What is stale
+
+    def stale(self, tasks: Mapping[str, Versions], decode: Mapping[InputKind, str]) -> Iterator[Stale]:
+        """The stable inputs that need work, by key."""
+        columns = [
+            """(SELECT max(CASE
+            WHEN e.fingerprint = i.fingerprint AND e.decode = :decode_video AND i.kind = 'video' THEN 4
+            WHEN e.fingerprint = i.fingerprint AND e.decode = :decode_image AND i.kind = 'image' THEN 4
+            ELSE 0 END) FROM known.entries e WHERE e.task = '' AND e.input = i.key)"""
+        ]
+        values: dict[str, Any] = {f"decode_{kind}": version for kind, version in decode.items()}
+        for number, (name, versions) in enumerate(tasks.items()):
+            values |= {f"t{number}": name, f"m{number}": versions.model, f"s{number}": versions.settings}
+            columns.append(f"""(SELECT max(CASE
+                WHEN e.fingerprint != i.fingerprint OR e.model != :m{number} OR e.decode !=
+                    CASE i.kind WHEN 'video' THEN :decode_video ELSE :decode_image END THEN 1
+                WHEN e.singletons_from != e.predictions_version OR e.settings != :s{number} THEN 2
+                WHEN e.published_from != e.singletons_version THEN 3
+                ELSE 4 END) FROM known.entries e WHERE e.task = :t{number} AND e.input = i.key)""")
+        names = [f"c{number}" for number in range(len(columns))]
+        selected = ", ".join(f"{text} AS {name}" for text, name in zip(columns, names, strict=True))
+        query = f"""SELECT * FROM (
+            SELECT i.key, i.kind, i.fingerprint, i.size, i.modified, i.partition, {selected}
+            FROM inputs i WHERE i.stable)
+            WHERE {" OR ".join(f"ifnull({name}, 0) < 4" for name in names)} ORDER BY key"""
+        for key, kind, fingerprint, size, modified, partition, frames, *found in self._connection.execute(
+            query, values
+        ):
+            stages = {
+                name: STAGES[stage or 1] for name, stage in zip(tasks, found, strict=True) if (stage or 0) < 4
+            }
+            if (frames or 0) < 4 and not stages:
+                stages[""] = "frames"
+            known = frames is not None or any(stage is not None for stage in found)
+            yield Stale(_input(key, kind, fingerprint, size, modified), partition, stages, known)
+
+    def recovered(self, stale: Collection[str]) -> Iterator[Stale]:
+        """The stable inputs that failed the last time, but are not stale any more."""
+        for key, *seen, partition in self._connection.execute(
+            """SELECT i.key, i.kind, i.fingerprint, i.size, i.modified, i.partition
+            FROM (SELECT DISTINCT key FROM failures) f CROSS JOIN inputs i ON i.key = f.key
+            WHERE i.stable ORDER BY i.key"""
+        ).fetchall():
+            if key not in stale:
+                yield Stale(_input(key, *seen), partition, {}, True)
+
+    def not_encoded(self, task: str, versions: Versions) -> int:
+        """Where the schema of a task changes: published inputs that are not encoded with the new one yet."""
+        (count,) = self._connection.execute(
+            """SELECT count(*) FROM known.entries e LEFT JOIN inputs i ON i.key = e.input
+            WHERE e.task = :task AND e.published_from != '' AND e.schema != :schema AND NOT (
+                i.key IS NOT NULL AND i.fingerprint = e.fingerprint AND e.model = :model
+                AND e.settings = :settings AND e.singletons_from = e.predictions_version)""",
+            {"task": task, "schema": versions.schema, "model": versions.model, "settings": versions.settings},
+        ).fetchone()
+        return int(count)
+
+    # What was asked for
+
+    def under_way(self) -> list[tuple[str, float]]:
+        """Batches that were asked for and have not ended: run key, and when."""
+        return self._connection.execute("SELECT run_key, asked FROM batches ORDER BY asked").fetchall()
+
+    def ended(self, run_key: str, *, for_good: bool) -> None:
+        """A batch has ended. What is still stale may be asked for again, unless it ended ``for_good``."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM batches WHERE run_key = ?", (run_key,))
+            self.note("ended", run_key)
+            if for_good:
+                connection.execute("UPDATE requests SET attempts = 99 WHERE batch = ?", (run_key,))
+
+    def requested(self) -> dict[str, tuple[str, int, bool]]:
+        """What was asked for: key → what was wanted, how often, whether that is under way."""
+        rows = self._connection.execute(
+            "SELECT r.key, r.want, r.attempts, b.run_key IS NOT NULL FROM requests r "
+            "LEFT JOIN batches b ON b.run_key = r.batch"
+        )
+        return {key: (want, attempts, bool(open_)) for key, want, attempts, open_ in rows}
+
+    def ask(self, run_key: str, wants: Mapping[str, tuple[str, int]], now: float) -> None:
+        """Remember a batch: key → what is wanted, and for the how-manieth time."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO batches VALUES (?, ?)", (run_key, now))
+            connection.executemany(
+                "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)",
+                ((key, want, attempts, run_key) for key, (want, attempts) in wants.items()),
+            )
+
+    def drop_requests(self, keys: Collection[str]) -> None:
+        """Forget requests that were fulfilled."""
+        with self._writing() as connection:
+            connection.executemany("DELETE FROM requests WHERE key = ?", ((key,) for key in keys))
+
+    # What is gone
+
+    def gone(self) -> list[tuple[str, str, bool]]:
+        """Inputs that were there: key, partition, whether a run was asked to look after what they left."""
+        rows = self._connection.execute("SELECT key, partition, told FROM gone ORDER BY key")
+        return [(key, partition, bool(told)) for key, partition, told in rows]
+
+    def told(self, keys: Collection[str]) -> None:
+        with self._writing() as connection:
+            connection.executemany("UPDATE gone SET told = 1 WHERE key = ?", ((key,) for key in keys))
+
+    def told_nobody(self) -> None:
+        """A run that was asked for was never started: perhaps it was to look after what is gone."""
+        self._connection.execute("UPDATE gone SET told = 0")
+
+    def left_nothing(self) -> list[tuple[str, str]]:
+        """Of what is gone, inputs that nothing is recorded of any more, and their partitions if now empty."""
+        return self._connection.execute(
+            """SELECT key, CASE WHEN EXISTS (SELECT 1 FROM inputs i WHERE i.partition = gone.partition)
+                OR EXISTS (SELECT 1 FROM gone other WHERE other.partition = gone.partition
+                    AND EXISTS (SELECT 1 FROM known.entries e WHERE e.input = other.key
+                        AND e.task IN (SELECT DISTINCT task FROM known.entries)))
+                THEN '' ELSE partition END
+            FROM gone WHERE told AND NOT EXISTS (
+                SELECT 1 FROM (SELECT DISTINCT task FROM known.entries) t
+                JOIN known.entries e ON e.task = t.task AND e.input = gone.key)"""
+        ).fetchall()
+
+    def forget_gone(self, keys: Collection[str]) -> None:
+        with self._writing() as connection:
+            connection.executemany("DELETE FROM gone WHERE key = ?", ((key,) for key in keys))
+
+    # Failures
+
+    def known_notes(self) -> dict[str, str]:
+        """The failure notes that were read: their place in the state, and fingerprint."""
+        return dict(self._connection.execute("SELECT DISTINCT note, fingerprint FROM failures"))
+
+    def take_failures(
+        self, read: Iterable[tuple[str, str, str, Mapping[str, str], bool]], gone: Collection[str]
+    ) -> None:
+        """Take over notes: place, fingerprint, input, task → what it was made of, whether it was blocked."""
+        with self._writing() as connection:
+            for note, fingerprint, key, made_of, blocked in read:
+                connection.execute("DELETE FROM failures WHERE note = ?", (note,))
+                connection.executemany(
+                    "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)",
+                    [(note, fingerprint, key, task, made, int(blocked)) for task, made in made_of.items()],
+                )
+            connection.executemany("DELETE FROM failures WHERE note = ?", ((note,) for note in gone))
+
+    def failures(self) -> dict[str, dict[str, tuple[str, bool]]]:
+        """Input → task → what it failed with, and whether other inputs were to blame."""
+        found: dict[str, dict[str, tuple[str, bool]]] = {}
+        for key, task, made_of, blocked in self._connection.execute(
+            "SELECT key, task, made_of, blocked FROM failures"
+        ):
+            found.setdefault(key, {})[task] = made_of, bool(blocked)
+        return found
+
+
+def _input(key: str, kind: InputKind, fingerprint: str, size: int, modified: float) -> Input:
+    return Input(key, kind, Entry(key, size, fingerprint, datetime.fromtimestamp(modified, UTC)))

@@ -1,0 +1,133 @@
+"""Runs whose process is gone do not look as if they still worked, and those of the living are left alone."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from lightly_assets.graph import dead_runs
+from lightly_assets.graph.dead_runs import PROCESS_TAG, end_dead_runs, sign
+from lightly_assets.storage.disk import processes
+from lightly_assets.storage.disk.processes import is_dead, process_mark
+from tests.graph.conftest import Daemon
+from tests.projects import SmallProject, task, write_video
+
+CRASH = """
+import ctypes
+
+def crash(images):
+    ctypes.string_at(0)
+"""
+
+
+def statuses(small: SmallProject) -> list[str]:
+    home = str(small.state / "dagster")
+    with dg.DagsterInstance.from_config(home) as instance:
+        return [run.status.value for run in reversed(instance.get_runs())]
+
+
+def test_a_model_that_brings_the_process_down(tmp_path: Path) -> None:
+    small = SmallProject(tmp_path / "project")
+    write_video(small.input / "a.mp4", [4, 8])
+    (small.folder / "bad_model.py").write_text(CRASH)
+    small.write(tasks=[task("squares", call="bad_model:crash")])
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    command = [Path(sys.executable).with_name("lightly-assets"), "run", "-c", small.config]
+    crashed = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert crashed.returncode == -signal.SIGSEGV
+    assert "Segmentation fault" in crashed.stderr
+    assert 'bad_model.py", line 5 in crash' in crashed.stderr
+    assert statuses(small) == ["STARTED"]
+    small.write(tasks=[task("squares")])
+    subprocess.run(command, capture_output=True, env=environment, check=True)
+    assert statuses(small) == ["FAILURE", "SUCCESS"]
+
+
+def a_dead_process() -> str:
+    """The mark of a process that has ended."""
+    code = "from lightly_assets.storage.disk.processes import *; print(process_mark())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def started_run(instance: dg.DagsterInstance, mark: str) -> str:
+    """A run that Dagster takes for one that works."""
+    tags = {PROCESS_TAG: mark} if mark else {}
+    return instance.add_run(dg.DagsterRun("job", status=dg.DagsterRunStatus.STARTED, tags=tags)).run_id
+
+
+def test_the_sensor_ends_them(daemon: Daemon) -> None:
+    run_id = started_run(daemon.instance, a_dead_process())
+    daemon.tick()
+    run = daemon.instance.get_run_by_id(run_id)
+    assert run and run.is_failure
+
+
+def test_only_runs_of_the_dead_are_ended(instance: dg.DagsterInstance) -> None:
+    dead = a_dead_process()
+    elsewhere = "-".join(["0" * 12] * 3 + dead.split("-")[3:])
+    marks = {"dead": dead, "alive": process_mark(), "elsewhere": elsewhere, "somebody's": ""}
+    runs = {who: started_run(instance, mark) for who, mark in marks.items()}
+    assert end_dead_runs(instance) == [runs["dead"]]
+    assert end_dead_runs(instance) == []
+    found = {who: instance.get_run_by_id(run_id) for who, run_id in runs.items()}
+    assert {who: run.status.value for who, run in found.items() if run} == {
+        "dead": "FAILURE",
+        "alive": "STARTED",
+        "elsewhere": "STARTED",
+        "somebody's": "STARTED",
+    }
+
+
+def test_a_run_that_is_started_once_more_inherits_a_mark_and_signs_anew(
+    small: SmallProject, instance: dg.DagsterInstance
+) -> None:
+    mark = a_dead_process()
+    first = started_run(instance, mark)
+    assert end_dead_runs(instance) == [first]
+    # Dagster's automatic retry and the button "Re-execute" copy the tags.
+    again = instance.add_run(
+        dg.DagsterRun(
+            "job",
+            status=dg.DagsterRunStatus.STARTED,
+            tags={PROCESS_TAG: mark},
+            parent_run_id=first,
+            root_run_id=first,
+        )
+    )
+    assert end_dead_runs(instance) == []
+    sign(instance, again)
+    found = instance.get_run_by_id(again.run_id)
+    assert found and found.tags[PROCESS_TAG] == process_mark()
+    instance.add_run_tags(again.run_id, {PROCESS_TAG: a_dead_process()})
+    assert end_dead_runs(instance) == [again.run_id]
+
+
+def test_a_run_that_ends_while_the_dead_are_looked_for_keeps_its_end(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = started_run(instance, a_dead_process())
+
+    def ends_meanwhile(mark: str) -> bool:
+        event = dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, "job")
+        instance.report_dagster_event(event, run_id)
+        return is_dead(mark)
+
+    monkeypatch.setattr(dead_runs, "is_dead", ends_meanwhile)
+    assert end_dead_runs(instance) == []
+    run = instance.get_run_by_id(run_id)
+    assert run and run.is_success
+
+
+def test_what_ran_before_the_machine_started_anew_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = process_mark()
+    assert not is_dead(mark)
+    monkeypatch.setattr(processes, "_boot", lambda: "1" * 12)
+    monkeypatch.setattr(processes, "home", lambda: "2" * 12)
+    assert is_dead(mark)
+    monkeypatch.setattr(processes, "_machine", lambda: "3" * 12)
+    assert not is_dead(mark)

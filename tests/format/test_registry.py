@@ -1,0 +1,59 @@
+"""Registries: a new file in the folder is enough; names that are taken or wrong are refused."""
+
+from pathlib import Path
+
+import pytest
+
+from lightly_assets.format.registry import Registry
+
+
+def _package(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str) -> Path:
+    package = folder / name
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        f"from lightly_assets.format.registry import Registry\nSHAPES = Registry('shape', {name!r})\n"
+    )
+    (package / "round.py").write_text(f"from {name} import SHAPES\nSHAPES.add('circle', 1)\n")
+    monkeypatch.syspath_prepend(str(folder))
+    return package
+
+
+def test_every_module_of_the_package_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = _package(monkeypatch, tmp_path, "shapes_of_a_test")
+    (package / "angular.py").write_text(
+        "from shapes_of_a_test import SHAPES\n@SHAPES.register('square')\ndef square() -> None: ...\n"
+    )
+    from shapes_of_a_test import SHAPES  # type: ignore[import-not-found]
+
+    assert SHAPES.names == ("circle", "square")
+    assert list(SHAPES) == ["square", "circle"], "files in the order of their names"
+    assert SHAPES["circle"] == 1
+    assert "triangle" not in SHAPES
+    assert SHAPES.refusal("shape", "squar") == (
+        "shape is 'squar'; allowed are circle, square (did you mean square?)."
+    )
+
+
+def test_a_new_file_is_enough_and_a_trial_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = _package(monkeypatch, tmp_path, "shapes_on_trial")
+    from shapes_on_trial import SHAPES  # type: ignore[import-not-found]
+
+    assert SHAPES.names == ("circle",)
+    with SHAPES.trial():
+        (package / "late.py").write_text("from shapes_on_trial import SHAPES\nSHAPES.add('ellipse', 2)\n")
+        assert SHAPES.names == ("circle", "ellipse")
+    assert SHAPES.names == ("circle",)
+    with SHAPES.trial():
+        assert SHAPES.names == ("circle", "ellipse"), "read again, as the module was forgotten"
+
+
+def test_names_that_are_taken_or_wrong_are_refused() -> None:
+    shapes = Registry[int]("shape")
+    shapes.add("circle", 1)
+    with pytest.raises(ValueError, match="already is a shape named 'circle'"):
+        shapes.add("circle", 1)
+    for name in ("", "Circle", "a b", "-a", "a--b", "ä"):
+        with pytest.raises(ValueError, match="needs a name of"):
+            shapes.add(name, 1)

@@ -1,0 +1,88 @@
+"""Numbers of video frames in label files: tools count from 0 or 1, or only each n-th frame."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from lightly_assets.format.names import split_suffix
+from lightly_assets.labels.errors import LabelsError
+
+_NUMBER = re.compile(r"([0-9]+)[^0-9]*$")
+_NUMBERED = re.compile(r"(?:frames?|img|image)?[ _.-]*([0-9]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameNumbers:
+    """How a number in the labels becomes the index of a frame: ``(number - first) * step + start``."""
+
+    first: int = 0
+    """The number that the labels give to their first frame."""
+    step: int = 1
+    """Frames from one number to the next."""
+    start: int = 0
+    """The index of the labels' first frame in the video."""
+
+    def index(self, number: int) -> int:
+        """The index of a frame, from 0.
+
+        Raises:
+            LabelsError: it would be before the first frame.
+        """
+        if number < self.first:
+            raise LabelsError(
+                f"The frame number {number} is before the first, {self.first}; say with first_frame which "
+                "number the first frame has."
+            )
+        return (number - self.first) * self.step + self.start
+
+
+def number_in(name: str, pattern: re.Pattern[str] | None = None) -> int | None:
+    """The frame number in a file's name: its last digits, or the first group of a pattern."""
+    stem = split_suffix(name.rsplit("/", 1)[-1])[0]
+    match = _NUMBER.search(stem) if pattern is None else pattern.search(name)
+    if match is None:
+        return None
+    text = match[1] if match.re.groups else match[0]
+    return int(text) if text and text.isdigit() else None
+
+
+def is_numbered(name: str) -> bool:
+    """Whether a file's name is no more than a frame's number: ``frame_000012.PNG``, ``000012.jpg``."""
+    return _NUMBERED.fullmatch(split_suffix(name.rsplit("/", 1)[-1])[0]) is not None
+
+
+def frames_problem(
+    listed: Collection[int], count: int, video: str, *, file: str, shift: int = 0
+) -> str | None:
+    """One sentence where labels name frames that a video does not have; it names the likely offset.
+
+    Args:
+        listed: indices of the frames that the labels list, after any conversion of their numbers.
+        count: frames of the video in decode order.
+        shift: what the caller's ``first_frame`` is already.
+    """
+    if not listed or (last := max(listed)) < count:
+        return None
+    beyond = sum(1 for one in listed if one >= count)
+    first = min(listed)
+    text = (
+        f"{file} lists frame {last} of '{video}'"
+        + (f" ({beyond:,} such frames)" if beyond > 1 else "")
+        + f", which has {count} frames, 0 to {count - 1}"
+    )
+    if first and last - first < count:
+        said = offset_words(first + shift)
+        return f"{text}; its frames begin at {first}, so they probably count from {first}: {said}."
+    return f"{text}; is it another video, or was each n-th frame labelled (frame_step)?"
+
+
+def offset_words(first: int) -> str:
+    """How to say which number the first frame has, on the command line and in YAML."""
+    return f"--first-frame {first} (first_frame: {first})"
+
+
+def offset_hint(listed: Collection[int], count: int | None = None) -> str:
+    """What to add where frames are missing from a list that begins at 1 and might count from there."""
+    if not listed or min(listed) != 1 or (count is not None and len(listed) not in (count, count - 1)):
+        return ""
+    return f"; its frames begin at 1: if they count from 1, say {offset_words(1)}"

@@ -7,7 +7,7 @@ UV     ?= uv
 CONFIG ?= demo/lightly.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-day test-torch test-lightly lint types imports format lock clean
+.PHONY: help setup demo ui docs test test-day test-torch test-lightly lint types imports format lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,15 @@ demo: setup  ## The whole chain on built-in footage, into ./demo
 
 ui: setup  ## Dagster's web UI on 127.0.0.1 for CONFIG (default: the demo)
 	@$(BIN)/lightly-assets ui -c $(CONFIG)
+
+$(VENV)/.docs: requirements/docs.lock $(VENV)/.dev
+	$(PIP) install --quiet --require-hashes -r requirements/docs.lock
+	@touch $@
+
+docs: $(VENV)/.docs  ## The documentation as a site, into build/docs, every link checked
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "build/docs/index.html"
 
 test: $(VENV)/.dev  ## Run the tests
 	$(BIN)/python -m pytest -n 2 -q --ignore tests/day
@@ -71,6 +80,8 @@ lock:  ## Resolve the dependencies anew (needs uv)
 	  --extra onnx --extra ui --group build pyproject.toml -o requirements/run.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --extra onnx --extra ui --group build --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
+	  --group docs -c requirements/dev.lock -o requirements/docs.lock
 
 clean:  ## Remove the environment and the demo
 	rm -rf $(VENV) demo

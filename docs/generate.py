@@ -1,0 +1,222 @@
+"""The generated pages of the reference: ``python docs/generate.py`` writes them, a test compares them.
+
+What ``lightly.yaml`` may say comes from the models that read it, the command line from the commands.
+"""
+
+import ast
+import inspect
+import textwrap
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+HERE = Path(__file__).parent
+
+
+def field_texts(model: type[BaseModel]) -> dict[str, str]:
+    """The string under each field of a model, those of its bases included."""
+    texts: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if not (isinstance(base, type) and issubclass(base, BaseModel)) or base is BaseModel:
+            continue
+        body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, text in zip(body.body, body.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                match text:
+                    case ast.Expr(value=ast.Constant(value=str(words))):
+                        texts[field.target.id] = inspect.cleandoc(words)
+    return texts
+
+
+def type_words(annotation: Any, bounds: list[Any] | None = None) -> str:
+    """A type as a person would say it: ``number, at least 0``."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return type_words(args[0], list(args[1:]))
+    limits = ", ".join(_bounds(bounds or []))
+    if origin is Literal:
+        words = " or ".join(f"`{value}`" for value in args)
+    elif origin in (typing.Union, types.UnionType):
+        words = " or ".join(type_words(one) for one in args if one is not type(None))
+    elif origin in (tuple, list):
+        words = f"list of {type_words(args[0])}" if args else "list"
+    elif origin is dict:
+        words = f"mapping of {type_words(args[0])} to {type_words(args[1])}" if args else "mapping"
+    elif inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        words = f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    else:
+        names = {str: "text", int: "integer", float: "number", bool: "`true` or `false`", Any: "anything"}
+        words = names.get(annotation) or _enum_words(annotation)
+    return f"{words}, {limits}" if limits else words
+
+
+def _enum_words(annotation: Any) -> str:
+    if inspect.isclass(annotation) and hasattr(annotation, "__members__"):
+        return " or ".join(f"`{one.value}`" for one in annotation)
+    return "path" if annotation is Path else getattr(annotation, "__name__", str(annotation))
+
+
+def _bounds(marks: list[Any]) -> Iterator[str]:
+    words = {
+        "ge": "at least",
+        "gt": "more than",
+        "le": "at most",
+        "lt": "less than",
+        "min_length": "length at least",
+    }
+    for mark in marks:
+        for one in [mark, *getattr(mark, "metadata", [])]:
+            for name, text in words.items():
+                value = getattr(one, name, None)
+                if value is not None:
+                    yield f"{text} {value:g}" if isinstance(value, float) else f"{text} {value}"
+
+
+def model_table(model: type[BaseModel], hide: tuple[str, ...] = ()) -> str:
+    """A model's fields as a Markdown table: key, type, default, meaning."""
+    texts = field_texts(model)
+    hints = typing.get_type_hints(model, include_extras=True)
+    rows = ["| key | what it may be | default | meaning |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        if name in hide:
+            continue
+        words = type_words(hints[name], list(field.metadata)).replace("|", "\\|")
+        meaning = " ".join(texts.get(name, "").split()).replace("``", "`").replace("|", "\\|")
+        rows.append(f"| `{field.alias or name}` | {words} | {_default(field)} | {meaning} |")
+    return "\n".join(rows)
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "**needed**"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value is PydanticUndefined or isinstance(value, BaseModel) or value in ((), {}, []):
+        return ""
+    if isinstance(value, tuple | list):
+        return "`[" + ", ".join(map(str, value)) + "]`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value}`".replace("|", "\\|")
+
+
+def nested_models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models inside a type."""
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        yield annotation
+    for one in get_args(annotation):
+        yield from nested_models(one)
+
+
+def sections(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Where each nested model stands, and the model; depth first, each once."""
+    seen: set[type[BaseModel]] = set()
+
+    def walk(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+        for name, hint in typing.get_type_hints(model, include_extras=True).items():
+            if name not in model.model_fields:
+                continue
+            for inner in nested_models(hint):
+                if inner not in seen:
+                    seen.add(inner)
+                    where = f"{path}.{name}" if path else name
+                    yield where, inner
+                    yield from walk(where, inner)
+
+    yield from walk("", model)
+
+
+def model_kinds() -> list[tuple[str, type[BaseModel]]]:
+    """Every kind of model, by name."""
+    import lightly_assets.config
+
+    assert lightly_assets.config
+    found: dict[str, type[BaseModel]] = {}
+    waiting: list[type[BaseModel]] = [BaseModel]
+    while waiting:
+        for one in waiting.pop().__subclasses__():
+            waiting.append(one)
+            if one.__module__.startswith("lightly_assets.models") and "kind" in one.model_fields:
+                found |= dict.fromkeys(get_args(typing.get_type_hints(one)["kind"]), one)
+    return sorted(found.items())
+
+
+def settings_page() -> str:
+    """``reference/settings.md``: every key of ``lightly.yaml``."""
+    from lightly_assets.config import Project
+
+    parts = [
+        "# Every key of lightly.yaml",
+        "Made from the code that reads the file. Paths are relative to it; other keys are refused.",
+        "## Top level",
+        model_table(Project, hide=("base_dir", "file_name")),
+    ]
+    for where, model in sections(Project):
+        parts += [f"({model.__name__.lower()})=", f"## {where}", _intro(model), model_table(model)]
+    parts += ["## model", "Under `tasks[].model`. `kind` says which of these it is."]
+    done: set[type[BaseModel]] = set()
+    for kind, model in model_kinds():
+        parts += [f"### kind: {kind}", _intro(model), model_table(model, hide=("kind",))]
+        for where, inner in sections(model):
+            if inner not in done:
+                done.add(inner)
+                parts += [f"({inner.__name__.lower()})=", f"#### {where}", _intro(inner), model_table(inner)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _intro(model: type[BaseModel]) -> str:
+    return " ".join((inspect.getdoc(model) or "").replace("``", "`").split())
+
+
+def commands_page() -> str:
+    """``reference/commands.md``: every command with its options."""
+    from lightly_assets.cli import app
+
+    group = typer.main.get_command(app)
+    parts = [
+        "# Every command",
+        "Exit code 0: fine, warnings included; 1: errors found, or work failed; 2: wrong use. With `--json`, "
+        "standard output is exactly one JSON document.",
+    ]
+    for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined]
+        if command.hidden:
+            continue
+        rows = ["| | | default |", "|---|---|---|"]
+        for one in command.params:
+            if one.name == "help":
+                continue
+            option = one.param_type_name == "option"
+            texts = (*one.opts, *one.secondary_opts) if option else (str(one.name).upper(),)
+            names = ", ".join(f"`{text}`" for text in texts)
+            default = "**needed**" if one.required else _shown(one)
+            text = " ".join((getattr(one, "help", None) or "").split()).replace("|", "\\|")
+            rows.append(f"| {names} | {text} | {default} |")
+        help_text = inspect.cleandoc(command.help or "").replace("\b", "").replace("``", "`")
+        parts += [f"## {name}", help_text, *(["\n".join(rows)] if len(rows) > 2 else [])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _shown(option: Any) -> str:
+    value = option.default
+    if value is None or value is False or value == () or callable(value):
+        return ""
+    return f"`{value}`"
+
+
+PAGES = {"reference/settings.md": settings_page, "reference/commands.md": commands_page}
+
+
+def main() -> None:
+    """Write the generated pages."""
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

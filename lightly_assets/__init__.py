@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from lightly_assets.checker.check import check as check
     from lightly_assets.component import LightlyPredictionsComponent as LightlyPredictionsComponent
     from lightly_assets.definitions import build_definitions as build_definitions
-    from lightly_assets.format.names import frame_name as frame_name
-    from lightly_assets.format.names import prediction_path as prediction_path
+    from lightly_assets.format.names.frame_names import frame_name as frame_name
+    from lightly_assets.format.names.frame_names import prediction_path as prediction_path
     from lightly_assets.format.rle import decode as decode
     from lightly_assets.format.rle import encode as encode
     from lightly_assets.format.scores import active_learning_scores as active_learning_scores
@@ -44,8 +44,8 @@ _PLACES = {
     "convert_to_lightly_predictions": "format.segmentation",
     "decode": "format.rle",
     "encode": "format.rle",
-    "frame_name": "format.names",
-    "prediction_path": "format.names",
+    "frame_name": "format.names.frame_names",
+    "prediction_path": "format.names.frame_names",
 }
 
 __all__ = ["__version__", *_PLACES]  # noqa: PLE0604 - names of the table

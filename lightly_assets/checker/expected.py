@@ -9,15 +9,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lightly_assets.checker.readers import Reader, Unreadable
-from lightly_assets.format.names import (
-    find_collisions,
-    frame_name,
-    input_kind,
-    parse_frame_name,
-    prediction_path,
-    split_suffix,
-    validate_key,
-)
+from lightly_assets.format.names.collisions import find_collisions
+from lightly_assets.format.names.frame_names import frame_name, parse_frame_name, prediction_path
+from lightly_assets.format.names.keys import validate_key
+from lightly_assets.format.names.suffixes import input_kind, split_suffix
 from lightly_assets.format.rules.findings import Finding, finding
 
 # Bytes that hold the size of most images, embedded previews included.

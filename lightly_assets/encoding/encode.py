@@ -10,15 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.encoding.class_map import mapped, mapped_probabilities
 from lightly_assets.encoding.objects import encode_objects
 from lightly_assets.encoding.ready_singletons import encode_ready
-from lightly_assets.encoding.task_settings import (
-    Encoded,
-    Singletons,
-    TaskSettings,
-    mapped,
-    mapped_probabilities,
-)
+from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings
 from lightly_assets.format import rle
 from lightly_assets.format.singletons import classification_singletons, semantic_singletons
 from lightly_assets.models.columns import pack

@@ -6,15 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.encoding.task_settings import (
-    Encoded,
-    Singletons,
-    TaskSettings,
-    check_far,
-    check_shares,
-    mapped,
-    mapped_probabilities,
-)
+from lightly_assets.encoding.box_checks import check_far, check_shares
+from lightly_assets.encoding.class_map import mapped, mapped_probabilities
+from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings
 from lightly_assets.format.boxes import fit_boxes, fit_keypoints, fits_as_xyxy, xyxy_to_xywh
 from lightly_assets.format.singletons import detection_singletons, instance_singletons, keypoint_singletons
 from lightly_assets.models.nms import survivors

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings, check_far, check_shares
+from lightly_assets.encoding.box_checks import check_far, check_shares
+from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings
 from lightly_assets.format.boxes import EDGE_TOLERANCE
 from lightly_assets.format.rules.findings import RULES
 from lightly_assets.format.rules.singleton_rules import Expected, SingletonRules

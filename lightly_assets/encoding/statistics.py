@@ -1,34 +1,18 @@
-"""What is predicted for a video or a task, and whether that differs much from the last time."""
+"""What is predicted for a video or a task: sums that can be added, kept and shown."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.format.schema import Schema
-
 if TYPE_CHECKING:
     from lightly_assets.encoding.encode import Encoded
 
 BINS = 20
 """Of the score histogram: [0, 0.05), [0.05, 0.1), … [0.95, 1]."""
-
-ENOUGH = 200
-"""With fewer predictions nothing is said about a shift."""
-SHIFT = 0.25
-"""A population stability index above it is a strong shift."""
-FACTOR = 3.0
-"""So many times more or fewer predictions a frame are a strong shift, too."""
-
-
-CORNERS = "Boxes look like corners (x1, y1, x2, y2); the format wants x, y, width, height."
-
-MANY_CLIPPED = 50
-CLIPPED_SHARE = 0.3
-"""More cut boxes than both are worth a look: objects do leave the picture, but not that often."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -126,31 +110,6 @@ class Statistics:
             "boxes_as_corners": self.as_corners,
         }
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """What :meth:`to_json` gave.
-
-        Raises:
-            ValueError: it is something else, such as the statistics of a version with other bins.
-        """
-        try:
-            found = cls(
-                frames=int(data["frames"]),
-                empty=int(data["frames_without_predictions"]),
-                counts={int(category): int(count) for category, count in data["counts"].items()},
-                scores=np.array(data["score_histogram"], dtype=np.int64),
-                boxes=int(data["boxes"]),
-                clipped=int(data["clipped_boxes"]),
-                dropped=int(data["dropped"]),
-                moved_keypoints=int(data["moved_keypoints"]),
-                as_corners=int(data.get("boxes_as_corners", 0)),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"These are no statistics of predictions: {error!r}.") from None
-        if found.scores.shape != (BINS,):
-            raise ValueError(f"score_histogram has the shape {found.scores.shape}; it must be ({BINS},).")
-        return found
-
 
 class Tally:
     """Adds frames up one by one, cheaply."""
@@ -218,97 +177,3 @@ def from_record(data: Mapping[str, Any]) -> Statistics | None:
     numbers = [int(data.get(name, 0)) for name in ("boxes", "clipped", "dropped", "moved", "as_corners")]
     counts = {int(category): int(count) for category, count in data.get("counts", {}).items()}
     return Statistics(int(data["frames"]), int(data.get("empty", 0)), counts, scores, *numbers)
-
-
-def oddities(previous: Statistics, now: Statistics) -> list[str]:
-    """What a person should look at, one sentence each; ``previous`` may be of no frame at all."""
-    found = []
-    if previous.frames and (text := shifted(previous, now)):
-        found.append(text)
-    if now.are_corners:
-        found.append(CORNERS)
-    elif now.clipped >= MANY_CLIPPED and now.clipped_share > CLIPPED_SHARE:
-        found.append(
-            f"{now.clipped:,} of {now.boxes:,} boxes left their image and were cut; are they x, y, width, "
-            "height in pixels of the frame as it was decoded?"
-        )
-    return found
-
-
-def statistics_of(frames: Iterable["Encoded"]) -> Statistics:
-    """The sums over what is written about some frames."""
-    number = empty = boxes = clipped = dropped = moved = as_corners = 0
-    categories: list[int] = []
-    scores: list[float] = []
-    for frame in frames:
-        number += 1
-        empty += not frame.singletons
-        clipped, dropped = clipped + frame.clipped, dropped + frame.dropped
-        moved, as_corners = moved + frame.moved_keypoints, as_corners + frame.as_corners
-        for one in frame.singletons:
-            categories.append(one["category_id"])
-            boxes += "bbox" in one
-            if one.get("score") is not None:
-                scores.append(one["score"])
-    histogram = np.histogram(np.array(scores, dtype=np.float64), bins=BINS, range=(0, 1))[0]
-    counts = dict(sorted(Counter(categories).items()))
-    sums = boxes, clipped, dropped, moved, as_corners
-    return Statistics(number, empty, counts, histogram.astype(np.int64), *sums)
-
-
-def shift(previous: Statistics, now: Statistics) -> float:
-    """The population stability index between two score distributions: 0 where they are the same.
-
-    It is Σ (q - p) · ln(q / p) over ten bins of scores, p and q being the shares of predictions in a bin.
-    Half a prediction is added to each bin, so that empty ones count little and never are a division by 0.
-    """
-    shares = []
-    for one in (previous, now):
-        coarse = one.scores.reshape(-1, 2).sum(axis=1) + 0.5
-        shares.append(coarse / coarse.sum())
-    before, after = shares
-    return float(((after - before) * np.log(after / before)).sum())
-
-
-def shifted(previous: Statistics, now: Statistics) -> str | None:
-    """A sentence where a task says something quite different about the same input; None where it does not.
-
-    A new model, new thresholds or a replaced video are meant to change predictions, and nothing here blocks
-    them. What a person wants to hear of is a change that looks like an accident: an export without its
-    sigmoid, pictures in the wrong channel order, a threshold in per cent.
-
-    Why the population stability index, and 0.25: it is symmetric, knows no shape of distribution, needs only
-    histograms, which are kept and can be added, and is what those who watch models in production compare
-    with 0.1 (small) and 0.25 (large). A test of significance would not do: with the hundreds of thousands of
-    predictions of a video every harmless change is significant. Why 200 predictions on both sides, and ten
-    bins: samples of one and the same distribution differ, by (bins - 1) · (1/n + 1/m) on average. With ten
-    bins and 200 predictions that is 0.09 ± 0.04, so that chance reaches 0.25 about twice in a thousand; with
-    twenty bins it would be 0.19 ± 0.06. Frames that follow each other show the same objects, so predictions
-    count for less than their number; but both sides have seen the same input.
-
-    Scores say nothing where a model suddenly finds nothing, or everything. So three times more or fewer
-    predictions a frame are said as well, where one of both sides has 200.
-    """
-    before, after = previous.per_frame, now.per_frame
-    many = max(previous.predictions, now.predictions) >= ENOUGH and previous.frames and now.frames
-    if many and max(before, after) > FACTOR * min(before, after):
-        return (
-            f"There are {after:.2f} predictions a frame, and there were {before:.2f} before "
-            f"({now.predictions:,} in {now.frames:,} frames, {previous.predictions:,} in "
-            f"{previous.frames:,} before); look at the pictures before these predictions are used."
-        )
-    if min(int(previous.scores.sum()), int(now.scores.sum())) < ENOUGH:
-        return None
-    index = shift(previous, now)
-    if index <= SHIFT:
-        return None
-    return (
-        f"Scores differ strongly from those before: the median is about {now.median_score:.2f} and was about "
-        f"{previous.median_score:.2f} (population stability index {index:.2f}, above {SHIFT}); "
-        "look at the pictures before these predictions are used."
-    )
-
-
-def never_predicted(counts: Mapping[int, int], schema: Schema) -> list[str]:
-    """The names of the schema's categories that have no prediction, in the schema's order."""
-    return [schema.names[category] for category in schema.ids if not counts.get(category)]

@@ -17,7 +17,6 @@ from lightly_assets.models.results import ResultError
 
 # Raise it when the same result and settings give other bytes.
 CODE_VERSION = 1
-
 Singletons = list[dict[str, Any]]
 _AS_GIVEN = EncodeSettings()
 
@@ -89,80 +88,6 @@ class Encoded:
     """Keypoints outside of the image that were moved to its edge."""
     as_corners: int = 0
     """Boxes that, as they were given, would fit the image if they were read as corners x1, y1, x2, y2."""
-
-
-def mapped(
-    classes: NDArray[Any], settings: TaskSettings, channels: bool = False
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Category ids of classes, and which classes have one."""
-    known = settings.channel_map if channels else settings.class_map
-    if known is None:
-        return classes.astype(np.int64), np.ones(len(classes), dtype=np.bool_)
-    ids = np.array([known.get(one, -1) for one in classes.tolist()], dtype=np.int64)
-    kept = ids >= 0
-    if settings.encode.category_map is None and not kept.all():
-        bad = int(classes[~kept][0])
-        raise ResultError(
-            f"the model said class {bad}, but the task has {len(settings.ids)} categories; say with "
-            "category_map which class is which category id (others are left out)."
-        )
-    return ids, kept
-
-
-def mapped_probabilities(probabilities: NDArray[Any], settings: TaskSettings) -> NDArray[Any]:
-    """(N, classes) as (N, categories): classes of one category are added, the rest is what is left out.
-
-    What the categories have is scaled up to 1, so that it says how they share the object.
-    """
-    known = settings.encode.category_map
-    if known is None or not len(probabilities):
-        return probabilities
-    classes = [one for one in known if 0 <= one < probabilities.shape[1]]
-    places = [settings.schema.index_of[known[one]] for one in classes]
-    shares = np.zeros((len(probabilities), len(settings.ids)), dtype=np.float64)
-    for one, place in zip(classes, places, strict=True):
-        shares[:, place] += probabilities[:, one]
-    sums = shares.sum(axis=1, keepdims=True)
-    shares = np.divide(shares, sums, out=np.full_like(shares, 1 / shares.shape[1]), where=sums > 0)
-    mapped: NDArray[Any] = shares.astype(probabilities.dtype)
-    return mapped
-
-
-def check_far(boxes: NDArray[Any], width: int, height: int) -> None:
-    """Boxes a little outside are cut. One that is a whole image away was made for another image."""
-    if not len(boxes):
-        return
-    far = (
-        (boxes[:, 0] >= 2 * width)
-        | (boxes[:, 1] >= 2 * height)
-        | (boxes[:, 2] <= -width)
-        | (boxes[:, 3] <= -height)
-    )
-    if far.any():
-        index = int(np.flatnonzero(far)[0])
-        box = [round(float(one), 2) for one in boxes[index]]
-        raise ResultError(
-            f"prediction {index}: the box {box} (x1, y1, x2, y2) is far outside of the {width}×{height} "
-            "image; coordinates must be pixels of the image that the model got."
-        )
-
-
-def check_shares(boxes: NDArray[Any], images: NDArray[Any], width: int, height: int) -> None:
-    """Where all boxes of an image lie in its first pixel they are shares of it.
-
-    ``boxes`` are (N, 4) corners, ``images`` (N,) says of which image each is.
-    """
-    # A box at the edges 0 may have been cut there, and one without an area is often only padding.
-    shares = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] <= 1).all(axis=1)
-    shares &= (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    if shares.any():
-        larger = images[(boxes[:, 2:] > 1).any(axis=1)]
-        for index in np.flatnonzero(shares & ~np.isin(images, larger))[:1].tolist():
-            box = [round(float(one), 4) for one in boxes[index]]
-            raise ResultError(
-                f"prediction {index}: the box {box} (x1, y1, x2, y2) lies in the first pixel, like all "
-                f"boxes of its {width}×{height} image; coordinates must be pixels, not shares of the image."
-            )
 
 
 def _some(values: tuple[int, ...]) -> str:

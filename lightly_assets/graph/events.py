@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from lightly_assets.encoding.statistics import CORNERS, ENOUGH
+from lightly_assets.encoding.shift import CORNERS, ENOUGH
 from lightly_assets.format.schema import Schema
 from lightly_assets.graph import evidence
 from lightly_assets.graph.checks import FRAMES, TASKS_JSON, latest, verdict

@@ -6,7 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from lightly_assets.encoding.statistics import CORNERS, Statistics, from_record
+from lightly_assets.encoding.shift import CORNERS
+from lightly_assets.encoding.statistics import Statistics, from_record
 from lightly_assets.pictures.score_histogram import score_histograms
 from lightly_assets.pipeline.running.outcome import TaskOutcome
 from lightly_assets.pipeline.state.index import Indexed

@@ -24,7 +24,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.format.names import frame_name
+from lightly_assets.format.names.frame_names import frame_name
 from lightly_assets.media.info import VideoInfo
 from lightly_assets.media.png import Stamp, encode_png, read_stamp, with_stamp
 

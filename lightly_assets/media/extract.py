@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lightly_assets.format.names import frame_name, input_kind, validate_key
+from lightly_assets.format.names.frame_names import frame_name
+from lightly_assets.format.names.keys import validate_key
+from lightly_assets.format.names.suffixes import input_kind
 from lightly_assets.media.decoding.limits import Limits
 from lightly_assets.media.errors import DamagedVideo, MediaError
 from lightly_assets.media.export import PngExport

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lightly_assets.format.names import validate_key
+from lightly_assets.format.names.keys import validate_key
 from lightly_assets.storage.store import BadKey
 
 MAX_KEY_BYTES = 1024  # what S3 allows

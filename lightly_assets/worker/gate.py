@@ -15,7 +15,7 @@ from typing import Any
 from lightly_assets.checker.check import PREDICTIONS, check, decoding, listed_tasks
 from lightly_assets.checker.expected import Measure, VideoSize
 from lightly_assets.checker.report import Group, Report
-from lightly_assets.format.names import input_kind
+from lightly_assets.format.names.suffixes import input_kind
 from lightly_assets.format.rules.file_rules import check_schema
 from lightly_assets.format.schema import Schema, difference
 from lightly_assets.storage import OWN_FOLDER, NotFound, Store, open_store

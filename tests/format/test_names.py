@@ -7,15 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightly_assets.format.names import (
-    VIDEO_SUFFIXES,
-    find_collisions,
-    frame_name,
-    input_kind,
-    parse_frame_name,
-    prediction_path,
-    validate_key,
-)
+from lightly_assets.format.names.collisions import find_collisions
+from lightly_assets.format.names.frame_names import frame_name, parse_frame_name, prediction_path
+from lightly_assets.format.names.keys import validate_key
+from lightly_assets.format.names.suffixes import VIDEO_SUFFIXES, input_kind
 
 SEGMENT = st.text(
     st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="/\\"), min_size=1, max_size=12

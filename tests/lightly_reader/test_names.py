@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from lightly.data import LightlyDataset
 
-from lightly_assets.format.names import VIDEO_SUFFIXES, frame_name
+from lightly_assets.format.names.frame_names import frame_name
+from lightly_assets.format.names.suffixes import VIDEO_SUFFIXES
 from lightly_assets.media import probe
 from tests.media.corpus_files import build
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from lightly_assets.format.names import IMAGE_SUFFIXES
+from lightly_assets.format.names.suffixes import IMAGE_SUFFIXES
 from lightly_assets.media import Limits, MediaError, read_image
 
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from lightly_assets.checker.expected import VideoSize
-from lightly_assets.format.names import frame_name, prediction_path
+from lightly_assets.format.names.frame_names import frame_name, prediction_path
 from lightly_assets.format.schema import Schema
 from lightly_assets.storage import StorageError, open_store
 from lightly_assets.worker import WorkerConfigError, WorkerRunError, WorkerRunSettings

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.format.boxes import EDGE_TOLERANCE, outside_image
-from lightly_assets.format.names import IMAGE_SUFFIXES, parse_frame_name
+from lightly_assets.format.names.frame_names import parse_frame_name
+from lightly_assets.format.names.suffixes import IMAGE_SUFFIXES
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.rules.singleton_rules import (
     KEYS,

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lightly_assets.format.names import IMAGE_SUFFIXES, parse_frame_name, split_suffix
+from lightly_assets.format.names.frame_names import parse_frame_name
+from lightly_assets.format.names.suffixes import IMAGE_SUFFIXES, split_suffix
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.rules.findings import Finding, finding
 from lightly_assets.format.rules.messages import first_problem, shown

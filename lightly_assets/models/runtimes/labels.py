@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lightly_assets.format.coco.annotations import annotation_singleton, image_singletons, is_image_id
-from lightly_assets.format.names import input_kind, parse_frame_name, split_suffix
+from lightly_assets.format.names.frame_names import parse_frame_name
+from lightly_assets.format.names.suffixes import input_kind, split_suffix
 from lightly_assets.format.schema import TaskType
 from lightly_assets.format.strict_json import parse_json
 from lightly_assets.models.config import CocoModel, LightlyModel

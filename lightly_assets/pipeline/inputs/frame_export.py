@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.format.names import frame_name
+from lightly_assets.format.names.frame_names import frame_name
 from lightly_assets.media import VideoInfo
 from lightly_assets.media.export import PngExport
 from lightly_assets.models.protocol import Source

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from lightly_assets.config import Project
-from lightly_assets.format.names import InputKind, find_collisions, input_kind, split_suffix, validate_key
+from lightly_assets.format.names.collisions import find_collisions
+from lightly_assets.format.names.keys import validate_key
+from lightly_assets.format.names.suffixes import InputKind, input_kind, split_suffix
 from lightly_assets.storage import Entry, Store
 
 # Images of a folder that share one record; more than this are spread over 16, 256, … records.

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from lightly_assets.config import Project, Task
 from lightly_assets.encoding.encode import TaskSettings
-from lightly_assets.format.names import InputKind
+from lightly_assets.format.names.suffixes import InputKind
 from lightly_assets.format.schema import Schema
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import encode_settings

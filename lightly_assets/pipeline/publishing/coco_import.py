@@ -23,12 +23,10 @@ from lightly_assets.encoding.task_settings import Singletons, TaskSettings
 from lightly_assets.format import rle
 from lightly_assets.format.boxes import BoxPolicy
 from lightly_assets.format.coco.annotations import annotation_singleton, image_singletons, is_image_id
-from lightly_assets.format.names import (
-    find_collisions,
-    input_kind,
-    prediction_path,
-    validate_key,
-)
+from lightly_assets.format.names.collisions import find_collisions
+from lightly_assets.format.names.frame_names import prediction_path
+from lightly_assets.format.names.keys import validate_key
+from lightly_assets.format.names.suffixes import input_kind
 from lightly_assets.format.schema import Schema, TaskType, difference
 from lightly_assets.format.tasks import merge_tasks, parse_tasks, tasks_to_bytes, validate_task_name
 from lightly_assets.models.results import Ready

@@ -16,7 +16,8 @@ from pathlib import Path
 import orjson
 
 from lightly_assets.encoding.json_bytes import wrapped
-from lightly_assets.format.names import frame_name, split_suffix
+from lightly_assets.format.names.frame_names import frame_name
+from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.rules.fast_path import ParsedFile, find_suspects
 from lightly_assets.format.rules.file_rules import check_prediction_file

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from lightly_assets.config import Project
-from lightly_assets.encoding.statistics import Statistics, from_record, oddities, to_record
+from lightly_assets.encoding.shift import oddities
+from lightly_assets.encoding.statistics import Statistics, from_record, to_record
 from lightly_assets.pipeline.planning.plan import TaskWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, frames_version
 from lightly_assets.pipeline.publishing.publisher import (

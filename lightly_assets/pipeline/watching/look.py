@@ -15,7 +15,7 @@ from typing import Literal, Self
 import orjson
 
 from lightly_assets.config import Project
-from lightly_assets.format.names import InputKind, input_kind
+from lightly_assets.format.names.suffixes import InputKind, input_kind
 from lightly_assets.pipeline.inputs.days import days_of
 from lightly_assets.pipeline.inputs.listing import Input, glob_pattern
 from lightly_assets.pipeline.planning.task_setup import decode_version

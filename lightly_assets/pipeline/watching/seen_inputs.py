@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lightly_assets.format.names import InputKind
+from lightly_assets.format.names.suffixes import InputKind
 from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.pipeline.state.index import alone_in
 from lightly_assets.pipeline.state.records import STAGES, Stage

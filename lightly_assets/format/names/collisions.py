@@ -1,41 +1,12 @@
-"""Names: which file belongs to which input, in both directions, and which inputs would share one.
+"""Collisions: inputs that would share a prediction file."""
 
-Keys are POSIX paths relative to the root of the input datasource. Prediction paths are relative to
-``.lightly/predictions``. Source: the specification's "Prediction Files" and "Prediction Files for Videos".
-"""
-
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-VIDEO_SUFFIXES = frozenset({"mp4", "m4v", "hevc", "mpg", "mpeg", "avi", "mov", "webm"})
-IMAGE_SUFFIXES = frozenset({"png", "jpg", "jpeg", "bmp", "gif", "tif", "tiff"})
-
-InputKind = Literal["video", "image"]
-
-_KINDS: dict[str, InputKind] = {
-    **dict.fromkeys(VIDEO_SUFFIXES, "video"),
-    **dict.fromkeys(IMAGE_SUFFIXES, "image"),
-}
-_FRAME = re.compile(
-    r"(?P<stem>(?:.*/)?[^/]+)-(?P<index>[0-9]+)-(?P<suffix>"
-    + "|".join(sorted(VIDEO_SUFFIXES))
-    + r")\.(?:json|png)",
-    re.IGNORECASE | re.DOTALL,
-)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-@dataclass(frozen=True, slots=True)
-class FrameName:
-    """A frame's name taken apart. ``width`` is the number of digits of the index, padding included."""
-
-    video: str
-    index: int
-    width: int
+from lightly_assets.format.names.frame_names import parse_frame_name
+from lightly_assets.format.names.suffixes import input_kind, split_suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,92 +35,6 @@ def _distinguishable(keys: Sequence[str]) -> Iterator[str]:
     for key, look in zip(keys, looks, strict=True):
         escaped = key.encode("ascii", "backslashreplace").decode()
         yield f"'{key}' ({escaped})" if looks.count(look) > 1 else f"'{key}'"
-
-
-def split_suffix(key: str) -> tuple[str, str]:
-    """``"sub/a.b.MP4"`` → ``("sub/a.b", "MP4")``; ``".mp4"`` is a name without a suffix."""
-    start = key.rfind("/") + 1
-    dot = key.rfind(".")
-    return (key[:dot], key[dot + 1 :]) if dot > start else (key, "")
-
-
-def input_kind(key: str) -> InputKind | None:
-    """Whether a key of the input datasource is a video, an image, or nothing the Worker reads.
-
-    Suffixes count in any case. What lies in ``.lightly/`` is never input, so that both datasources may share
-    one root.
-    """
-    if key.startswith(".lightly/"):
-        return None
-    return _KINDS.get(split_suffix(key)[1].lower())
-
-
-def frame_name(video: str, index: int, num_frames: int) -> str:
-    """The image name of a frame: ``frame_name("sub/v.mp4", 7, 10)`` is ``"sub/v-07-mp4.png"``.
-
-    The index is padded to the number of digits of ``num_frames`` (10 frames: 00 to 09). Dots in the name and
-    the case of the suffix are kept.
-
-    Raises:
-        ValueError: the key has no video suffix, or the index is not one of the video's frames.
-    """
-    stem, suffix = split_suffix(video)
-    if suffix.lower() not in VIDEO_SUFFIXES:
-        raise ValueError(f"'{video}' is not a video; its suffix must be one of {_listed(VIDEO_SUFFIXES)}.")
-    if not 0 <= index < num_frames:
-        raise ValueError(
-            f"'{video}' has {num_frames} frames, so there is no frame {index}; frames count from 0."
-        )
-    return f"{stem}-{index:0{len(str(num_frames))}d}-{suffix}.png"
-
-
-def prediction_path(task: str, file_name: str) -> str:
-    """Where the predictions of an image or a frame lie: ``("task", "sub/a.png")`` → ``"task/sub/a.json"``."""
-    return f"{task}/{split_suffix(file_name)[0]}.json"
-
-
-def parse_frame_name(name: str) -> FrameName | None:
-    """The inverse of :func:`frame_name`, for ``.png`` and ``.json`` names; None where it is no frame's name.
-
-    An image may have such a name too, so None is certain and anything else is a claim to be checked against
-    the input.
-    """
-    match = _FRAME.fullmatch(name)
-    if match is None:
-        return None
-    index = match["index"]
-    return FrameName(f"{match['stem']}.{match['suffix']}", int(index), len(index))
-
-
-def validate_key(key: str) -> None:
-    """Refuses keys that could leave their root or that no file system and no JSON can hold.
-
-    Raises:
-        ValueError: one sentence that names the key and what is wrong with it.
-    """
-    if problem := _key_problem(key):
-        raise ValueError(f"The key {key!r} {problem}; rename it or exclude it.")
-
-
-def _key_problem(key: str) -> str | None:
-    if not key:
-        return "is empty"
-    if _CONTROL.search(key):
-        return "contains a control character"
-    if "\\" in key:
-        return "contains a backslash, which is a folder separator elsewhere"
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return "is not valid Unicode"
-    if key.startswith("/"):
-        return "starts with '/', but keys are relative to their root"
-    segments = key.split("/")
-    if "" in segments:
-        return "has an empty folder or file name"
-    if "." in segments or ".." in segments:
-        return "contains '.' or '..' as a folder"
-    return None
 
 
 def find_collisions(keys: Iterable[str]) -> list[Collision]:
@@ -245,7 +130,3 @@ def _fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))

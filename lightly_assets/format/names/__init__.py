@@ -1,0 +1,1 @@
+"""Names: which file belongs to which input, in both directions, and which inputs would share one."""

@@ -19,7 +19,7 @@ from lightly_assets.media import open_video, read_image
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import encode_settings, parse_model
 from lightly_assets.models.protocol import Model, Source
-from lightly_assets.pictures.draw import Tile, contact_sheet
+from lightly_assets.pictures.contact_sheet import Tile, contact_sheet
 
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "predictions.jpg"
 SHOWN = (

@@ -19,7 +19,7 @@ from benchmarks.demo.pictures import Task, load_tasks
 from lightly_assets.demo import write_demo
 from lightly_assets.demo.input import CLIPS, Clip
 from lightly_assets.media import open_video, read_image
-from lightly_assets.pictures.draw import Tile, contact_sheet
+from lightly_assets.pictures.contact_sheet import Tile, contact_sheet
 
 BATCH = 8
 

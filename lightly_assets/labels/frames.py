@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from lightly_assets.format.names import split_suffix
+from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.labels.errors import LabelsError
 
 _NUMBER = re.compile(r"([0-9]+)[^0-9]*$")

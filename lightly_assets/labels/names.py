@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from lightly_assets.format.names import input_kind, parse_frame_name, split_suffix
+from lightly_assets.format.names.frame_names import parse_frame_name
+from lightly_assets.format.names.suffixes import input_kind, split_suffix
 from lightly_assets.labels.errors import LabelsError
 from lightly_assets.labels.frames import FrameNumbers, is_numbered, number_in
 from lightly_assets.labels.report import some

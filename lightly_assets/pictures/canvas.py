@@ -1,6 +1,5 @@
 """A picture that stands for a frame, and what is drawn on it: lines, dots, words, tints."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.format import rle
-from lightly_assets.pictures.text import DARK, Colour, font, font_for, shown_name, text_colour
+from lightly_assets.pictures.style import DARK, Colour, line_width, text_colour, text_size
+from lightly_assets.pictures.text import font, font_for, shown_name
 
 Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -45,12 +45,11 @@ class Canvas:
     @cached_property
     def line(self) -> int:
         """Width of lines."""
-        side = math.sqrt(self.width * self.height)
-        return 1 if side < 100 else max(2, round(side / 320))
+        return line_width(self.width, self.height)
 
     @cached_property
     def text_size(self) -> int:
-        return max(10, round(math.sqrt(self.width * self.height) / 40))
+        return text_size(self.width, self.height)
 
     @cached_property
     def _shown_rows_and_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

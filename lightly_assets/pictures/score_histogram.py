@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lightly_assets.encoding.statistics import BINS, Statistics
 from lightly_assets.pictures.canvas import Canvas, Pen
-from lightly_assets.pictures.text import DARK, LIGHT, Colour, category_colour
+from lightly_assets.pictures.style import DARK, LIGHT, Colour, category_colour
 
 _BAR, _HEIGHT, _MARGIN, _TEXT = 22, 110, 16, 13
 _BEFORE: Colour = (150, 153, 160)

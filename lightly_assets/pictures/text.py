@@ -1,4 +1,4 @@
-"""Colours and words for pictures with predictions: category colours, fonts, names that fit."""
+"""Words for pictures with predictions: fonts, and names that fit."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -6,21 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
-Colour = tuple[int, int, int]
-
-DARK: Colour = (22, 24, 29)
-LIGHT: Colour = (240, 241, 244)
-
-# Okabe and Ito's colours, which colour-blind people tell apart as well; without black, which is no object's.
-_PALETTE: tuple[Colour, ...] = (
-    (86, 180, 233),
-    (230, 159, 0),
-    (0, 158, 115),
-    (204, 121, 167),
-    (240, 228, 66),
-    (0, 114, 178),
-    (213, 94, 0),
-)
 # Looked for by name where fonts usually lie, once Pillow's own font lacks a letter.
 _MORE_FONTS = (
     "DejaVuSans.ttf",
@@ -32,25 +17,6 @@ _MORE_FONTS = (
     "msyh.ttc",
 )
 _NO_LETTER = "\U0010fffe"
-
-
-@lru_cache(maxsize=4096)
-def category_colour(category_id: int) -> Colour:
-    """The colour of a category, the same in every picture; light and dark variants after the first seven."""
-    red, green, blue = _PALETTE[category_id % len(_PALETTE)]
-    variant = category_id // len(_PALETTE) % 3
-    target, share = ((0, 0.0), (255, 0.5), (0, 0.4))[variant]
-
-    def mixed(value: int) -> int:
-        return round(value + (target - value) * share)
-
-    return mixed(red), mixed(green), mixed(blue)
-
-
-def text_colour(background: Colour) -> Colour:
-    """Dark or light, whichever reads better on a colour."""
-    red, green, blue = background
-    return DARK if 0.299 * red + 0.587 * green + 0.114 * blue > 120 else (255, 255, 255)
 
 
 @lru_cache(maxsize=32)

@@ -46,7 +46,7 @@ def sheet(
     thumbnails: Thumbnails, predictions: dict[Source, list[dict[str, Any]]], schema: Schema
 ) -> bytes | None:
     """A JPEG of the kept frames with their predictions drawn on; None where there is no frame."""
-    from lightly_assets.pictures.draw import Tile, contact_sheet  # late: needs Pillow
+    from lightly_assets.pictures.contact_sheet import Tile, contact_sheet
 
     tiles = [
         Tile(

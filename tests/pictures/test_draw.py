@@ -13,8 +13,10 @@ from PIL import Image
 
 from lightly_assets.format.rle import encode
 from lightly_assets.format.schema import TaskType
-from lightly_assets.pictures.draw import Tile, contact_sheet, draw
-from lightly_assets.pictures.text import category_colour, shown_name, text_width, writable
+from lightly_assets.pictures.contact_sheet import Tile, contact_sheet
+from lightly_assets.pictures.draw import draw
+from lightly_assets.pictures.style import category_colour
+from lightly_assets.pictures.text import shown_name, text_width, writable
 
 NAMES = {0: "person", 1: "car", 7: "traffic light"}
 GREY = 128

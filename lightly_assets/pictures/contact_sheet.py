@@ -1,0 +1,125 @@
+"""Contact sheets: pictures with their predictions in rows, as one small JPEG."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightly_assets.pictures.canvas import Pixels
+from lightly_assets.pictures.style import DARK, LIGHT, QUALITIES
+from lightly_assets.pictures.text import font, font_for, shortened, writable
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+from lightly_assets.pictures.draw import Predictions, check_image, drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One picture of a contact sheet."""
+
+    image: Pixels
+    """(H, W, 3) RGB, as large as the frame, or smaller."""
+    predictions: Predictions
+    """The frame's singletons; coordinates and masks are those of the whole frame."""
+    task_type: str
+    """One of the specification's five."""
+    names: Mapping[int, str]
+    """The name of each category id of the schema."""
+    caption: str
+    """Below the picture, such as ``drive 1.v2 · frame 37``."""
+    frame_size: tuple[int, int] | None = None
+    """Width and height of the frame, where the image is smaller than it."""
+
+
+def contact_sheet(
+    tiles: Sequence[Tile], *, columns: int = 3, tile_width: int = 320, max_bytes: int = 60_000
+) -> bytes:
+    """Pictures in rows, each with its predictions and its caption, as a JPEG.
+
+    Each image is scaled to ``tile_width`` (a tall one until it is that high) before it is drawn on, so large
+    frames cost little more than small ones. Where the JPEG has more than ``max_bytes``, its quality is
+    lowered, then its size.
+
+    Raises:
+        ValueError: there are no tiles, columns, width or bytes to make it of; or as :func:`draw`.
+    """
+    if not tiles or columns < 1 or tile_width < 1:
+        raise ValueError(
+            f"A contact sheet needs at least one tile, column and pixel, but got {len(tiles)} tiles, "
+            f"{columns} columns and a tile_width of {tile_width}."
+        )
+    pictures = [_tile_picture(tile, tile_width) for tile in tiles]
+    sheet = _sheet(pictures, [tile.caption for tile in tiles], min(columns, len(tiles)), tile_width)
+    return _jpeg(sheet, max_bytes)
+
+
+def _tile_picture(tile: Tile, tile_width: int) -> Pixels:
+    check_image(tile.image)
+    height, width = tile.image.shape[:2]
+    scale = min(tile_width / width, tile_width / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    frame_size = tile.frame_size or (width, height)
+    return drawn(_scaled(tile.image, size), frame_size, tile.predictions, tile.task_type, tile.names)
+
+
+def _scaled(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """A picture of so many pixels across and down; a tiny one keeps its hard edges."""
+    from PIL import Image
+
+    height, width = image.shape[:2]
+    # Of large frames every n-th pixel is enough, while twice as many are left as are wanted.
+    step = max(1, min(width // (2 * size[0]), height // (2 * size[1])))
+    thinned = np.ascontiguousarray(image[::step, ::step])
+    enlarged = size[0] > 3 * width or size[1] > 3 * height
+    kind = Image.Resampling.NEAREST if enlarged else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(thinned).resize(size, kind, reducing_gap=1.0))
+
+
+def _sheet(pictures: Sequence[Pixels], captions: Sequence[str], columns: int, tile_width: int) -> "Image":
+    from PIL import Image, ImageDraw
+
+    size = max(11, tile_width // 34)
+    gap, caption_height = max(4, tile_width // 40), round(1.9 * size)
+    rows = [range(first, min(first + columns, len(pictures))) for first in range(0, len(pictures), columns)]
+    heights = [max(pictures[index].shape[0] for index in row) for row in rows]
+    total = (gap + columns * (tile_width + gap), gap + sum(heights) + len(rows) * (caption_height + gap // 2))
+    sheet = Image.new("RGB", total, DARK)
+    pen = ImageDraw.Draw(sheet)
+    top = gap
+    for row, height in zip(rows, heights, strict=True):
+        for column, index in enumerate(row):
+            left, picture = gap + column * (tile_width + gap), pictures[index]
+            sheet.paste(Image.fromarray(picture), (left + (tile_width - picture.shape[1]) // 2, top))
+            text = shortened(writable(captions[index], size), size, tile_width, keep_end=True)
+            place = (left + 1, top + height + caption_height / 2)
+            pen.text(place, text, fill=LIGHT, font=font_for(text, size) or font(size), anchor="lm")
+        top += height + caption_height + gap // 2
+    return sheet
+
+
+def _jpeg(sheet: "Image", max_bytes: int) -> bytes:
+    """With the best quality of which there are at most so many bytes; smaller where the worst has more."""
+    smallest = _encoded(sheet, QUALITIES[-1])
+    while len(smallest) > max_bytes:
+        if sheet.size == (1, 1):
+            raise ValueError(f"max_bytes is {max_bytes}; the smallest JPEG has {len(smallest)}.")
+        sheet = sheet.resize((max(1, sheet.width * 3 // 4), max(1, sheet.height * 3 // 4)))
+        smallest = _encoded(sheet, QUALITIES[-1])
+    best, fits, too_large = smallest, len(QUALITIES) - 1, -1
+    while fits - too_large > 1:
+        middle = (fits + too_large) // 2
+        tried = _encoded(sheet, QUALITIES[middle])
+        if len(tried) <= max_bytes:
+            best, fits = tried, middle
+        else:
+            too_large = middle
+    return best
+
+
+def _encoded(sheet: "Image", kind: tuple[int, int]) -> bytes:
+    file = io.BytesIO()
+    sheet.save(file, "JPEG", quality=kind[0], subsampling=kind[1])
+    return file.getvalue()

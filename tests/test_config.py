@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from lightly_assets.config import ConfigError, load_project
+from lightly_assets.models.config import KINDS
+from lightly_assets.models.layouts.base import LAYOUTS
 
 TASK: dict[str, Any] = {
     "name": "people",
@@ -22,7 +24,6 @@ TYPES = (
     "'classification', 'object-detection', 'keypoint-detection', 'instance-segmentation' or "
     "'semantic-segmentation'"
 )
-LAYOUTS = "yolo, yolov5, yolo_nms, detr, rtdetr, rtdetr_topk, torchvision, logits, probabilities, label_map"
 
 # The keys of the file that are changed, and the sentence after the name of the file.
 PROJECT: list[tuple[dict[str, Any], str]] = [
@@ -89,12 +90,15 @@ OF_TASK: list[tuple[dict[str, Any], str]] = [
 OF_MODEL: list[tuple[dict[str, Any], str]] = [
     (
         {"kind": "onx"},
-        'model.kind is "onx"; allowed are python, onnx, torch, ultralytics, coco, lightly.',
+        f"model.kind is 'onx'; allowed are {', '.join(KINDS.names)} (did you mean onnx?).",
     ),
-    ({"kind": GONE}, "model has no kind; allowed are python, onnx, torch, ultralytics, coco, lightly."),
+    ({"kind": GONE}, f"model has no kind; allowed are {', '.join(KINDS.names)}."),
     ({"path": GONE}, "model.path is missing; a model of kind onnx needs it."),
     ({"path": ""}, "model.path is empty; it must name the model's file."),
-    ({"layout": GONE}, f"model.layout is missing; it says how the outputs are to be read: {LAYOUTS}."),
+    (
+        {"layout": GONE},
+        f"model.layout is missing; it says how the outputs are to be read: {', '.join(LAYOUTS.names)}.",
+    ),
     ({"treshold": 0.5}, "model.treshold is not a known key (did you mean score_threshold?)."),
     ({"score_threshold": 2}, "model.score_threshold is 2; it must be at most 1."),
     ({"batch_size": 0}, "model.batch_size is 0; it must be at least 1."),

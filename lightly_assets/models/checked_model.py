@@ -4,37 +4,18 @@ import logging
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lightly_assets.format.schema import Category, TaskType
-from lightly_assets.models.config import (
-    CocoModel,
-    LightlyModel,
-    OnnxModel,
-    PythonModel,
-    TorchModel,
-    UltralyticsModel,
-)
 from lightly_assets.models.conversions import as_result
-from lightly_assets.models.protocol import Images, Model, ModelError, Source, sources_text
+from lightly_assets.models.protocol import Images, Model, ModelError, Runtime, Source, sources_text
 from lightly_assets.models.results import Result, ResultError
-from lightly_assets.models.runtimes.python import PythonRuntime, described_error
+from lightly_assets.models.runtimes.python import described_error
 
 # In the messages of ONNX Runtime, CUDA, cuDNN and C++.
 _MEMORY_WORDS = ("out of memory", "failed to allocate memory", "alloc_failed", "bad_alloc")
 
 log = logging.getLogger(__name__)
-
-
-class Runtime(Protocol):
-    """A model before its results are checked."""
-
-    version: str
-    batch_size: int
-
-    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:
-        """One result of any known kind per image; the images of a call are of one size."""
-        ...
 
 
 def load_model(
@@ -53,7 +34,7 @@ def load_model(
     """
     task = TaskType(task_type)
     _check_category_map(config.category_map, categories)
-    return CheckedModel(_runtime(config, task, categories, base_dir), task)
+    return CheckedModel(config.load(task, len(categories), base_dir), task)
 
 
 def _check_category_map(given: dict[int, int] | None, categories: Sequence[Category]) -> None:
@@ -62,31 +43,6 @@ def _check_category_map(given: dict[int, int] | None, categories: Sequence[Categ
         if category not in known:
             shown = ", ".join(map(str, known[:10])) + (", …" if len(known) > 10 else "")
             raise ModelError(f"category_map leads to the category id {category}; the task has {shown}.")
-
-
-def _runtime(config: Any, task: TaskType, categories: Sequence[Category], base_dir: Path) -> Runtime:
-    # Runtimes are imported late: most need a package that other projects do not have.
-    if isinstance(config, PythonModel):
-        return PythonRuntime(config, base_dir)
-    if isinstance(config, OnnxModel):
-        from lightly_assets.models.runtimes.onnx import OnnxRuntime
-
-        return OnnxRuntime(config, task, len(categories), base_dir)
-    if isinstance(config, TorchModel):
-        from lightly_assets.models.runtimes.torch import TorchRuntime
-
-        return TorchRuntime(config, task, len(categories), base_dir)
-    if isinstance(config, UltralyticsModel):
-        from lightly_assets.models.runtimes.ultralytics import UltralyticsRuntime
-
-        return UltralyticsRuntime(config, task, len(categories), base_dir)
-    from lightly_assets.models.runtimes.labels import CocoLabels, LightlyLabels
-
-    if isinstance(config, CocoModel):
-        return CocoLabels(config, task, base_dir)
-    if isinstance(config, LightlyModel):
-        return LightlyLabels(config, task, base_dir)
-    raise ModelError(f"{type(config).__name__} is no model's settings.")
 
 
 class CheckedModel:

@@ -6,14 +6,17 @@ is part of the model's version.
 """
 
 from difflib import get_close_matches
-from pathlib import PurePath
-from typing import Annotated, Any, Literal, get_args
+from pathlib import Path, PurePath
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from lightly_assets.format.registry import Registry
 from lightly_assets.format.rules.messages import field_name, problem_sentence, shown
 from lightly_assets.format.schema import TaskType
+from lightly_assets.models.layouts.base import LAYOUTS, Layout, LayoutOptions
 from lightly_assets.models.preprocess import Preprocess
+from lightly_assets.models.protocol import Runtime
 
 Share = Annotated[float, Field(ge=0, le=1)]
 BatchSize = Annotated[int, Field(ge=1)]
@@ -57,10 +60,12 @@ class EncodeSettings(BaseModel):
     """How the scores of a class's pixels become the score of its mask."""
 
 
-class _Model(BaseModel):
+class ModelSettings(BaseModel):
     """Settings that all kinds share; those of encode time."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    needs: ClassVar[str] = ""
+    """For the documentation: what has to be installed."""
 
     score_threshold: Share | None = None
     nms_iou: Share | None = None
@@ -74,6 +79,18 @@ class _Model(BaseModel):
         """Everything that decides what the model says, as JSON values; the base of its version."""
         return self.model_dump(mode="json", exclude=set(ENCODE_FIELDS))
 
+    def encode_settings(self, task_type: TaskType) -> EncodeSettings:
+        """The settings of encode time, with the defaults of this kind."""
+        raise NotImplementedError
+
+    def load(self, task_type: TaskType, categories: int, base_dir: Path) -> Runtime:
+        """The model, ready to predict for a task with so many categories.
+
+        Raises:
+            ModelError: the file is missing, refused or broken, or does not fit the settings or the task.
+        """
+        raise NotImplementedError
+
     def _encode(self, **defaults: Any) -> EncodeSettings:
         given = {name: getattr(self, name) for name in ENCODE_FIELDS}
         return EncodeSettings(
@@ -81,23 +98,7 @@ class _Model(BaseModel):
         )
 
 
-class PythonModel(_Model):
-    """A function or a class of the user's, ``module:name``; its results are stored whole."""
-
-    kind: Literal["python"]
-    call: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
-    """``package.module:name``; modules beside ``lightly.yaml`` can be imported."""
-    args: dict[str, Any] = Field(default_factory=dict)
-    """A class is instantiated once with these."""
-    batch_size: BatchSize = 8
-    version: str | None = None
-    """Replaces the hash of the module's source in the model's version."""
-
-    def encode_settings(self, task_type: TaskType) -> EncodeSettings:  # noqa: ARG002
-        return self._encode()
-
-
-class _Runtime(_Model):
+class FileModel(ModelSettings):
     """A model in a file whose raw output we read: candidates above a floor are stored."""
 
     path: str
@@ -131,29 +132,51 @@ class _Runtime(_Model):
         return settings | {"floor": self.stored_floor}
 
 
-class LayoutModel(_Runtime):
+class LayoutModel(FileModel):
     """A model whose output layout and pre-processing are declared."""
 
-    layout: Literal[
-        "yolo",
-        "yolov5",
-        "yolo_nms",
-        "detr",
-        "rtdetr",
-        "rtdetr_topk",
-        "torchvision",
-        "logits",
-        "probabilities",
-        "label_map",
-    ]
+    layout: str
+    """The name of one of :data:`~lightly_assets.models.layouts.base.LAYOUTS`."""
     preprocess: Preprocess = Preprocess()
     classes: Annotated[int, Field(ge=1)] | None = None
     """How many classes the model has, where its outputs do not tell and they are not the categories."""
+    options: LayoutOptions = LayoutOptions()
+    """What the layout can be told; in YAML its keys stand beside ``layout``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gathered(cls, data: Any) -> Any:
+        """The layout's own keys stand beside the others."""
+        layout = _layout(data) if isinstance(data, dict) else None
+        if layout is None or "options" in data:
+            return data
+        own = layout.Options.model_fields
+        given = {name: value for name, value in data.items() if name in own}
+        rest = {name: value for name, value in data.items() if name not in own}
+        return rest | {"options": layout.Options.model_validate(given)}
+
+    @field_validator("layout")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in LAYOUTS:
+            raise ValueError(LAYOUTS.refusal("layout", value))
+        return value
+
+    @property
+    def kind_of_layout(self) -> type[Layout]:
+        """The class that reads the outputs."""
+        return LAYOUTS[self.layout]
 
     @property
     def nms_is_ours(self) -> bool:
         """Whether the model leaves non-maximum suppression to us."""
-        return self.layout in ("yolo", "yolov5")
+        return self.kind_of_layout.suppression == "ours"
+
+    def predict_settings(self) -> dict[str, Any]:
+        settings = super().predict_settings()
+        settings.pop("options")
+        # Only what is said: options that come later change no version of today.
+        return settings | self.options.model_dump(mode="json", exclude_defaults=True)
 
     def nms_when_predicting(self, task_type: TaskType) -> float | None:
         """The IoU of a suppression before masks are made; None where encoding suppresses."""
@@ -169,116 +192,20 @@ class LayoutModel(_Runtime):
     def encode_settings(self, task_type: TaskType) -> EncodeSettings:
         detects = task_type not in (TaskType.CLASSIFICATION, TaskType.SEMANTIC_SEGMENTATION)
         defaults: dict[str, Any] = {"by_position": True, "score_threshold": 0.25 if detects else 0.0}
-        if self.layout == "torchvision":
-            # Label 0 is the background.
-            defaults["first_class"] = 1
+        if first := self.options.first_class_of(self.kind_of_layout):
+            defaults["first_class"] = first
         if self.nms_is_ours and detects:
             defaults |= {"nms_iou": 0.7, "max_detections": 300}
         return self._encode(**defaults)
 
 
-class OnnxModel(LayoutModel):
-    """An ONNX file, run by ONNX Runtime."""
-
-    kind: Literal["onnx"]
-    providers: list[str] | None = None
-    """ONNX Runtime's execution providers, first choice first; the best at hand where not given."""
-
-    def predict_settings(self) -> dict[str, Any]:
-        settings = super().predict_settings()
-        settings.pop("providers")
-        return settings
+def _layout(data: dict[str, Any]) -> type[Layout] | None:
+    name = data.get("layout")
+    return LAYOUTS.get(name) if isinstance(name, str) else None
 
 
-class TorchModel(LayoutModel):
-    """A PyTorch program: exported (``.pt2``) or TorchScript (``.pt``, ``.pth``, ``.torchscript``)."""
-
-    kind: Literal["torch"]
-    device: str | None = None
-    """``cpu``, ``cuda``, ``cuda:1``; the GPU where there is one."""
-
-    def predict_settings(self) -> dict[str, Any]:
-        settings = super().predict_settings()
-        settings.pop("device")
-        return settings
-
-
-class UltralyticsModel(_Runtime):
-    """A model file that the ultralytics package runs, with its own pre- and post-processing."""
-
-    kind: Literal["ultralytics"]
-    imgsz: int | None = None
-    device: str | None = None
-    trusted: bool = False
-    """Its ``.pt`` files are pickles, which can run any code: say true only for files that you trust."""
-
-    def predict_settings(self) -> dict[str, Any]:
-        settings = super().predict_settings()
-        settings.pop("device")
-        settings.pop("trusted")
-        return settings | {"nms_iou": 0.7 if self.nms_iou is None else self.nms_iou, "nms": self.nms}
-
-    def encode_settings(self, task_type: TaskType) -> EncodeSettings:
-        detects = task_type not in (TaskType.CLASSIFICATION, TaskType.SEMANTIC_SEGMENTATION)
-        # ultralytics has suppressed boxes already, when it predicted.
-        settings = self._encode(by_position=True, score_threshold=0.25 if detects else 0.0)
-        return settings.model_copy(update={"nms_iou": None})
-
-
-class CocoModel(_Model):
-    """Labels or predictions in a COCO file, as the model."""
-
-    kind: Literal["coco"]
-    path: str
-    """Relative to ``lightly.yaml``: annotations, or a results list beside ``images``."""
-    images: str | None = None
-    """For a results list: the annotations file with the images (and categories)."""
-    default_score: Share = 1.0
-    """The score of a label that has none."""
-    missing: Missing = "fail"
-    """What happens to an image or video that the file does not list."""
-
-    def predict_settings(self) -> dict[str, Any]:
-        settings = super().predict_settings()
-        for name in ("path", "images"):
-            settings.pop(name)
-        return settings
-
-    def encode_settings(self, task_type: TaskType) -> EncodeSettings:  # noqa: ARG002
-        return self._encode()
-
-
-class LightlyModel(_Model):
-    """A task folder in the prediction format, as the model."""
-
-    kind: Literal["lightly"]
-    path: str
-    """Relative to ``lightly.yaml``: the task's folder, such as ``old/.lightly/predictions/people``."""
-    missing: Missing = "fail"
-    """What happens to an image or frame that has no file."""
-
-    def predict_settings(self) -> dict[str, Any]:
-        settings = super().predict_settings()
-        settings.pop("path")
-        return settings
-
-    def encode_settings(self, task_type: TaskType) -> EncodeSettings:  # noqa: ARG002
-        return self._encode()
-
-
-ModelConfig = Annotated[
-    PythonModel | OnnxModel | TorchModel | UltralyticsModel | CocoModel | LightlyModel,
-    Field(discriminator="kind"),
-]
-_KINDS: dict[str, type[_Model]] = {
-    "python": PythonModel,
-    "onnx": OnnxModel,
-    "torch": TorchModel,
-    "ultralytics": UltralyticsModel,
-    "coco": CocoModel,
-    "lightly": LightlyModel,
-}
-_ADAPTER: TypeAdapter[Any] = TypeAdapter(ModelConfig)
+KINDS: Registry[type[ModelSettings]] = Registry("kind of model", "lightly_assets.models.runtimes")
+"""Settings by the kind of the model; each is declared in the file of its runtime."""
 
 
 def parse_model(data: Any) -> Any:
@@ -287,8 +214,15 @@ def parse_model(data: Any) -> Any:
     Raises:
         ValueError: one sentence with the field, the value and what is allowed.
     """
+    if not isinstance(data, dict):
+        raise ValueError(f"model is {shown(data)}; it must have a kind and what that kind needs.")
+    kind = data.get("kind")
+    if kind is None:
+        raise ValueError(f"model has no kind; allowed are {', '.join(KINDS.names)}.")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(KINDS.refusal("model.kind", kind))
     try:
-        return _ADAPTER.validate_python(data)
+        return KINDS[kind].model_validate(data)
     except ValidationError as error:
         raise ValueError(_problem(error, data)) from None
 
@@ -296,23 +230,16 @@ def parse_model(data: Any) -> Any:
 def _problem(error: ValidationError, data: Any) -> str:
     """The first problem as one sentence about what stands under ``model:``."""
     first = error.errors(include_url=False)[0]
-    if not isinstance(data, dict):
-        return f"model is {shown(data)}; it must have a kind and what that kind needs."
-    kinds = ", ".join(_KINDS)
-    if first["type"] == "union_tag_not_found":
-        return f"model has no kind; allowed are {kinds}."
-    if first["type"] == "union_tag_invalid":
-        return f"model.kind is {shown(data.get('kind'))}; allowed are {kinds}."
-    field = field_name(first["loc"][1:])
+    field = field_name(tuple(part for part in first["loc"] if part != "options"))
     if first["type"] == "extra_forbidden":
-        return _unknown_key(field, data["kind"])
+        return _unknown_key(field, data)
     if first["loc"][-1] == "[key]":
         return (
             f"model.category_map has the key {shown(first['input'])}; it maps numbers of the model's classes "
             "to category ids, such as {0: 1}."
         )
     if first["type"] == "missing" and field == "layout":
-        known = ", ".join(get_args(LayoutModel.model_fields["layout"].annotation))
+        known = ", ".join(LAYOUTS.names)
         return f"model.layout is missing; it says how the outputs are to be read: {known}."
     if first["type"] == "missing":
         return f"model.{field} is missing; a model of kind {data['kind']} needs it."
@@ -321,15 +248,17 @@ def _problem(error: ValidationError, data: Any) -> str:
     if first["type"] == "value_error":
         # Validators name their fields themselves.
         owner, dot, _ = field.rpartition(".")
-        return f"model.{owner}{dot}{first['ctx']['error']}."
+        return f"model.{owner}{dot}{str(first['ctx']['error']).rstrip('.')}."
     return problem_sentence(first, f"model.{field}")
 
 
-def _unknown_key(field: str, kind: str) -> str:
-    fields: dict[str, Any] = dict(_KINDS[kind].model_fields)
+def _unknown_key(field: str, data: dict[str, Any]) -> str:
+    kind, layout = data["kind"], _layout(data)
+    own = {} if layout is None else layout.Options.model_fields
+    fields = [name for name in KINDS[kind].model_fields if name != "options"] + list(own)
     owner, _, name = field.rpartition(".")
     if owner == "preprocess":
-        fields = dict(Preprocess.model_fields)
+        fields = list(Preprocess.model_fields)
     close = get_close_matches(name, fields, n=1)
     if close:
         return f"model.{field} is not a known key (did you mean {close[0]}?)."

@@ -1,7 +1,7 @@
 """From images to a model's raw outputs to results: what all runtimes with a declared layout share."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import LayoutModel
-from lightly_assets.models.layouts import LAYOUTS
 from lightly_assets.models.layouts.base import LayoutError, Output, ReadSettings, described
 from lightly_assets.models.preprocess import DEFAULTS, Preprocess, Preprocessor
 from lightly_assets.models.protocol import Image, ModelError
@@ -49,6 +48,7 @@ class Reader:
         image_input: Input | None,
         outputs: Sequence[Output],
         name: str,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self._config, self._categories = config, categories
@@ -60,10 +60,12 @@ class Reader:
             max_masks=config.max_masks,
             nms_iou=config.nms_when_predicting(task_type),
             nms_per_class=config.nms == "per-category",
+            options=config.options,
+            classes_are_known=config.classes is not None or config.category_map is None,
+            metadata=metadata or {},
         )
-        kind = LAYOUTS[config.layout]
         try:
-            self._layout = kind(settings, outputs)
+            self._layout = config.kind_of_layout(settings, outputs)
         except LayoutError as error:
             raise ModelError(f"The model {name} does not fit: {error}") from None
         self._check_classes(self._layout.classes, outputs)
@@ -74,7 +76,7 @@ class Reader:
         self.batch_size = self._batch_size(config)
 
     def _batch_size(self, config: LayoutModel) -> int:
-        if self._single or config.layout == "torchvision":
+        if self._single or config.kind_of_layout.one_image:
             return 1
         if self._fixed is None:
             return config.batch_size
@@ -172,7 +174,7 @@ def fitted_preprocess(config: LayoutModel, image_input: Input | None, name: str)
     Raises:
         ModelError: they contradict each other.
     """
-    settings = config.preprocess.over(LAYOUTS[config.layout].defaults).over(DEFAULTS)
+    settings = config.preprocess.over(config.kind_of_layout.defaults).over(DEFAULTS)
     return settings if image_input is None else _fitted(settings, config.preprocess, image_input, name)
 
 

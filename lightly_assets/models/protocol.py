@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,17 @@ class Model(Protocol):
         Raises:
             ModelError: what is wrong, with the input and the frame.
         """
+        ...
+
+
+class Runtime(Protocol):
+    """A model before its results are checked."""
+
+    version: str
+    batch_size: int
+
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:
+        """One result of any known kind per image; the images of a call are of one size."""
         ...
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from lightly_assets.format.schema import TaskType
-from lightly_assets.models.config import OnnxModel, encode_settings, parse_model
+from lightly_assets.models.config import encode_settings, parse_model
+from lightly_assets.models.runtimes.onnx import OnnxModel
 
 YOLO = {"kind": "onnx", "path": "models/people.onnx", "layout": "yolo", "score_threshold": 0.25}
 
@@ -43,11 +44,11 @@ def test_masks_are_suppressed_when_predicting_and_boxes_when_encoding() -> None:
 
 
 WRONG: list[tuple[Any, str]] = [
-    ({}, "model has no kind; allowed are python, onnx, torch, ultralytics, coco, lightly"),
-    ({"kind": "onx"}, 'model.kind is "onx"; allowed are python, onnx'),
+    ({}, "model has no kind; allowed are coco, "),
+    ({"kind": "onx"}, "model.kind is 'onx'; allowed are coco, .*did you mean onnx"),
     ("yolo", 'model is "yolo"; it must have a kind'),
     ({"kind": "onnx", "layout": "yolo"}, "model.path is missing; a model of kind onnx needs it"),
-    (YOLO | {"layout": "yolov7"}, "model.layout is \"yolov7\"; it must be 'yolo', 'yolov5'"),
+    (YOLO | {"layout": "yolov7"}, "model.layout is 'yolov7'; allowed are .*did you mean yolov5"),
     (
         YOLO | {"treshold": 0.5},
         r"^model.treshold is not a known key \(did you mean score_threshold\?\)\.$",
@@ -68,7 +69,7 @@ WRONG: list[tuple[Any, str]] = [
     (YOLO | {"category_map": {"person": 0}}, 'has the key "person"; it maps numbers of the model\'s classes'),
     (
         {"kind": "onnx", "path": "m.onnx"},
-        "layout is missing; it says how the outputs are to be read: yolo, yolov5",
+        "layout is missing; it says how the outputs are to be read: ",
     ),
     ({"kind": "python", "call": "predict"}, 'model.call is "predict"; it must be package.module:name'),
 ]

@@ -1,12 +1,15 @@
-"""What all output layouts have in common."""
+"""What all output layouts have in common, and their registry."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
+from lightly_assets.format.registry import Registry
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.preprocess import Preprocess, View
 from lightly_assets.models.results import Result
@@ -18,10 +21,25 @@ class Output:
 
     name: str
     shape: tuple[int | None, ...]
+    dtype: str = ""
+    """As NumPy names it; empty where the file does not say."""
 
     def __str__(self) -> str:
         shape = ", ".join("?" if size is None else str(size) for size in self.shape)
         return f"{self.name} ({shape})"
+
+
+Suppression = Literal["ours", "in the graph", "none", ""]
+
+
+class LayoutOptions(BaseModel):
+    """What a layout can be told; in YAML the keys stand beside ``layout``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def first_class_of(self, layout: "type[Layout]") -> int:
+        """The number of the class that is the first category."""
+        return layout.first_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +55,70 @@ class ReadSettings:
     nms_iou: float | None
     """Suppress before masks are made; None: do not."""
     nms_per_class: bool
+    options: LayoutOptions = field(default_factory=LayoutOptions)
+    """Of the layout's own type."""
+    classes_are_known: bool = True
+    """Whether ``classes`` was said, or follows from categories without a map."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What the model's file says about itself."""
 
 
 class LayoutError(ValueError):
     """The model's outputs are not what the layout expects: one sentence."""
 
 
-class Layout(Protocol):
-    """How a family of models writes down what it found."""
+class Layout(ABC):
+    """How a family of models writes down what it found.
 
-    defaults: Preprocess
+    A layout is one file in this folder: a class with these attributes, declared with :func:`layout`.
+    """
+
+    name: ClassVar[str]
+    tasks: ClassVar[tuple[TaskType, ...]]
+    """The task types that it can fill."""
+    outputs: ClassVar[str]
+    """For the documentation: names and shapes."""
+    families: ClassVar[str] = ""
+    """For the documentation: models that write it."""
+    suppression: ClassVar[Suppression] = "none"
+    """Who removes boxes that overlap."""
+    defaults: ClassVar[Preprocess] = Preprocess()
     """Pre-processing that such models usually want."""
+    first_class: ClassVar[int] = 0
+    """The number of the class that is the first category: 1 where 0 is the background."""
+    one_image: ClassVar[bool] = False
+    """Whether such models take one image at a time."""
+    outputs_vary: ClassVar[bool] = False
+    """Whether the outputs' sizes depend on what the image shows, so a black one tells nothing of them."""
+    minus_infinity: ClassVar[bool] = False
+    """Whether -inf is a number like others: a logit of a class that is ruled out."""
+    Options: ClassVar[type[LayoutOptions]] = LayoutOptions
+    """What it can be told."""
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         """Raises LayoutError where the outputs cannot be this layout's."""
-        ...
+        self.settings = settings
+        self.declared = outputs
+        if settings.task_type not in self.tasks:
+            raise LayoutError(f"The layout {self.name} cannot do {settings.task_type}.")
 
     @property
     def classes(self) -> int | None:
         """How many classes the model has; None where the file does not say."""
-        ...
+        return None
 
+    @abstractmethod
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
         """One result for each image of a batch."""
-        ...
+
+
+LAYOUTS: Registry[type[Layout]] = Registry("layout", "lightly_assets.models.layouts")
+"""Every layout by its name; each is declared in a file of this folder."""
+
+
+def layout(kind: type[Layout]) -> type[Layout]:
+    """Declares a layout under its name."""
+    return LAYOUTS.add(kind.name, kind)
 
 
 def described(outputs: Sequence[Output]) -> str:

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.layouts.base import (
+    Layout,
     LayoutError,
     Output,
     ReadSettings,
     best,
     corners,
     described,
+    layout,
     normalised,
     sigmoid,
     softmax,
@@ -22,20 +24,27 @@ from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Prepro
 from lightly_assets.models.results import Detections, Result
 
 
-class Detr:
+@layout
+class Detr(Layout):
     """DETR: logits (B, Q, C + 1) with a softmax whose last class is "no object", boxes (B, Q, 4)."""
 
     defaults = Preprocess(resize="stretch", size=(800, 1066), mean=IMAGENET_MEAN, std=IMAGENET_STD)
     name = "detr"
+    tasks = (TaskType.OBJECT_DETECTION,)
+    outputs = "logits `(B, Q, C + 1)`, boxes `(B, Q, 4)`"
+    families = "DETR, Conditional DETR, YOLOS, Table Transformer"
+    minus_infinity = True
     _no_object = 1
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
-        self.settings = settings
-        if settings.task_type is not TaskType.OBJECT_DETECTION:
-            raise LayoutError(f"The layout {self.name} cannot do {settings.task_type}.")
+        super().__init__(settings, outputs)
         self._logits, self._boxes = self._places(outputs)
         columns = outputs[self._logits].shape[2]
-        self.classes = None if columns is None else columns - self._no_object
+        self._count = None if columns is None else columns - self._no_object
+
+    @property
+    def classes(self) -> int | None:
+        return self._count
 
     def _places(self, outputs: Sequence[Output]) -> tuple[int, int]:
         threes = [index for index, output in enumerate(outputs) if len(output.shape) == 3]
@@ -66,6 +75,7 @@ class Detr:
         return _detections(boxes[kept], top[kept], scores[kept].argmax(axis=1), scores[kept], view)
 
 
+@layout
 class RtDetr(Detr):
     """RT-DETR, RF-DETR, D-FINE: each class has a sigmoid of its own, and a query may stand for several.
 
@@ -74,6 +84,8 @@ class RtDetr(Detr):
 
     defaults = Preprocess(resize="stretch", size=(640, 640))
     name = "rtdetr"
+    outputs = "the same with sigmoids, or one output `(B, Q, 4 + C)`"
+    families = "RT-DETR, RF-DETR, D-FINE, Deformable DETR by transformers, ultralytics"
     _no_object = 0
 
     def _places(self, outputs: Sequence[Output]) -> tuple[int, int]:
@@ -97,11 +109,15 @@ class RtDetr(Detr):
         return _detections(boxes[queries], flat[kept], classes, scores[queries], view)
 
 
+@layout
 class RtDetrTopk(Detr):
     """One output (B, Q, 6): centre, width, height relative to the input; score; class; the best of them."""
 
     defaults = RtDetr.defaults
     name = "rtdetr_topk"
+    outputs = "`(B, Q, 6)`: centre, size, score, class"
+    families = "RT-DETR by newer ultralytics"
+    minus_infinity = False
 
     def _places(self, outputs: Sequence[Output]) -> tuple[int, int]:
         places = [

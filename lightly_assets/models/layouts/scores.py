@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.layouts.base import (
+    Layout,
     LayoutError,
     Output,
     ReadSettings,
     described,
+    layout,
     sigmoid,
     softmax,
 )
@@ -22,18 +24,20 @@ from lightly_assets.models.results import Classification, Result, SemanticScores
 _ROWS = 16
 
 
-class Logits:
+@layout
+class Logits(Layout):
     """Before the softmax. A single channel stands for the second of two classes, before a sigmoid."""
 
     defaults = Preprocess(resize="stretch", mean=IMAGENET_MEAN, std=IMAGENET_STD)
     name = "logits"
+    tasks = (TaskType.CLASSIFICATION, TaskType.SEMANTIC_SEGMENTATION)
+    outputs = "before the softmax: classification `(B, C)`, semantic segmentation `(B, C, h, w)`"
+    families = "torchvision, timm, transformers"
+    suppression = ""
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
-        self.settings = settings
-        ranks = {TaskType.CLASSIFICATION: 2, TaskType.SEMANTIC_SEGMENTATION: 4}
-        rank = ranks.get(settings.task_type)
-        if rank is None:
-            raise LayoutError(f"The layout {self.name} cannot do {settings.task_type}.")
+        super().__init__(settings, outputs)
+        rank = 2 if settings.task_type is TaskType.CLASSIFICATION else 4
         places = [index for index, output in enumerate(outputs) if len(output.shape) == rank]
         if not places:
             raise LayoutError(
@@ -42,7 +46,11 @@ class Logits:
             )
         self._place = places[0]
         channels = outputs[self._place].shape[1]
-        self.classes = 2 if channels == 1 else channels
+        self._count = 2 if channels == 1 else channels
+
+    @property
+    def classes(self) -> int | None:
+        return self._count
 
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
         scores = outputs[self._place]
@@ -69,10 +77,13 @@ class Logits:
         return scores
 
 
+@layout
 class Probabilities(Logits):
     """After the softmax (or, of a single channel, the sigmoid)."""
 
     name = "probabilities"
+    outputs = "the same after the softmax"
+    families = "Keras, Paddle, ultralytics"
 
     def _activated(self, scores: NDArray[Any]) -> NDArray[Any]:
         return _two(scores) if len(scores) == 1 else scores
@@ -91,16 +102,19 @@ def resized_scores(scores: NDArray[Any], view: View) -> NDArray[np.float32]:
     return resample(scores, between(rows, view.rows(rows)), between(columns, view.columns(columns)))
 
 
-class LabelMap:
+@layout
+class LabelMap(Layout):
     """(B, h, w) or (B, 1, h, w) class numbers."""
 
     defaults = Logits.defaults
-    classes = None
     name = "label_map"
+    tasks = (TaskType.SEMANTIC_SEGMENTATION,)
+    outputs = "class numbers `(B, h, w)` or `(B, 1, h, w)`"
+    families = "segmentation with an argmax in the graph"
+    suppression = ""
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
-        if settings.task_type is not TaskType.SEMANTIC_SEGMENTATION:
-            raise LayoutError(f"The layout {self.name} cannot do {settings.task_type}.")
+        super().__init__(settings, outputs)
         places = [
             index
             for index, output in enumerate(outputs)

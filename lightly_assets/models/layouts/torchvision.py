@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.format.schema import TaskType
-from lightly_assets.models.layouts.base import LayoutError, Output, ReadSettings, best, described, sigmoid
+from lightly_assets.models.layouts.base import (
+    Layout,
+    LayoutError,
+    Output,
+    ReadSettings,
+    best,
+    described,
+    layout,
+    sigmoid,
+)
 from lightly_assets.models.layouts.masks import resized_masks
 from lightly_assets.models.preprocess import Preprocess, View
 from lightly_assets.models.results import Detections, Keypoints, Result
@@ -18,17 +27,22 @@ from lightly_assets.models.results import Detections, Keypoints, Result
 _TASKS = (TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION, TaskType.KEYPOINT_DETECTION)
 
 
-class Torchvision:
+@layout
+class Torchvision(Layout):
     """Outputs in torchvision's order: boxes, labels, scores, then masks, or keypoints and their logits."""
 
     defaults = Preprocess(resize="none")
-    classes = None
     name = "torchvision"
+    tasks = _TASKS
+    outputs = "boxes, labels, scores, then masks, or keypoints and their logits"
+    families = "torchvision's detectors"
+    suppression = "in the graph"
+    first_class = 1
+    one_image = True
+    outputs_vary = True
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
-        self.settings = settings
-        if settings.task_type not in _TASKS:
-            raise LayoutError(f"The layout {self.name} cannot do {settings.task_type}.")
+        super().__init__(settings, outputs)
         needed = 3
         if settings.task_type is TaskType.INSTANCE_SEGMENTATION:
             needed = 4

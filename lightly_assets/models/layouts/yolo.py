@@ -5,19 +5,22 @@ keypoints. Segmentation has a second output, the prototypes (B, 32, h, w).
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.layouts.base import (
+    Layout,
     LayoutError,
     Output,
     ReadSettings,
+    Suppression,
     best,
     corners,
     described,
+    layout,
     normalised,
 )
 from lightly_assets.models.layouts.masks import prototype_masks
@@ -28,23 +31,30 @@ from lightly_assets.models.results import Detections, Keypoints, Result
 _TASKS = (TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION, TaskType.KEYPOINT_DETECTION)
 
 
-class Yolo:
+@layout
+class Yolo(Layout):
     """(B, 4 + C + extra, N): centre, width, height; C class scores; mask coefficients or keypoints."""
 
     defaults = Preprocess(resize="letterbox", size=(640, 640), pad=114)
     name = "yolo"
+    tasks = _TASKS
+    outputs = "`(B, 4 + C + extra, N)`; masks: prototypes `(B, 32, h, w)`"
+    families = "YOLOv8, v9, 11, 12"
+    suppression: ClassVar[Suppression] = "ours"
     _before_classes = 4
     _rows_axis = 2
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
-        self.settings = settings
-        if settings.task_type not in _TASKS:
-            raise LayoutError(f"The layout {self.name} cannot do {settings.task_type}.")
+        super().__init__(settings, outputs)
         self._rows = _place(outputs, 3, self.name)
         masks = settings.task_type is TaskType.INSTANCE_SEGMENTATION
         self._prototypes = _place(outputs, 4, self.name) if masks else None
         columns = outputs[self._rows].shape[3 - self._rows_axis]
-        self.classes = None if columns is None else self._classes(columns, outputs)
+        self._count = None if columns is None else self._classes(columns, outputs)
+
+    @property
+    def classes(self) -> int | None:
+        return self._count
 
     def _classes(self, columns: int, outputs: Sequence[Output]) -> int:
         extra = columns - self._before_classes
@@ -130,10 +140,13 @@ class Yolo:
         return Detections(boxes[kept], scores[kept], classes[kept], some, masks)
 
 
+@layout
 class YoloV5(Yolo):
     """(B, N, 5 + C + extra): centre, width, height; objectness; C class scores; mask coefficients."""
 
     name = "yolov5"
+    outputs = "`(B, N, 5 + C + extra)`, with objectness"
+    families = "YOLOv5, v6, v7"
     _before_classes = 5
     _rows_axis = 1
 
@@ -141,10 +154,14 @@ class YoloV5(Yolo):
         return np.asarray(table[:, 4] * table[:, 5:stop].max(axis=1))
 
 
+@layout
 class YoloNms(Yolo):
     """(B, N, 6 + extra): corners; score; class; mask coefficients or keypoints. The graph has suppressed."""
 
     name = "yolo_nms"
+    outputs = "`(B, N, 6 + extra)`: corners, score, class"
+    families = "`nms=True` exports, YOLOv10, 26"
+    suppression = "in the graph"
     _before_classes = 6
     _rows_axis = 1
 

@@ -7,16 +7,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lightly_assets.format.coco.annotations import annotation_singleton, image_singletons, is_image_id
 from lightly_assets.format.names.frame_names import parse_frame_name
 from lightly_assets.format.names.suffixes import input_kind, split_suffix
 from lightly_assets.format.schema import TaskType
 from lightly_assets.format.strict_json import parse_json
-from lightly_assets.models.config import CocoModel, LightlyModel
+from lightly_assets.models.config import KINDS, EncodeSettings, Missing, ModelSettings, Share
 from lightly_assets.models.files import file_hash, model_file, version_of
-from lightly_assets.models.protocol import Images, ModelError, Source
+from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Ready, Result, ResultError
 
 CODE_VERSION = 2
@@ -31,6 +31,33 @@ def frame_of(file_name: str) -> Frame:
     """The input and the frame that a file name of the format or of COCO stands for."""
     name = parse_frame_name(file_name)
     return (file_name, None) if name is None else (name.video, name.index)
+
+
+@KINDS.register("coco")
+class CocoModel(ModelSettings):
+    """Labels or predictions in a COCO file, as the model."""
+
+    kind: Literal["coco"]
+    path: str
+    """Relative to ``lightly.yaml``: annotations, or a results list beside ``images``."""
+    images: str | None = None
+    """For a results list: the annotations file with the images (and categories)."""
+    default_score: Share = 1.0
+    """The score of a label that has none."""
+    missing: Missing = "fail"
+    """What happens to an image or video that the file does not list."""
+
+    def predict_settings(self) -> dict[str, Any]:
+        settings = super().predict_settings()
+        for name in ("path", "images"):
+            settings.pop(name)
+        return settings
+
+    def encode_settings(self, task_type: TaskType) -> EncodeSettings:  # noqa: ARG002
+        return self._encode()
+
+    def load(self, task_type: TaskType, categories: int, base_dir: Path) -> Runtime:  # noqa: ARG002
+        return CocoLabels(self, task_type, base_dir)
 
 
 class CocoLabels:
@@ -148,6 +175,28 @@ def _annotations(data: Any, name: str, images: dict[Frame, dict[str, Any]]) -> d
             )
         found.setdefault(row["image_id"], []).append(row)
     return found
+
+
+@KINDS.register("lightly")
+class LightlyModel(ModelSettings):
+    """A task folder in the prediction format, as the model."""
+
+    kind: Literal["lightly"]
+    path: str
+    """Relative to ``lightly.yaml``: the task's folder, such as ``old/.lightly/predictions/people``."""
+    missing: Missing = "fail"
+    """What happens to an image or frame that has no file."""
+
+    def predict_settings(self) -> dict[str, Any]:
+        settings = super().predict_settings()
+        settings.pop("path")
+        return settings
+
+    def encode_settings(self, task_type: TaskType) -> EncodeSettings:  # noqa: ARG002
+        return self._encode()
+
+    def load(self, task_type: TaskType, categories: int, base_dir: Path) -> Runtime:  # noqa: ARG002
+        return LightlyLabels(self, task_type, base_dir)
 
 
 class LightlyLabels:

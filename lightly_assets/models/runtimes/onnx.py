@@ -6,17 +6,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.format.schema import TaskType
-from lightly_assets.models.config import OnnxModel
+from lightly_assets.models.config import KINDS, LayoutModel
 from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
 from lightly_assets.models.layout_model import Input, Reader, fitted_preprocess, tried_outputs
 from lightly_assets.models.layouts.base import Output
-from lightly_assets.models.protocol import Images, ModelError, Source
+from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 
 # Part of the version: raise it when this file or a layout changes what a model says.
@@ -46,6 +46,24 @@ class _Feed:
     mask: str | None
 
 
+@KINDS.register("onnx")
+class OnnxModel(LayoutModel):
+    """An ONNX file, run by ONNX Runtime."""
+
+    needs = "`lightly-assets[onnx]`, 65 MB"
+    kind: Literal["onnx"]
+    providers: list[str] | None = None
+    """ONNX Runtime's execution providers, first choice first; the best at hand where not given."""
+
+    def predict_settings(self) -> dict[str, Any]:
+        settings = super().predict_settings()
+        settings.pop("providers")
+        return settings
+
+    def load(self, task_type: TaskType, categories: int, base_dir: Path) -> Runtime:
+        return OnnxRuntime(self, task_type, categories, base_dir)
+
+
 class OnnxRuntime:
     """An ONNX model with a declared layout."""
 
@@ -67,7 +85,7 @@ class OnnxRuntime:
         outputs = [Output(one.name, _shape(one.shape)) for one in self.session.get_outputs()]
         declared = not any(None in one.shape[1:] for one in outputs)
         # How many objects torchvision's detectors return depends on the image, and a black one has none.
-        if declared or config.layout == "torchvision":
+        if declared or config.kind_of_layout.outputs_vary:
             return outputs
         if fitted_preprocess(config, image_input, self.path.name).size is None:
             return outputs

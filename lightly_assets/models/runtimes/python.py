@@ -6,19 +6,41 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
-from lightly_assets.models.config import PythonModel
+from lightly_assets.format.schema import TaskType
+from lightly_assets.models.config import KINDS, BatchSize, EncodeSettings, ModelSettings
 from lightly_assets.models.files import file_hash, version_of
-from lightly_assets.models.memory import BatchMemory
-from lightly_assets.models.protocol import Images, ModelError, Source
+from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
+from lightly_assets.models.runtimes.memory import BatchMemory
 
 CODE_VERSION = 1
 
 # The hash that the source of a module had when it was imported from beside lightly.yaml.
 _imported: dict[str, str] = {}
+
+
+@KINDS.register("python")
+class PythonModel(ModelSettings):
+    """A function or a class of the user's, ``module:name``; its results are stored whole."""
+
+    kind: Literal["python"]
+    call: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
+    """``package.module:name``; modules beside ``lightly.yaml`` can be imported."""
+    args: dict[str, Any] = Field(default_factory=dict)
+    """A class is instantiated once with these."""
+    batch_size: BatchSize = 8
+    version: str | None = None
+    """Replaces the hash of the module's source in the model's version."""
+
+    def encode_settings(self, task_type: TaskType) -> EncodeSettings:  # noqa: ARG002
+        return self._encode()
+
+    def load(self, task_type: TaskType, categories: int, base_dir: Path) -> Runtime:  # noqa: ARG002
+        return PythonRuntime(self, base_dir)
 
 
 class PythonRuntime:

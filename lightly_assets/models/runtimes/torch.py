@@ -3,14 +3,14 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.format.arrays import as_numpy
 from lightly_assets.format.schema import TaskType
-from lightly_assets.models.config import TorchModel
+from lightly_assets.models.config import KINDS, LayoutModel
 from lightly_assets.models.files import (
     file_hash,
     is_exported_program,
@@ -21,7 +21,7 @@ from lightly_assets.models.files import (
     zip_names,
 )
 from lightly_assets.models.layout_model import Input, Reader, tried_outputs
-from lightly_assets.models.protocol import Images, ModelError, Source
+from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 from lightly_assets.models.runtimes.onnx import default_threads
 
@@ -29,6 +29,24 @@ CODE_VERSION = 1
 # Makes PyTorch load tensors and nothing else, wherever it would unpickle.
 _WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 _WANTED = "TorchScript (torch.jit.save) or an exported program (torch.export.save)"
+
+
+@KINDS.register("torch")
+class TorchModel(LayoutModel):
+    """A PyTorch program: exported (``.pt2``) or TorchScript (``.pt``, ``.pth``, ``.torchscript``)."""
+
+    needs = "`torch`, 0.2 GB (CPU)"
+    kind: Literal["torch"]
+    device: str | None = None
+    """``cpu``, ``cuda``, ``cuda:1``; the GPU where there is one."""
+
+    def predict_settings(self) -> dict[str, Any]:
+        settings = super().predict_settings()
+        settings.pop("device")
+        return settings
+
+    def load(self, task_type: TaskType, categories: int, base_dir: Path) -> Runtime:
+        return TorchRuntime(self, task_type, categories, base_dir)
 
 
 class TorchRuntime:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from lightly_assets.format.schema import TaskType
-from lightly_assets.models.config import UltralyticsModel
+from lightly_assets.models.config import KINDS, EncodeSettings, FileModel
 from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
-from lightly_assets.models.protocol import Images, ModelError, Source
+from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 
 CODE_VERSION = 1
 
@@ -21,6 +21,33 @@ _TASKS = {
     TaskType.KEYPOINT_DETECTION: "pose",
     TaskType.INSTANCE_SEGMENTATION: "segment",
 }
+
+
+@KINDS.register("ultralytics")
+class UltralyticsModel(FileModel):
+    """A model file that the ultralytics package runs, with its own pre- and post-processing."""
+
+    needs = "`ultralytics`, with torch"
+    kind: Literal["ultralytics"]
+    imgsz: int | None = None
+    device: str | None = None
+    trusted: bool = False
+    """Its ``.pt`` files are pickles, which can run any code: say true only for files that you trust."""
+
+    def predict_settings(self) -> dict[str, Any]:
+        settings = super().predict_settings()
+        settings.pop("device")
+        settings.pop("trusted")
+        return settings | {"nms_iou": 0.7 if self.nms_iou is None else self.nms_iou, "nms": self.nms}
+
+    def encode_settings(self, task_type: TaskType) -> EncodeSettings:
+        detects = task_type not in (TaskType.CLASSIFICATION, TaskType.SEMANTIC_SEGMENTATION)
+        # ultralytics has suppressed boxes already, when it predicted.
+        settings = self._encode(by_position=True, score_threshold=0.25 if detects else 0.0)
+        return settings.model_copy(update={"nms_iou": None})
+
+    def load(self, task_type: TaskType, categories: int, base_dir: Path) -> Runtime:
+        return UltralyticsRuntime(self, task_type, categories, base_dir)
 
 
 class UltralyticsRuntime:

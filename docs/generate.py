@@ -134,17 +134,9 @@ def sections(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
 
 def model_kinds() -> list[tuple[str, type[BaseModel]]]:
     """Every kind of model, by name."""
-    import lightly_assets.config
+    from lightly_assets.models.config import KINDS
 
-    assert lightly_assets.config
-    found: dict[str, type[BaseModel]] = {}
-    waiting: list[type[BaseModel]] = [BaseModel]
-    while waiting:
-        for one in waiting.pop().__subclasses__():
-            waiting.append(one)
-            if one.__module__.startswith("lightly_assets.models") and "kind" in one.model_fields:
-                found |= dict.fromkeys(get_args(typing.get_type_hints(one)["kind"]), one)
-    return sorted(found.items())
+    return sorted(KINDS.items())
 
 
 def settings_page() -> str:
@@ -162,9 +154,10 @@ def settings_page() -> str:
     parts += ["## model", "Under `tasks[].model`. `kind` says which of these it is."]
     done: set[type[BaseModel]] = set()
     for kind, model in model_kinds():
-        parts += [f"### kind: {kind}", _intro(model), model_table(model, hide=("kind",))]
+        parts += [f"### kind: {kind}", _intro(model), model_table(model, hide=("kind", "options"))]
         for where, inner in sections(model):
-            if inner not in done:
+            # What layouts can be told depends on the layout; models.md lists it.
+            if inner not in done and where != "options":
                 done.add(inner)
                 parts += [f"({inner.__name__.lower()})=", f"#### {where}", _intro(inner), model_table(inner)]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -14,21 +14,23 @@ from lightly_assets.models.preprocess import IMAGENET_MEAN, Preprocess
 
 def kinds_table() -> str:
     """Every kind of model, with the first sentence about it and the package that it needs."""
-    rows = [f"| `{name}` | {_first_line(kind)} | {kind.needs} |" for name, kind in KINDS.items()]
+    rows = [f"| `{name}` | {_first_line(kind)} | {kind.needs} |" for name, kind in sorted(KINDS.items())]
     return "\n".join(["| kind | what it is | needs |", "|---|---|---|", *rows])
 
 
 def layouts_table() -> str:
     """Every layout, with what it reads, for which tasks, and what follows from it."""
     head = "| layout | outputs | written by | tasks | suppression | default pixels |"
-    return "\n".join([head, "|---|---|---|---|---|---|", *(_row(kind) for kind in LAYOUTS.values())])
+    return "\n".join(
+        [head, "|---|---|---|---|---|---|", *(_row(kind) for _, kind in sorted(LAYOUTS.items()))]
+    )
 
 
 def options_table() -> str:
     """What layouts can be told beside ``layout``."""
     rows = [
         f"| `{name}` | `{option}` | {_description(kind.Options, option)} |"
-        for name, kind in LAYOUTS.items()
+        for name, kind in sorted(LAYOUTS.items())
         for option in kind.Options.model_fields
     ]
     return "\n".join(["| layout | key | meaning |", "|---|---|---|", *rows])

@@ -34,7 +34,7 @@ from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.rules.fast_path import ParsedFile, find_suspects
 from lightly_assets.format.rules.file_rules import check_prediction_file, check_schema, check_tasks
 from lightly_assets.format.rules.findings import Finding, finding
-from lightly_assets.format.rules.singleton_rules import UNKNOWN, Expected
+from lightly_assets.format.rules.prediction_rules import UNKNOWN, Expected
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.storage import NotFound, Store, open_store
 

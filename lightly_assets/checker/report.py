@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lightly_assets.format.rules.findings import RULES, Finding, Severity
+from lightly_assets.format.rules.findings import Finding
+from lightly_assets.format.rules.table import RULES, Severity, ordered_rules
 
 # So many findings of a rule in a task are kept one by one; the others are only counted.
 _KEPT = 100
@@ -113,7 +114,7 @@ class Report:
 
 def make_report(files: int, findings: Findings, unchecked: Iterable[str] = ()) -> Report:
     """The findings in their order."""
-    order = {rule: index for index, rule in enumerate(RULES)}
+    order = {rule: index for index, rule in enumerate(ordered_rules())}
     groups = sorted(
         findings.groups.values(),
         key=lambda group: (group.severity != "error", order[group.rule], group.task),

@@ -7,8 +7,8 @@ import numpy as np
 from lightly_assets.encoding.box_checks import check_far, check_shares
 from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings
 from lightly_assets.format.boxes import EDGE_TOLERANCE
-from lightly_assets.format.rules.findings import RULES
-from lightly_assets.format.rules.singleton_rules import Expected, SingletonRules
+from lightly_assets.format.rules.prediction_rules import Expected, PredictionRules
+from lightly_assets.format.rules.table import RULES
 from lightly_assets.models.config import EncodeSettings
 from lightly_assets.models.nms import suppress
 from lightly_assets.models.results import Ready, ResultError
@@ -20,7 +20,7 @@ def encode_ready(result: Ready, settings: TaskSettings, width: int, height: int)
     singletons = [one for one in result.singletons if _score(one) >= given.score_threshold]
     if given.category_map is not None:
         singletons = _renamed(singletons, settings.class_map or {})
-    rules = SingletonRules(settings.schema, Expected(None, width, height), None)
+    rules = PredictionRules(settings.schema, Expected(None, width, height), None)
     clipped = dropped = as_corners = 0
     written: Singletons = []
     for index, one in enumerate(singletons):

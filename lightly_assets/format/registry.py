@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from threading import RLock
 from typing import Generic, TypeVar
@@ -84,16 +85,19 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._all())
 
     @contextmanager
-    def trial(self) -> Iterator[None]:
-        """Looks through the package again, and forgets afterwards what was declared meanwhile: for tests."""
-        self._all()
-        before, modules = dict(self._entries), set(sys.modules)
+    def trial(self, folder: Path) -> Iterator[None]:
+        """As if the modules of a folder lay in the package; forgotten afterwards. For tests."""
+        if self._package is None:
+            raise ValueError(f"Each {self.what} is declared by hand; there is no package to add modules to.")
+        path = import_module(self._package).__path__
+        before, modules = dict(self._all()), set(sys.modules)
+        path.append(str(folder))
         self._unread = self._package
         try:
             yield
         finally:
-            self._entries = before
-            self._unread = None
+            path.remove(str(folder))
+            self._entries, self._unread = before, None
             for module in set(sys.modules) - modules:
                 if module.startswith(f"{self._package}."):
                     del sys.modules[module]

@@ -16,7 +16,7 @@ from lightly_assets.checker.check import check
 from lightly_assets.checker.expected import VideoSize
 from lightly_assets.checker.report import Report
 from lightly_assets.format.names.frame_names import frame_name, prediction_path
-from lightly_assets.format.rules.findings import RULES
+from lightly_assets.format.rules.table import RULES
 from lightly_assets.storage import open_store
 
 WIDTH, HEIGHT = 6, 4

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lightly_assets.checker.check import check
 from lightly_assets.checker.report import Report
-from lightly_assets.format.rules.findings import RULES
+from lightly_assets.format.rules.table import RULES
 from lightly_assets.format.schema import Schema
 from lightly_assets.format.singletons import parse_prediction_file
 from lightly_assets.format.tasks import parse_tasks

@@ -9,7 +9,7 @@ import pytest
 from lightly_assets.encoding.encode import Encoded, TaskSettings, encode
 from lightly_assets.format import rle
 from lightly_assets.format.rules.file_rules import check_prediction_file
-from lightly_assets.format.rules.singleton_rules import Expected
+from lightly_assets.format.rules.prediction_rules import Expected
 from lightly_assets.format.schema import Schema
 from lightly_assets.models.config import EncodeSettings
 from lightly_assets.models.results import (

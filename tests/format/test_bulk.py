@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.rules.fast_path import ParsedFile, find_suspects
 from lightly_assets.format.rules.file_rules import check_prediction_file
-from lightly_assets.format.rules.singleton_rules import Expected
+from lightly_assets.format.rules.prediction_rules import Expected
 from lightly_assets.format.schema import Schema
 from tests.mutations import JUNK, WORDS, changed, places, spliced
 

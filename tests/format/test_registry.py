@@ -37,16 +37,28 @@ def test_every_module_of_the_package_is_read(monkeypatch: pytest.MonkeyPatch, tm
 def test_a_new_file_is_enough_and_a_trial_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    package = _package(monkeypatch, tmp_path, "shapes_on_trial")
+    _package(monkeypatch, tmp_path, "shapes_on_trial")
     from shapes_on_trial import SHAPES  # type: ignore[import-not-found]
 
     assert SHAPES.names == ("circle",)
-    with SHAPES.trial():
-        (package / "late.py").write_text("from shapes_on_trial import SHAPES\nSHAPES.add('ellipse', 2)\n")
-        assert SHAPES.names == ("circle", "ellipse")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "late.py").write_text("from shapes_on_trial import SHAPES\nSHAPES.add('ellipse', 2)\n")
+    for _ in range(2):
+        with SHAPES.trial(other):
+            assert SHAPES.names == ("circle", "ellipse"), "the second time, too: the module was forgotten"
+        assert SHAPES.names == ("circle",)
+
+
+def test_a_trial_before_the_first_look_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _package(monkeypatch, tmp_path, "shapes_unread")
+    from shapes_unread import SHAPES  # type: ignore[import-not-found]
+
+    with SHAPES.trial(tmp_path / "nothing"):
+        SHAPES.add("ellipse", 2)
     assert SHAPES.names == ("circle",)
-    with SHAPES.trial():
-        assert SHAPES.names == ("circle", "ellipse"), "read again, as the module was forgotten"
 
 
 def test_names_that_are_taken_or_wrong_are_refused() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lightly_assets.format.rules.findings import RULES
+from lightly_assets.format.rules.table import RULES, ordered_rules
 from lightly_assets.format.schema import TaskType
 from lightly_assets.format.singletons import SINGLETONS, parse_prediction_file
 
@@ -43,7 +43,7 @@ EXAMPLES: dict[TaskType, dict[str, Any]] = {
 
 def rules_table() -> str:
     """All rules as a Markdown table."""
-    rows = [f"| `{name}` | {rule.severity} | {rule.finds} |" for name, rule in RULES.items()]
+    rows = [f"| `{name}` | {RULES[name].severity} | {RULES[name].finds} |" for name in ordered_rules()]
     return "\n".join(["| rule | severity | finds |", "|---|---|---|", *rows])
 
 

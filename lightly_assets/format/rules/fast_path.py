@@ -2,7 +2,7 @@
 
 Good files are the common case, and naming problems one by one is slow. Here the fields of many parsed files
 are put together into arrays and checked by a few operations. A file that passes has no finding at all; one
-that does not is a suspect, and ``rules.check_prediction_file`` says what is wrong with it.
+that does not is a suspect, and ``file_rules.check_prediction_file`` says what is wrong with it.
 """
 
 import struct
@@ -19,13 +19,10 @@ from lightly_assets.format.boxes import EDGE_TOLERANCE, outside_image
 from lightly_assets.format.names.frame_names import parse_frame_name
 from lightly_assets.format.names.suffixes import IMAGE_SUFFIXES
 from lightly_assets.format.rules.box_statistics import BoxStatistics
-from lightly_assets.format.rules.singleton_rules import (
-    KEYS,
-    LARGEST_RUN,
-    SUM_TOLERANCE,
-    Expected,
-    is_enclosing_box,
-)
+from lightly_assets.format.rules.prediction_rules import KEYS, LARGEST_RUN, SUM_TOLERANCE, Expected
+from lightly_assets.format.rules.predictions.segmentation_bbox import is_enclosing_box
+from lightly_assets.format.rules.table import RULES, Check
+from lightly_assets.format.rules.well_formed import WellFormed
 from lightly_assets.format.schema import Schema
 
 _SUFFIXES = frozenset(f".{suffix}" for suffix in IMAGE_SUFFIXES)
@@ -124,11 +121,32 @@ def find_suspects(
             continue
         suspects |= set(group.files) if found is None else found
         checked.append(group)
+    suspects |= _suspects_one_by_one(files, suspects, schema)
     if statistics is not None:
         for group in checked:
             if group.boxes is not None:
                 _count_boxes(group.boxes, np.repeat(group.files, group.counts), suspects, sizes, statistics)
     return sorted(suspects)
+
+
+def _suspects_one_by_one(files: Sequence[ParsedFile], suspects: set[int], schema: Schema) -> set[int]:
+    """The other files that break a rule which has no form for arrays."""
+    checks: list[Check] = [rule.check for rule in RULES.values() if rule.check and not rule.in_fast_path]
+    if not checks:
+        return set()
+    return {
+        index
+        for index, file in enumerate(files)
+        if index not in suspects and _breaks_any(file, checks, schema)
+    }
+
+
+def _breaks_any(file: ParsedFile, checks: list[Check], schema: Schema) -> bool:
+    for prediction in file.parsed["predictions"]:
+        view = WellFormed(prediction, schema, file.expected.width, file.expected.height)
+        if any(next(check(view), None) is not None for check in checks):
+            return True
+    return False
 
 
 def _add(index: int, file: ParsedFile, schema: Schema, groups: dict[tuple[str, ...], _Group | None]) -> bool:

@@ -14,7 +14,7 @@ from lightly_assets.format.names.suffixes import IMAGE_SUFFIXES, split_suffix
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.rules.findings import Finding, finding
 from lightly_assets.format.rules.messages import first_problem, shown
-from lightly_assets.format.rules.singleton_rules import UNKNOWN, Expected, Problem, SingletonRules, escaped
+from lightly_assets.format.rules.prediction_rules import UNKNOWN, Expected, PredictionRules, Problem, escaped
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.format.strict_json import JsonError, parse_json
 from lightly_assets.format.tasks import TASK_NAME
@@ -213,7 +213,7 @@ def _file_problems(
             f"predictions is {shown(predictions)}; it must be a list.",
         )
         return
-    check = SingletonRules(schema, expected, statistics)
+    check = PredictionRules(schema, expected, statistics)
     for index, prediction in enumerate(predictions):
         for rule, pointer, message in check.problems(prediction):
             yield rule, f"/predictions/{index}{pointer}", message

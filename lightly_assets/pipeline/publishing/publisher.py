@@ -21,8 +21,8 @@ from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.rules.fast_path import ParsedFile, find_suspects
 from lightly_assets.format.rules.file_rules import check_prediction_file
-from lightly_assets.format.rules.findings import RULES
-from lightly_assets.format.rules.singleton_rules import Expected
+from lightly_assets.format.rules.prediction_rules import Expected
+from lightly_assets.format.rules.table import RULES
 from lightly_assets.format.schema import Schema, difference
 from lightly_assets.format.tasks import merge_tasks, parse_tasks, tasks_to_bytes
 from lightly_assets.pipeline.state.records import InputRecord, Record

@@ -1,20 +1,19 @@
-"""The rules for one prediction: every field on its own, then what one field says about another."""
+"""The rules for one prediction: every field on its own, then those of ``rules/predictions``."""
 
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeGuard
+from typing import Any
 
-from lightly_assets.format import rle
 from lightly_assets.format.boxes import EDGE_TOLERANCE
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.rules.messages import shown
+from lightly_assets.format.rules.table import RULES
+from lightly_assets.format.rules.well_formed import WellFormed, is_coordinates, is_number, is_numbers
 from lightly_assets.format.schema import Schema
 from lightly_assets.format.singletons import PROBABILITY_TOLERANCE, SINGLETONS
 
-_LARGEST = sys.float_info.max
 # No image has as many pixels.
 LARGEST_RUN = 1 << 40
 SUM_TOLERANCE = PROBABILITY_TOLERANCE + 1e-6
@@ -40,7 +39,7 @@ class Expected:
 UNKNOWN = Expected()
 
 
-class SingletonRules:
+class PredictionRules:
     """The rules for the predictions of one file."""
 
     def __init__(self, schema: Schema, expected: Expected, statistics: BoxStatistics | None) -> None:
@@ -82,13 +81,13 @@ class SingletonRules:
             yield "category-unknown", "", f"category_id is {shown(value)}; the schema has {ids}."
 
     def score(self, value: Any) -> Iterator[Problem]:
-        if not _is_number(value):
+        if not is_number(value):
             yield "score-type", "", f"score is {shown(value)}; it must be a number in [0, 1]."
         elif not 0 <= value <= 1:
             yield "score-range", "", f"score is {shown(value)}; it must be in [0, 1]."
 
     def probabilities(self, value: Any) -> Iterator[Problem]:
-        if not _is_numbers(value):
+        if not is_numbers(value):
             yield "probabilities-type", "", f"probabilities is {shown(value)}; it must be a list of numbers."
             return
         count = len(self.schema.ids)
@@ -114,7 +113,7 @@ class SingletonRules:
             )
 
     def bbox(self, value: Any) -> Iterator[Problem]:
-        if not _is_coordinates(value):
+        if not is_coordinates(value):
             yield "bbox-type", "", f"bbox is {shown(value)}; it must be a list of four numbers."
             return
         if len(value) != 4:
@@ -134,7 +133,7 @@ class SingletonRules:
                 yield "bbox-outside", "", f"bbox is {shown(value)}, which leaves the image of {size} pixels."
 
     def keypoints(self, value: Any) -> Iterator[Problem]:
-        if not _is_coordinates(value):
+        if not is_coordinates(value):
             yield "keypoints-type", "", f"keypoints is {shown(value)}; it must be a flat list of numbers."
             return
         if not value or len(value) % 3:
@@ -209,78 +208,21 @@ class SingletonRules:
 
     def _relations(self, prediction: dict[str, Any]) -> Iterator[Problem]:
         """Rules between fields, for fields that are well-formed on their own."""
-        category_id, probabilities = prediction.get("category_id"), prediction.get("probabilities")
-        place = self.schema.index_of.get(category_id) if type(category_id) is int else None
-        if place is not None and _is_numbers(probabilities, len(self.schema.ids)):
-            best = max(probabilities)
-            if probabilities[place] < best:
-                likely = self.schema.ids[probabilities.index(best)]
-                yield (
-                    "probabilities-argmax",
-                    "/probabilities",
-                    f"category_id is {category_id}, but the most probable category is {likely}.",
-                )
-        runs, bbox = prediction.get("segmentation"), prediction.get("bbox")
-        if self.width and _is_mask(runs, self.pixels) and _is_coordinates(bbox) and len(bbox) == 4:
-            yield from _box_and_mask(bbox, runs, self.width)
+        view = WellFormed(prediction, self.schema, self.width, self.height)
+        for name, rule in RULES.items():
+            if rule.check is not None:
+                for pointer, message in rule.check(view):
+                    yield name, pointer, message
 
 
-_FIELD_RULES: dict[str, Callable[[SingletonRules, Any], Iterator[Problem]]] = {
-    "category_id": SingletonRules.category_id,
-    "score": SingletonRules.score,
-    "probabilities": SingletonRules.probabilities,
-    "bbox": SingletonRules.bbox,
-    "keypoints": SingletonRules.keypoints,
-    "segmentation": SingletonRules.segmentation,
+_FIELD_RULES: dict[str, Callable[[PredictionRules, Any], Iterator[Problem]]] = {
+    "category_id": PredictionRules.category_id,
+    "score": PredictionRules.score,
+    "probabilities": PredictionRules.probabilities,
+    "bbox": PredictionRules.bbox,
+    "keypoints": PredictionRules.keypoints,
+    "segmentation": PredictionRules.segmentation,
 }
-
-
-def _is_number(value: Any) -> bool:
-    # Numbers that a double cannot hold, such as 1e999, are infinite for every reader.
-    return type(value) is int or (type(value) is float and math.isfinite(value))
-
-
-def _is_numbers(value: Any, length: int | None = None) -> TypeGuard[list[float]]:
-    return isinstance(value, list) and all(map(_is_number, value)) and length in (None, len(value))
-
-
-def _is_coordinates(value: Any) -> TypeGuard[list[float]]:
-    # Integers may be longer than any double; most readers fail on them.
-    return _is_numbers(value) and all(-_LARGEST <= number <= _LARGEST for number in value)
-
-
-def _is_mask(runs: Any, pixels: int | None) -> TypeGuard[list[int]]:
-    return (
-        isinstance(runs, list)
-        and all(type(run) is int and run >= 0 for run in runs)
-        and pixels is not None
-        and sum(runs) == pixels
-    )
-
-
-def _box_and_mask(bbox: list[float], runs: list[int], width: int) -> Iterator[Problem]:
-    if not is_enclosing_box(bbox, runs, width):
-        tight = rle.bounding_box(runs, width)
-        message = f"bbox is {shown(bbox)}, but the mask spans {tight}; run lengths count along the rows."
-        yield "segmentation-bbox", "/bbox", message
-
-
-def is_enclosing_box(bbox: Sequence[float], runs: Sequence[int], width: int) -> bool:
-    """Whether a box holds the mask, give or take what detectors and mask heads round differently.
-
-    ``width`` is the image's. An empty mask fits every box.
-    """
-    tight = rle.bounding_box(runs, width)
-    if tight is None:
-        return True
-    x, y, w, h = bbox
-    slack = 1 + 0.05 * max(w, h)
-    return (
-        x - slack <= tight[0]
-        and y - slack <= tight[1]
-        and x + w + slack >= tight[0] + tight[2]
-        and y + h + slack >= tight[1] + tight[3]
-    )
 
 
 def _segmentation_hint(value: Any) -> str:

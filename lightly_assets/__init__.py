@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lightly_assets.checker.check import check as check
     from lightly_assets.component import LightlyPredictionsComponent as LightlyPredictionsComponent
     from lightly_assets.definitions import build_definitions as build_definitions
+    from lightly_assets.errors import LightlyAssetsError as LightlyAssetsError
     from lightly_assets.format.names.frame_names import frame_name as frame_name
     from lightly_assets.format.names.frame_names import prediction_path as prediction_path
     from lightly_assets.format.rle import decode as decode
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lightly_assets.models.results import SemanticScores as SemanticScores
 
 _PLACES = {
+    "LightlyAssetsError": "errors",
     "Classification": "models.results",
     "Detections": "models.results",
     "Keypoints": "models.results",

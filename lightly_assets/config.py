@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from lightly_assets.errors import BadValue, LightlyAssetsError
 from lightly_assets.format.rules.messages import (
     field_name,
     first_problem,
@@ -38,7 +39,7 @@ _NO_KEYS = ("base_dir", "file_name")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
-class ConfigError(Exception):
+class ConfigError(LightlyAssetsError):
     """The project file is wrong: one sentence with the file, the field, the value and what is allowed."""
 
 
@@ -62,7 +63,7 @@ class Datasource(_Section):
         try:
             check_slashes(root)
         except StorageError as error:
-            raise ValueError(f"datasource.{info.field_name}: {error}") from None
+            raise BadValue(f"datasource.{info.field_name}: {error}") from None
         return root
 
 
@@ -133,7 +134,7 @@ class Task(_Section):
         try:
             Schema(task_type=self.task_type, categories=self.categories)
         except ValidationError as error:
-            raise ValueError(first_problem(error)) from None
+            raise BadValue(first_problem(error)) from None
         encode_settings(self.model, self.task_type)
         return self
 
@@ -179,7 +180,7 @@ class Project(_Section):
         names = [task.name.lower() for task in tasks]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(
+                raise BadValue(
                     f"tasks has '{name}' twice; names must differ in more than upper and lower case"
                 )
         return tasks
@@ -190,16 +191,16 @@ class Project(_Section):
         try:
             groups = re.compile(pattern).groupindex
         except re.error as error:
-            raise ValueError(f"day_pattern {pattern!r} is no regular expression ({error})") from None
+            raise BadValue(f"day_pattern {pattern!r} is no regular expression ({error})") from None
         if {"year", "month", "day"} - set(groups):
-            raise ValueError(f"day_pattern {pattern!r} must have the named groups year, month and day")
+            raise BadValue(f"day_pattern {pattern!r} must have the named groups year, month and day")
         return pattern
 
     @model_validator(mode="after")
     def _frames_are_no_input(self) -> Self:
         same = self.root("state").rstrip("/") == self.root("input").rstrip("/")
         if same and self.frames.export == "png":
-            raise ValueError(
+            raise BadValue(
                 "frames.export is 'png' and datasource.state is datasource.input, so exported frames would "
                 "be taken for input; give the state a folder of its own"
             )

@@ -30,6 +30,7 @@ from lightly_assets.checker.expected import (
 )
 from lightly_assets.checker.readers import PROBLEMS, FolderReader, Reader, StoreReader, Unreadable
 from lightly_assets.checker.report import Findings, Report, make_report
+from lightly_assets.errors import BadValue
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.rules.fast_path import ParsedFile, find_suspects
 from lightly_assets.format.rules.file_rules import check_prediction_file, check_schema, check_tasks
@@ -118,7 +119,7 @@ def decoding(root: str | Path | Store) -> Measure:
         with _local_file(root, key) as path:
             info = probe(path)
         if info.frames is None:
-            raise ValueError("; ".join(info.errors) or "it has no frame")
+            raise BadValue("; ".join(info.errors) or "it has no frame")
         return VideoSize(info.frames, info.width, info.height)
 
     return measure

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lightly_assets.checker.readers import Reader, Unreadable
+from lightly_assets.errors import BadValue, LightlyAssetsError
 from lightly_assets.format.names.collisions import find_collisions
 from lightly_assets.format.names.frame_names import frame_name, parse_frame_name, prediction_path
 from lightly_assets.format.names.keys import validate_key
@@ -85,7 +86,7 @@ def read_input(
             continue
         try:
             validate_key(key)
-        except ValueError as error:
+        except BadValue as error:
             findings.append(finding("input-key", "", "", str(error)))
             continue
         keys.append(key)
@@ -100,7 +101,7 @@ def read_input(
 def _add_video(index: InputIndex, key: str, measure: Measure) -> list[Finding]:
     try:
         index.videos[key] = measure(key)
-    except Exception as error:  # noqa: BLE001 - whatever a decoder says about a file is a finding
+    except LightlyAssetsError as error:
         index.unreadable.add(key)
         message = f"The video '{key}' cannot be decoded: {error}"
         return [finding("input-unreadable", "", "", message)]
@@ -212,7 +213,7 @@ class FrameSeries:
         return f"{stem}-{last:0{width}d}-{suffix}.json"
 
 
-class UnreadableImageError(Exception):
+class UnreadableImageError(LightlyAssetsError):
     """An image of the input is none, or cannot be read; the text says why."""
 
 

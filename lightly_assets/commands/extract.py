@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from lightly_assets.errors import LightlyAssetsError
+
 
 class Engine(StrEnum):
     """What decodes."""
@@ -44,7 +46,7 @@ def extract_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write every frame of videos as a PNG; what is there already is not done again."""
-    from lightly_assets.media import MediaError, ProgramMissingError, extract  # late: PyAV takes its time
+    from lightly_assets.media import ProgramMissingError, extract  # late: PyAV takes its time
 
     _refuse_shared_names(videos, input_root)
     results: list[dict[str, Any]] = []
@@ -66,7 +68,7 @@ def extract_command(
         except ProgramMissingError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from None
-        except (MediaError, ValueError, OSError) as error:
+        except (LightlyAssetsError, OSError) as error:
             entry["errors"] = [str(error)]
         results.append(entry)
         if not as_json:

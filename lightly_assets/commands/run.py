@@ -1,5 +1,6 @@
 """``lightly-assets run``: bring everything up to date, through Dagster."""
 
+import builtins
 import faulthandler
 import os
 import time
@@ -23,6 +24,7 @@ from lightly_assets.commands.shared import (
     say,
     shown_bytes,
 )
+from lightly_assets.errors import BadValue
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -149,7 +151,7 @@ def run_project(
     """Do what a project's state asks for. Dagster is not even imported where there is nothing to do.
 
     Raises:
-        ValueError: a selection or a task name fits nothing.
+        BadValue: a selection or a task name fits nothing.
         ModelError: a model cannot be loaded.
         StorageError: a store is out of reach.
     """
@@ -219,7 +221,7 @@ def _selected(session: "Session", select: Collection[str]) -> list[str] | None:
             continue
         matching = [key for key in known if glob_pattern([one]).fullmatch(key)]
         if not matching:
-            raise ValueError(
+            raise BadValue(
                 f"No input is called '{one}' or fits it; {session.project.root('input')} has "
                 f"{counted(len(known), 'input')}, and 'lightly-assets status' lists what is left out."
             )
@@ -310,6 +312,10 @@ def _show_crashes() -> None:
         faulthandler.enable(os.dup(2), all_threads=False)
 
 
+class BugInRunError(RuntimeError):
+    """What was raised in a run of Dagster, which keeps only its trace; nobody's data are to blame."""
+
+
 class _Heard:
     """What the events of a run say."""
 
@@ -343,5 +349,9 @@ def _failure(event: "dg.DagsterEvent") -> str | None:
     if error.cls_name == "DagsterExecutionInterruptedError":
         return "The run was interrupted; what it had finished is kept, and the next run does the rest."
     text = error.message.strip()
-    is_database = error.cls_name == "OperationalError"
-    return DATABASE_PROBLEM.format(text.partition(": ")[2]) if is_database else str(text)
+    if error.cls_name == "OperationalError":
+        return DATABASE_PROBLEM.format(text.partition(": ")[2])
+    kind = getattr(builtins, error.cls_name or "", None)
+    if str(error.cls_name).startswith("Dagster") or (kind and issubclass(kind, OSError | MemoryError)):
+        return str(text)
+    raise BugInRunError(f"The run ended by a bug of lightly-assets:\n{error.to_string()}")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightly_assets.errors import LightlyAssetsError
+
 if TYPE_CHECKING:
     from lightly_assets.config import Project
 
@@ -53,19 +55,11 @@ def open_project(config: Path, *, as_json: bool = False, document: dict[str, Any
 
 @contextmanager
 def errors_for_people(*, as_json: bool = False, document: dict[str, Any] | None = None) -> Iterator[None]:
-    """Known errors as one sentence and exit code 1, with ``--json`` inside of the document."""
-    from lightly_assets.media.errors import MediaError
-    from lightly_assets.models.protocol import ModelError
-    from lightly_assets.pipeline.publishing.publisher import PublishError
-    from lightly_assets.storage import StorageError
-
-    known = (StorageError, ModelError, MediaError, PublishError, ValueError)
+    """Errors of the package as one sentence and exit code 1, with ``--json`` inside of the document."""
     try:
         yield
     except Exception as error:
-        # What pydantic and others raise below ValueError is a bug, and shows as one.
-        told = isinstance(error, known) and not type(error).__module__.startswith("pydantic")
-        text = str(error) if told else _about_disk(error)
+        text = str(error) if isinstance(error, LightlyAssetsError) else _about_disk(error)
         if text is None:
             raise
         if as_json:

@@ -14,6 +14,7 @@ from lightly_assets.encoding.class_map import mapped, mapped_probabilities
 from lightly_assets.encoding.objects import encode_objects
 from lightly_assets.encoding.ready_singletons import encode_ready
 from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings
+from lightly_assets.errors import BadValue
 from lightly_assets.format import rle
 from lightly_assets.format.singletons import classification_singletons, semantic_singletons
 from lightly_assets.models.columns import pack
@@ -37,7 +38,7 @@ def encode(result: Result | Singletons, settings: TaskSettings, width: int, heig
     """The singletons of an image of ``width`` × ``height`` pixels.
 
     Raises:
-        ValueError: what is wrong, in one sentence without task, input and frame.
+        BadValue: what is wrong, in one sentence without task, input and frame.
     """
     if isinstance(result, list):
         result = Ready(result)
@@ -67,7 +68,7 @@ def encode_batch(
         packed: list[Any] = [pack(results[place]) for place in places]  # type: ignore[arg-type]
         try:
             found = encode_objects(packed, settings, width, height)
-        except ValueError:
+        except BadValue:
             # The message has to be about the one image that is wrong.
             found = [_one(place, results, settings, sizes) for place in places]
         encoded.update(zip(places, found, strict=True))
@@ -79,7 +80,7 @@ def _one(
 ) -> Encoded:
     try:
         return encode(results[place], settings, *sizes[place])
-    except ValueError as error:
+    except BadValue as error:
         raise ResultError(str(error), place) from None
 
 

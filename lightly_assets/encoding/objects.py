@@ -24,7 +24,7 @@ def encode_objects(
     """The singletons of images of one size, whose results have the same fields and dtypes.
 
     Raises:
-        ValueError: what is wrong, in one sentence; a prediction's number counts those of all images.
+        BadValue: what is wrong, in one sentence; a prediction's number counts those of all images.
     """
     return _Objects(results, settings, width, height).encoded()
 

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.errors import BadValue
+
 # 10^22 is the largest power of ten that a double holds exactly.
 _EXACT_POWERS = 22
 _POWERS_OF_TEN = np.array([10.0**exponent for exponent in range(_EXACT_POWERS + 1)])
@@ -19,7 +21,10 @@ def as_numpy(values: Any) -> NDArray[Any]:
     torch is never imported: a tensor is known by its ``detach`` method.
     """
     if not hasattr(values, "detach"):
-        return np.asarray(values)
+        try:
+            return np.asarray(values)
+        except ValueError as error:  # sequences of several lengths
+            raise BadValue(str(error)) from error
     # NumPy has no bfloat16 and no float8; float32 holds all of their values.
     if values.is_floating_point() and str(values.dtype) not in _NUMPY_FLOATS:
         values = values.float()

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.errors import BadValue
+
 BoxPolicy = Literal["clip", "strict"]
 
 # Rounding to float32 and to decimals moves an edge by less than this, in pixels.
@@ -47,12 +49,12 @@ def fit_boxes(xywh: NDArray[Any], width: int, height: int, policy: BoxPolicy = "
     """Boxes cut to a frame of ``width`` × ``height`` pixels; what is left smaller than a pixel is dropped.
 
     Raises:
-        ValueError: a coordinate is not finite; with ``strict``, also when a box would be cut or dropped.
+        BadValue: a coordinate is not finite; with ``strict``, also when a box would be cut or dropped.
     """
     xywh = _boxes(xywh)
     if not np.isfinite(xywh).all():
         index = int(np.flatnonzero(~np.isfinite(xywh).all(axis=1))[0])
-        raise ValueError(
+        raise BadValue(
             f"prediction {index}: bbox is {xywh[index].tolist()}; all four numbers must be finite."
         )
     outside = _outside(xywh, width, height)
@@ -63,7 +65,7 @@ def fit_boxes(xywh: NDArray[Any], width: int, height: int, policy: BoxPolicy = "
     clipped, dropped = int((outside & kept).sum()), int((~kept).sum())
     if policy == "strict" and (clipped or dropped):
         index = int(np.flatnonzero(outside | ~kept)[0])
-        raise ValueError(
+        raise BadValue(
             f"prediction {index}: bbox is {xywh[index].tolist()}, but x, y ≥ 0, w, h ≥ 1 and it must lie "
             f"in the frame of {width}×{height} pixels; 'boxes: clip' would cut such boxes."
         )
@@ -120,5 +122,5 @@ def _boxes(values: NDArray[Any]) -> NDArray[Any]:
     if array.size == 0:
         return array.reshape(0, 4)
     if array.ndim != 2 or array.shape[1] != 4:
-        raise ValueError(f"boxes have the shape {array.shape}; it must be (N, 4).")
+        raise BadValue(f"boxes have the shape {array.shape}; it must be (N, 4).")
     return array

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format.arrays import as_numpy
 
 Counts = Sequence[int] | NDArray[Any]
@@ -25,13 +26,13 @@ def encode(mask: Any) -> list[int]:
             and 1, any memory order, device and gradient.
 
     Raises:
-        ValueError: the shape is not (H, W), or a value is neither 0 nor 1. It says what it got.
+        BadValue: the shape is not (H, W), or a value is neither 0 nor 1. It says what it got.
     """
     array = as_numpy(mask)
     if array.ndim != 2:
-        raise ValueError(f"A mask must have the shape (H, W), but got {array.shape}.")
+        raise BadValue(f"A mask must have the shape (H, W), but got {array.shape}.")
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"A mask must hold booleans, integers or floats, but got {array.dtype}.")
+        raise BadValue(f"A mask must hold booleans, integers or floats, but got {array.dtype}.")
     return encode_flat(array.ravel())
 
 
@@ -100,7 +101,7 @@ def _small_ints(values: NDArray[np.intp]) -> list[int] | bytes:
 def _check_binary(values: NDArray[Any]) -> None:
     good = (values == 0) | (values == 1)
     if not good.all():
-        raise ValueError(
+        raise BadValue(
             f"A mask must hold only 0 and 1, but got {values[~good][0]}; "
             "threshold it first, for example with mask > 0.5."
         )
@@ -110,7 +111,7 @@ def decode(counts: Any, height: int, width: int) -> NDArray[np.uint8]:
     """Decodes run lengths to an (H, W) uint8 mask of 0 and 1. The inverse of :func:`encode`.
 
     Raises:
-        ValueError: the counts are no non-negative integers, or do not add up to height × width.
+        BadValue: the counts are no non-negative integers, or do not add up to height × width.
     """
     runs = check_counts(counts, height, width)
     values = np.zeros(runs.size, dtype=np.uint8)
@@ -122,20 +123,20 @@ def check_counts(counts: Any, height: int, width: int) -> NDArray[np.int64]:
     """Run lengths as an int64 array.
 
     Raises:
-        ValueError: as :func:`decode`.
+        BadValue: as :func:`decode`.
     """
     array = as_numpy(counts)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise ValueError(f"Run lengths must be a flat list of integers, but got {_shown(array)}.")
+        raise BadValue(f"Run lengths must be a flat list of integers, but got {_shown(array)}.")
     if min(height, width) < 0:
-        raise ValueError(f"Height and width must not be negative, but are {height} and {width}.")
+        raise BadValue(f"Height and width must not be negative, but are {height} and {width}.")
     if array.size and array.min() < 0:
-        raise ValueError(f"Run lengths must not be negative, but got {array.min()}.")
+        raise BadValue(f"Run lengths must not be negative, but got {array.min()}.")
     # A sum in 64 bits could overflow and look right, and masks would be filled beyond their end.
     overflows = array.size and int(array.max()) > np.iinfo(np.int64).max // array.size
     total = sum(array.tolist()) if overflows else int(array.sum(dtype=np.int64))
     if total != height * width:
-        raise ValueError(
+        raise BadValue(
             f"The run lengths add up to {total}, but a {height}×{width} mask has {height * width} pixels."
         )
     return array.astype(np.int64)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format.rules.messages import first_problem
 from lightly_assets.format.strict_json import parse_json
 
@@ -49,7 +50,7 @@ class Schema(BaseModel):
         ordered = tuple(sorted(categories, key=lambda category: category.id))
         for one, next_one in pairwise(ordered):
             if one.id == next_one.id:
-                raise ValueError(
+                raise BadValue(
                     f"category id {one.id} is used by both '{one.name}' and '{next_one.name}'; "
                     "ids must be unique"
                 )
@@ -66,7 +67,7 @@ class Schema(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise ValueError(f"{name}: {first_problem(error)}") from None
+            raise BadValue(f"{name}: {first_problem(error)}") from None
 
     @cached_property
     def ids(self) -> tuple[int, ...]:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.errors import BadValue
+
 Floats = NDArray[np.float64]
 
 
@@ -27,7 +29,7 @@ def approximate_probabilities(scores: Any, categories: Any, num_categories: int)
         num_categories: of the schema.
 
     Raises:
-        ValueError: a category is not in [0, num_categories - 1].
+        BadValue: a category is not in [0, num_categories - 1].
     """
     values = np.atleast_1d(np.asarray(scores, dtype=np.float64))
     places = _places(categories, num_categories)
@@ -44,7 +46,7 @@ def class_distribution(categories: Any, num_categories: int, probabilities: Any 
     probabilities are not approximated.
 
     Raises:
-        ValueError: as :func:`approximate_probabilities`, or the shape of the probabilities is another one.
+        BadValue: as :func:`approximate_probabilities`, or the shape of the probabilities is another one.
     """
     places = _places(categories, num_categories)
     result = np.zeros((places.size, num_categories))
@@ -52,7 +54,7 @@ def class_distribution(categories: Any, num_categories: int, probabilities: Any 
     if probabilities is not None:
         given = np.asarray(probabilities, dtype=np.float64)
         if given.shape != result.shape:
-            raise ValueError(f"probabilities have the shape {given.shape}; it must be {result.shape}.")
+            raise BadValue(f"probabilities have the shape {given.shape}; it must be {result.shape}.")
         result = np.where(np.isnan(given), result, given)
     return result
 
@@ -149,13 +151,13 @@ def active_learning_scores(
         num_images: how many images there are, those without objects included.
 
     Raises:
-        ValueError: shapes that do not fit each other, or a category that does not exist.
+        BadValue: shapes that do not fit each other, or a category that does not exist.
     """
     vectors = approximate_probabilities(scores, categories, num_categories)
     if probabilities is not None:
         given = _two_classes(probabilities)
         if given.shape != vectors.shape:
-            raise ValueError(f"probabilities have the shape {given.shape}; it must be {vectors.shape}.")
+            raise BadValue(f"probabilities have the shape {given.shape}; it must be {vectors.shape}.")
         vectors = np.where(np.isnan(given), vectors, given)
     per_object = {
         "uncertainty_least_confidence": least_confidence(vectors),
@@ -184,7 +186,7 @@ def _two_classes(probabilities: Any) -> Floats:
     """(N, C) with C at least 2: a single column [p] becomes [p, 1 - p]."""
     vectors = np.asarray(probabilities, dtype=np.float64)
     if vectors.ndim != 2 or vectors.shape[1] == 0:
-        raise ValueError(f"probabilities have the shape {vectors.shape}; it must be (N, C).")
+        raise BadValue(f"probabilities have the shape {vectors.shape}; it must be (N, C).")
     return np.concatenate([vectors, 1 - vectors], axis=1) if vectors.shape[1] == 1 else vectors
 
 
@@ -192,7 +194,7 @@ def _places(categories: Any, num_categories: int) -> NDArray[np.int64]:
     places = np.atleast_1d(np.asarray(categories, dtype=np.int64))
     if places.size and (places.min() < 0 or places.max() >= num_categories):
         wrong = places[(places < 0) | (places >= num_categories)][0]
-        raise ValueError(f"category {wrong} does not exist; there are {num_categories} categories, from 0.")
+        raise BadValue(f"category {wrong} does not exist; there are {num_categories} categories, from 0.")
     return places
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format import rle
 from lightly_assets.format.arrays import as_numpy
 
@@ -50,19 +51,19 @@ def convert_to_lightly_predictions(
         category_ids: the schema's ids, ascending; 0 to C - 1 where not given.
 
     Raises:
-        ValueError: the shape is another one, or a score lies outside [0, 1] or is not a number.
+        BadValue: the shape is another one, or a score lies outside [0, 1] or is not a number.
     """
     volume = as_numpy(scores)
     if volume.ndim != 4 or 0 in volume.shape[1:]:
-        raise ValueError(f"Scores must have the shape (N, C, H, W), but got {volume.shape}.")
+        raise BadValue(f"Scores must have the shape (N, C, H, W), but got {volume.shape}.")
     ids = np.arange(volume.shape[1]) if category_ids is None else np.asarray(category_ids)
     if len(ids) != volume.shape[1]:
-        raise ValueError(f"There are {volume.shape[1]} scores per pixel, but {len(ids)} category ids.")
+        raise BadValue(f"There are {volume.shape[1]} scores per pixel, but {len(ids)} category ids.")
     _require_numbers(volume)
     if activation == "softmax":
         volume = softmax(volume)
     elif activation is not None:
-        raise ValueError(f"The activation {activation!r} is not known; use 'softmax' or None.")
+        raise BadValue(f"The activation {activation!r} is not known; use 'softmax' or None.")
     return [_singletons(find_segments(image, reduce), ids) for image in volume]
 
 
@@ -86,13 +87,13 @@ def find_segments(scores: Any, reduce: Reduce = "median") -> Segments:
     """The segments of one image's (C, H, W) scores in [0, 1]; of equal scores the first category wins.
 
     Raises:
-        ValueError: as :func:`convert_to_lightly_predictions`.
+        BadValue: as :func:`convert_to_lightly_predictions`.
     """
     if reduce not in ("median", "mean"):
-        raise ValueError(f"The reduction {reduce!r} is not known; use 'median' or 'mean'.")
+        raise BadValue(f"The reduction {reduce!r} is not known; use 'median' or 'mean'.")
     volume = as_numpy(scores)
     if volume.ndim != 3 or 0 in volume.shape:
-        raise ValueError(f"Scores of an image must have the shape (C, H, W), but got {volume.shape}.")
+        raise BadValue(f"Scores of an image must have the shape (C, H, W), but got {volume.shape}.")
     _require_numbers(volume)
     if volume.dtype.name not in _BITS:
         volume = volume.astype(np.float64)
@@ -149,7 +150,7 @@ def _label_block(
 
 def _require_numbers(scores: NDArray[Any]) -> None:
     if scores.dtype.kind not in "biuf":
-        raise ValueError(f"Scores must be booleans, integers or floats, but got {scores.dtype}.")
+        raise BadValue(f"Scores must be booleans, integers or floats, but got {scores.dtype}.")
 
 
 def _check_scores(scores: NDArray[Any]) -> None:
@@ -160,7 +161,7 @@ def _check_scores(scores: NDArray[Any]) -> None:
         return
     bad = scores[~((scores >= 0) & (scores <= 1))]
     if bad.size:
-        raise ValueError(
+        raise BadValue(
             f"Scores must lie in [0, 1], but got {bad[0]}; if these are logits, apply a softmax over the "
             'categories first or pass activation="softmax".'
         )
@@ -198,15 +199,15 @@ def label_map_segments(
     ``ignore`` is a label that stands for "nothing", such as 255; it gets no segment.
 
     Raises:
-        ValueError: the labels are no (H, W) integers from 0, or the scores do not fit them or leave [0, 1].
+        BadValue: the labels are no (H, W) integers from 0, or the scores do not fit them or leave [0, 1].
     """
     label_map = as_numpy(labels)
     if label_map.ndim != 2 or label_map.dtype.kind not in "iu" or label_map.size == 0:
-        raise ValueError(f"Labels must be (H, W) integers, not {label_map.shape} {label_map.dtype}.")
+        raise BadValue(f"Labels must be (H, W) integers, not {label_map.shape} {label_map.dtype}.")
     flat = label_map.ravel()
     categories, segmentations = label_runs(flat)
     if categories[0] < 0:
-        raise ValueError(f"Labels must not be negative, but got {categories[0]}.")
+        raise BadValue(f"Labels must not be negative, but got {categories[0]}.")
     chosen = [index for index, category in enumerate(categories.tolist()) if category != ignore]
     found = categories[chosen]
     runs = [segmentations[index] for index in chosen]
@@ -214,7 +215,7 @@ def label_map_segments(
         return Segments(found, runs, np.ones(len(chosen)))
     values = as_numpy(scores)
     if values.shape != label_map.shape:
-        raise ValueError(f"The scores have the shape {values.shape}, but the labels {label_map.shape}.")
+        raise BadValue(f"The scores have the shape {values.shape}, but the labels {label_map.shape}.")
     pixel_scores = values.ravel().astype(values.dtype if values.dtype.name in _BITS else np.float64)
     _check_scores(pixel_scores)
     summary = _median if reduce == "median" else np.mean

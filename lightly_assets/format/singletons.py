@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format import rle
 from lightly_assets.format.arrays import as_numpy, plain_numbers
 from lightly_assets.format.rules.messages import first_problem
@@ -67,12 +68,12 @@ class KeypointSingleton(Singleton):
     @model_validator(mode="after")
     def _triples(self) -> "KeypointSingleton":
         if len(self.keypoints) % 3:
-            raise ValueError(
+            raise BadValue(
                 f"keypoints has {len(self.keypoints)} numbers; it must be x, y, s for each keypoint"
             )
         for index, score in enumerate(self.keypoints[2::3]):
             if score > 1:
-                raise ValueError(f"the score of keypoint {index} is {score:g}; it must be in [0, 1]")
+                raise BadValue(f"the score of keypoint {index} is {score:g}; it must be in [0, 1]")
         return self
 
 
@@ -126,13 +127,13 @@ def parse_prediction_file(task_type: TaskType, source: bytes | dict[str, Any], n
     """A prediction file as its model, without the context that only the schema and the image give.
 
     Raises:
-        ValueError: one sentence with file, field, value and what is allowed.
+        BadValue: one sentence with file, field, value and what is allowed.
     """
     data = parse_json(source, name) if isinstance(source, bytes) else source
     try:
         return PREDICTION_FILES[task_type].model_validate(data)
     except ValidationError as error:
-        raise ValueError(f"{name}: {first_problem(error)}") from None
+        raise BadValue(f"{name}: {first_problem(error)}") from None
 
 
 def classification_singletons(
@@ -151,11 +152,11 @@ def classification_singletons(
         categories: the schema's ids, ascending.
 
     Raises:
-        ValueError: one sentence about the field, without the file's name.
+        BadValue: one sentence about the field, without the file's name.
     """
     if probabilities is None:
         if category_id is None or score is None:
-            raise ValueError("a classification needs probabilities, or a category_id and a score.")
+            raise BadValue("a classification needs probabilities, or a category_id and a score.")
         ids = _category_ids([category_id], 1, categories)
         return [{"category_id": ids[0], "score": _scores([score], 1)[0]}]
     vector = _probabilities(as_numpy(probabilities)[None], 1, categories, tolerance)[0]
@@ -178,7 +179,7 @@ def detection_singletons(
     Boxes must lie as the format wants them; :func:`~lightly_assets.format.boxes.fit_boxes` cuts them.
 
     Raises:
-        ValueError: one sentence that names the prediction by its index, without the file's name.
+        BadValue: one sentence that names the prediction by its index, without the file's name.
     """
     count = len(scores)
     boxes = _boxes(xywh, count)
@@ -202,7 +203,7 @@ def keypoint_singletons(
     Without ``bboxes`` (N, 4) no box is written; the platform infers it.
 
     Raises:
-        ValueError: as :func:`detection_singletons`.
+        BadValue: as :func:`detection_singletons`.
     """
     count = len(scores)
     columns: Columns = [
@@ -234,7 +235,7 @@ def instance_singletons(
     Without ``bboxes`` (N, 4) each box is the tight one around its mask.
 
     Raises:
-        ValueError: as :func:`detection_singletons`; also where a mask has no pixel and no box is given.
+        BadValue: as :func:`detection_singletons`; also where a mask has no pixel and no box is given.
     """
     count = len(scores)
     masks = _segmentations(segmentations, count, height, width)
@@ -258,7 +259,7 @@ def semantic_singletons(
     """One singleton per category, from masks (H, W) or lists of row-major run lengths.
 
     Raises:
-        ValueError: as :func:`detection_singletons`.
+        BadValue: as :func:`detection_singletons`.
     """
     count = len(scores)
     columns: Columns = [
@@ -287,11 +288,11 @@ def _rows(
 def _category_ids(values: Any, count: int, categories: Sequence[int]) -> list[int]:
     array = as_numpy(values)
     if array.shape != (count,):
-        raise ValueError(
+        raise BadValue(
             f"category_ids have the shape {array.shape}; there are {count} scores, so it must be ({count},)."
         )
     if count and array.dtype.kind not in "iu":
-        raise ValueError(f"category_ids are {array.dtype}; they must be integers.")
+        raise BadValue(f"category_ids are {array.dtype}; they must be integers.")
     ids: list[int] = array.tolist()
     if not set(ids).issubset(categories):
         known = set(categories)
@@ -305,13 +306,13 @@ def _index_of(category_id: int, categories: Sequence[int], where: str = "") -> i
         return list(categories).index(category_id)
     except ValueError:
         shown = ", ".join(str(known) for known in categories[:10]) + (", …" if len(categories) > 10 else "")
-        raise ValueError(f"{where}category_id is {category_id}; the schema has {shown}.") from None
+        raise BadValue(f"{where}category_id is {category_id}; the schema has {shown}.") from None
 
 
 def _scores(values: Any, count: int) -> list[float]:
     array = as_numpy(values)
     if array.shape != (count,):
-        raise ValueError(f"scores have the shape {array.shape}; it must be ({count},).")
+        raise BadValue(f"scores have the shape {array.shape}; it must be ({count},).")
     return plain_numbers(_shares(array, "score"))
 
 
@@ -325,7 +326,7 @@ def _shares(array: NDArray[Any], field: str) -> NDArray[Any]:
     bad = ~((array >= -_ROUNDING) & (array <= 1 + _ROUNDING))
     if bad.any():
         place = np.argwhere(bad)[0]
-        raise ValueError(
+        raise BadValue(
             f"prediction {place[0]}: {field} is {array[tuple(place)]}; it must be a number in [0, 1]."
         )
     return np.asarray(np.clip(array, 0, 1))
@@ -335,7 +336,7 @@ def _probabilities(
     array: NDArray[Any], count: int, categories: Sequence[int], tolerance: float
 ) -> list[list[float]]:
     if array.shape != (count, len(categories)) and (count or array.size):
-        raise ValueError(
+        raise BadValue(
             f"probabilities have the shape {array.shape}; there are {count} predictions and "
             f"{len(categories)} categories, so it must be ({count}, {len(categories)})."
         )
@@ -346,7 +347,7 @@ def _probabilities(
         # Stored decimals may miss the tolerance's edge by a rounding.
         if off.max() > tolerance + _ROUNDING:
             index = int(off.argmax())
-            raise ValueError(
+            raise BadValue(
                 f"prediction {index}: probabilities sum up to {sums[index]:.6g}; they must sum up to 1 "
                 f"(within {tolerance:g}). Apply a softmax, or leave them out."
             )
@@ -360,14 +361,14 @@ def _boxes(values: Any, count: int) -> list[list[float]]:
     if count == 0 and array.size == 0:
         return []
     if array.shape != (count, 4):
-        raise ValueError(f"boxes have the shape {array.shape}; it must be ({count}, 4).")
+        raise BadValue(f"boxes have the shape {array.shape}; it must be ({count}, 4).")
     low = array.min(axis=0)
     if not (low[0] >= 0 and low[1] >= 0 and low[2] >= 1 and low[3] >= 1 and np.isfinite(array.max())):
         good = (
             np.isfinite(array).all(axis=1) & (array[:, :2] >= 0).all(axis=1) & (array[:, 2:] >= 1).all(axis=1)
         )
         index = int(np.flatnonzero(~good)[0])
-        raise ValueError(
+        raise BadValue(
             f"prediction {index}: bbox is {plain_numbers(array[index])}; it must be [x, y, w, h] with "
             "x, y ≥ 0 and w, h ≥ 1."
         )
@@ -376,7 +377,7 @@ def _boxes(values: Any, count: int) -> list[list[float]]:
 
 def _keypoints(values: Any, count: int) -> list[list[float]]:
     if len(values) != count:
-        raise ValueError(f"there are keypoints for {len(values)} predictions, but {count} scores.")
+        raise BadValue(f"there are keypoints for {len(values)} predictions, but {count} scores.")
     if isinstance(values, list | tuple):
         return [_triples(as_numpy(one)[None], index)[0] for index, one in enumerate(values)]
     return _triples(as_numpy(values), 0) if count else []
@@ -387,14 +388,14 @@ def _triples(array: NDArray[Any], first: int) -> list[list[float]]:
     if array.ndim == 2 and array.shape[1] % 3 == 0:
         array = array.reshape(len(array), -1, 3)
     if array.ndim != 3 or array.shape[2] != 3 or array.shape[1] == 0:
-        raise ValueError(
+        raise BadValue(
             f"prediction {first}: keypoints have the shape {array.shape[1:]}; it must be (K, 3): x, y, score."
         )
     low, high = array.min(axis=(0, 1)), array.max(axis=(0, 1))
     if not (low.min() >= 0 and high[2] <= 1 and np.isfinite(high).all()):
         bad = ~((array >= 0) & np.isfinite(array) & (array <= [np.inf, np.inf, 1]))
         index, point, _ = (int(place) for place in np.argwhere(bad)[0])
-        raise ValueError(
+        raise BadValue(
             f"prediction {first + index}: keypoint {point} is {plain_numbers(array[index, point])}; it must "
             "be [x, y, score] with x, y ≥ 0 and a score in [0, 1]."
         )
@@ -403,7 +404,7 @@ def _triples(array: NDArray[Any], first: int) -> list[list[float]]:
 
 def _segmentations(values: Sequence[Any], count: int, height: int, width: int) -> list[list[int]]:
     if len(values) != count:
-        raise ValueError(f"there are {len(values)} masks, but {count} scores.")
+        raise BadValue(f"there are {len(values)} masks, but {count} scores.")
     if _are_run_lengths(values, height * width):
         return [value.tolist() for value in values]
     return [_segmentation(value, index, height, width) for index, value in enumerate(values)]
@@ -429,14 +430,14 @@ def _segmentation(value: Any, index: int, height: int, width: int) -> list[int]:
     try:
         array = as_numpy(value)
         if array.ndim != 1 and array.shape != (height, width):
-            raise ValueError(f"The mask has the shape {array.shape}, but the frame is ({height}, {width}).")
+            raise BadValue(f"The mask has the shape {array.shape}, but the frame is ({height}, {width}).")
         if array.ndim != 1:
             return rle.encode(array)
         runs = rle.check_counts(array, height, width)
         if (runs[1:] == 0).any():
-            raise ValueError("Only the first run length may be 0.")
-    except ValueError as error:
-        raise ValueError(f"prediction {index}: {error}") from None
+            raise BadValue("Only the first run length may be 0.")
+    except BadValue as error:
+        raise BadValue(f"prediction {index}: {error}") from None
     counts: list[int] = runs.tolist()
     return counts
 
@@ -445,5 +446,5 @@ def _tight_boxes(masks: list[list[int]], width: int) -> list[list[int]]:
     boxes = [rle.bounding_box(counts, width) for counts in masks]
     for index, box in enumerate(boxes):
         if box is None:
-            raise ValueError(f"prediction {index}: the mask has no pixel, so it has no box; leave it out.")
+            raise BadValue(f"prediction {index}: the mask has no pixel, so it has no box; leave it out.")
     return [box for box in boxes if box is not None]

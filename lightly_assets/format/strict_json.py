@@ -3,11 +3,13 @@
 import json
 from typing import Any, NoReturn
 
+from lightly_assets.errors import BadValue
+
 # Prediction files nest four deep. Deeper than this is no prediction, and some parsers would crash on it.
 MAX_DEPTH = 64
 
 
-class JsonError(ValueError):
+class JsonError(BadValue):
     """Bytes that are not strict JSON. ``rule`` is the stable name that the checker reports."""
 
     def __init__(self, rule: str, message: str) -> None:

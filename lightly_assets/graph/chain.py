@@ -15,6 +15,7 @@ from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, 
 from pydantic import Field
 
 from lightly_assets.config import ConfigError, Project
+from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.graph.checks import FRAMES, TASKS_JSON, chain_check_specs
 from lightly_assets.graph.dead_runs import sign
 from lightly_assets.graph.events import PartitionState, Reporter, class_events, tasks_json_events
@@ -22,13 +23,10 @@ from lightly_assets.graph.partitions import inputs_by_partition, partition_of_ke
 from lightly_assets.graph.recording import Recording
 from lightly_assets.graph.resources import ProjectResource
 from lightly_assets.graph.worker_run import WORKER_RUN, worker_run_event, worker_run_specs
-from lightly_assets.models.protocol import ModelError
 from lightly_assets.pipeline.gc import collect_by_policy
 from lightly_assets.pipeline.planning.plan import TASK_STAGES, Plan, Selection
 from lightly_assets.pipeline.running.outcome import RunSummary, UnitOutcome
 from lightly_assets.pipeline.session import Session
-from lightly_assets.storage import StorageError
-from lightly_assets.worker import WorkerConfigError, WorkerRunError
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
@@ -99,9 +97,7 @@ def build_chain(project: Project, partitions_def: dg.PartitionsDefinition[str]) 
     ) -> Iterator[Event]:
         try:
             yield from _run(context, config, project.load())
-        except (ConfigError, ModelError, WorkerConfigError, WorkerRunError) as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
-        except StorageError as error:
+        except LightlyAssetsError as error:
             raise dg.Failure(str(error), allow_retries=error.retriable) from error
 
     return chain

@@ -1,9 +1,10 @@
 """What is wrong with a file, in one sentence."""
 
+from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.media.info import VideoInfo
 
 
-class MediaError(Exception):
+class MediaError(LightlyAssetsError):
     """The data are bad: trying again gives the same answer, so nothing retries it."""
 
 

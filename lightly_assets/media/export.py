@@ -24,6 +24,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format.names.frame_names import frame_name
 from lightly_assets.media.info import VideoInfo
 from lightly_assets.media.png import Stamp, encode_png, read_stamp, with_stamp
@@ -115,7 +116,7 @@ class PngExport:
         count = info.frames or 0
         missing = next((i for i in range(count) if i not in self._staged | self._there), None)
         if missing is not None or not count:
-            raise ValueError(
+            raise BadValue(
                 f"'{self._video}': frame {missing or 0} of {count} is missing; nothing is published."
             )
         # From here on the frames are known to be all: another process can do the rest.

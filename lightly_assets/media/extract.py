@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format.names.frame_names import frame_name
 from lightly_assets.format.names.keys import validate_key
 from lightly_assets.format.names.suffixes import input_kind
@@ -66,14 +67,14 @@ def extract(
     Raises:
         DamagedVideo: the file is damaged and ``on_damage`` is ``"fail"``, or nothing of it decodes.
         MediaError: the two engines do not agree about the file.
-        ValueError: the file has no suffix of a video or lies outside the root, or a setting is unknown.
+        BadValue: the file has no suffix of a video or lies outside the root, or a setting is unknown.
         ProgramMissingError: there is no ffmpeg program.
         OSError: the pictures cannot be written.
     """
     if engine not in ("pyav", "ffmpeg"):
-        raise ValueError(f"engine must be 'pyav' or 'ffmpeg', but is '{engine}'.")
+        raise BadValue(f"engine must be 'pyav' or 'ffmpeg', but is '{engine}'.")
     if on_damage not in ("fail", "keep"):
-        raise ValueError(f"on_damage must be 'fail' or 'keep', but is '{on_damage}'.")
+        raise BadValue(f"on_damage must be 'fail' or 'keep', but is '{on_damage}'.")
     if engine == "ffmpeg":
         find_ffmpeg()
     path = Path(video)
@@ -99,17 +100,17 @@ def video_key(video: Path, input_root: str | os.PathLike[str] | None = None) -> 
     """The path of a video relative to its root, as POSIX: what names of its frames begin with.
 
     Raises:
-        ValueError: it lies outside the root, or has a name or a suffix that the format cannot have.
+        BadValue: it lies outside the root, or has a name or a suffix that the format cannot have.
     """
     root = Path(input_root) if input_root is not None else video.parent
     try:
         key = Path(os.path.abspath(video)).relative_to(os.path.abspath(root)).as_posix()  # noqa: PTH100
     except ValueError:
-        raise ValueError(f"'{video}' does not lie in the input root '{root}'.") from None
+        raise BadValue(f"'{video}' does not lie in the input root '{root}'.") from None
     validate_key(key)
     if input_kind(key) != "video":
         frame_name(key, 0, 1)  # says which suffixes there are
-        raise ValueError(f"'{video}' lies in a folder that is never input.")
+        raise BadValue(f"'{video}' lies in a folder that is never input.")
     return key
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.media.decoding.job import FORMATS
 from lightly_assets.media.decoding.limits import Limits
 from lightly_assets.media.errors import MediaError
@@ -21,7 +22,7 @@ _PROGRAM_BYTES = 4 << 30
 """Address space that the program may need by itself: code, and stacks of all its threads."""
 
 
-class ProgramMissingError(RuntimeError):
+class ProgramMissingError(LightlyAssetsError, RuntimeError):
     """The ffmpeg program is not installed."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from types import TracebackType
 from typing import Literal, Self
 
+from lightly_assets.errors import BadValue
 from lightly_assets.media.decoding.job import Job, Outcome, frame_digest
 from lightly_assets.media.decoding.limits import Limits
 from lightly_assets.media.decoding.supervised_decode import Frame, Pass
@@ -102,10 +103,10 @@ def open_video(
 
     Raises:
         DamagedVideo: while iterating, the file is damaged, no video, or goes beyond the limits.
-        ValueError: ``on_damage`` is neither ``fail`` nor ``keep``.
+        BadValue: ``on_damage`` is neither ``fail`` nor ``keep``.
     """
     if on_damage not in ("fail", "keep"):
-        raise ValueError(f"on_damage must be 'fail' or 'keep', but is '{on_damage}'.")
+        raise BadValue(f"on_damage must be 'fail' or 'keep', but is '{on_damage}'.")
     return FrameStream(os.fspath(path), on_damage, limits or Limits(), threads)
 
 

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from lightly_assets.errors import is_bug
 from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.models.conversions import as_result
 from lightly_assets.models.protocol import Images, Model, ModelError, Runtime, Source, sources_text
@@ -14,6 +15,9 @@ from lightly_assets.models.runtimes.python import described_error
 
 # In the messages of ONNX Runtime, CUDA, cuDNN and C++.
 _MEMORY_WORDS = ("out of memory", "failed to allocate memory", "alloc_failed", "bad_alloc")
+
+# It calls what users have written, and what they were given to call.
+_USERS_CODE = runtimes_python.__file__
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +87,8 @@ class CheckedModel:
                 raise ModelError(f"{sources_text(sources)}: {error}", sources[0]) from None
             raise self._bad(error, sources[error.index]) from None
         except (Exception, SystemExit) as error:
+            if is_bug(error, foreign=_USERS_CODE):
+                raise
             if not _out_of_memory(error):
                 raise ModelError(
                     f"{sources_text(sources)}: the model raised {described_error(error)}.", sources[0]

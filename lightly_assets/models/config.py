@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format.registry import Registry
 from lightly_assets.format.rules.messages import field_name, problem_sentence, shown
 from lightly_assets.format.schema import TaskType
@@ -117,7 +118,7 @@ class FileModel(ModelSettings):
     @classmethod
     def _not_empty(cls, value: str) -> str:
         if not PurePath(value).name:
-            raise ValueError("path is empty; it must name the model's file")
+            raise BadValue("path is empty; it must name the model's file")
         return value
 
     @property
@@ -159,7 +160,7 @@ class LayoutModel(FileModel):
     @classmethod
     def _known(cls, value: str) -> str:
         if value not in LAYOUTS:
-            raise ValueError(LAYOUTS.refusal("layout", value))
+            raise BadValue(LAYOUTS.refusal("layout", value))
         return value
 
     @property
@@ -212,19 +213,19 @@ def parse_model(data: Any) -> Any:
     """A model's settings from what ``lightly.yaml`` says.
 
     Raises:
-        ValueError: one sentence with the field, the value and what is allowed.
+        BadValue: one sentence with the field, the value and what is allowed.
     """
     if not isinstance(data, dict):
-        raise ValueError(f"model is {shown(data)}; it must have a kind and what that kind needs.")
+        raise BadValue(f"model is {shown(data)}; it must have a kind and what that kind needs.")
     kind = data.get("kind")
     if kind is None:
-        raise ValueError(f"model has no kind; allowed are {', '.join(KINDS.names)}.")
+        raise BadValue(f"model has no kind; allowed are {', '.join(KINDS.names)}.")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise ValueError(KINDS.refusal("model.kind", kind))
+        raise BadValue(KINDS.refusal("model.kind", kind))
     try:
         return KINDS[kind].model_validate(data)
     except ValidationError as error:
-        raise ValueError(_problem(error, data)) from None
+        raise BadValue(_problem(error, data)) from None
 
 
 def _problem(error: ValidationError, data: Any) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from lightly_assets.errors import BadValue
 from lightly_assets.models.protocol import Image
 from lightly_assets.models.resize import resize_image
 
@@ -50,14 +51,14 @@ class Preprocess(BaseModel):
         if isinstance(value, int):
             return (value, value)
         if not (isinstance(value, list | tuple) and len(value) == 2):
-            raise ValueError(f"size is {value!r}; it must be [height, width], or one number for both")
+            raise BadValue(f"size is {value!r}; it must be [height, width], or one number for both")
         return value
 
     @field_validator("std")
     @classmethod
     def _positive(cls, value: Triple | None) -> Triple | None:
         if value is not None and min(value) <= 0:
-            raise ValueError(f"std is {list(value)}; its three numbers must be above 0")
+            raise BadValue(f"std is {list(value)}; its three numbers must be above 0")
         return value
 
     def over(self, defaults: "Preprocess") -> "Preprocess":

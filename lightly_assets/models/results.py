@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format import rle
 from lightly_assets.format.arrays import as_numpy, plain_numbers
 
@@ -22,7 +23,7 @@ IntArray = NDArray[np.int64]
 _ROUNDING = 1e-6
 
 
-class ResultError(ValueError):
+class ResultError(BadValue):
     """A result that cannot be used: one sentence with the field, its value and what is allowed."""
 
     def __init__(self, message: str, index: int | None = None) -> None:
@@ -63,7 +64,7 @@ class RunLengths:
         """Run lengths of (N, H, W) binary masks."""
         try:
             return cls([rle.encode(mask) for mask in masks], *masks.shape[1:])
-        except ValueError as error:
+        except BadValue as error:
             raise ResultError(f"masks: {error}") from None
 
 
@@ -249,7 +250,7 @@ def _floats(values: Any, field: str) -> FloatArray:
     """A float32 or float64 array."""
     try:
         array = as_numpy(values)
-    except ValueError as error:
+    except BadValue as error:
         raise ResultError(f"{field} are no array of numbers: {error}.") from None
     if array.dtype == np.float32 or array.dtype == np.float64:
         return array

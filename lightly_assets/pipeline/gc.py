@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from lightly_assets.errors import BadValue
 from lightly_assets.pipeline.inputs.frame_export import exported_names
 from lightly_assets.pipeline.publishing.publisher import PREDICTIONS, file_keys
 from lightly_assets.pipeline.session import Session
@@ -54,7 +55,7 @@ def collect(session: Session, *, dry_run: bool = False, empty_input: bool = Fals
 
     Raises:
         StorageError: a store is out of reach.
-        ValueError: the input is empty, and ``empty_input`` is not said.
+        BadValue: the input is empty, and ``empty_input`` is not said.
     """
     collected = Collected(dry_run=dry_run)
     warehouse = session.warehouse
@@ -87,7 +88,7 @@ def _require_input(session: Session) -> None:
         return
     _, known = _gone_inputs(session)
     if known:
-        raise ValueError(
+        raise BadValue(
             f"{session.project.root('input')} holds no input at all, but {len(known):,} are known: is the "
             "disk mounted, the path right? Nothing was deleted; if all is meant to go, say --empty-input."
         )

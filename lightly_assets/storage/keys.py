@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format.names.keys import validate_key
 from lightly_assets.storage.store import BadKey
 
@@ -13,7 +14,7 @@ def check_key(key: str) -> str:
     """``key`` itself, when it stays below its root on every disk and server. Raises BadKey."""
     try:
         validate_key(key)
-    except ValueError as error:
+    except BadValue as error:
         raise BadKey(str(error)) from None
     if len(key) * 4 > MAX_NAME_BYTES:
         _check_length(key)

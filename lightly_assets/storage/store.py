@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from lightly_assets.errors import LightlyAssetsError
+
 # Whatever this layer needs beside the data (locks, probes) lies here, outside of every task folder.
 OWN_FOLDER = ".lightly/lightly_assets"
 
@@ -19,11 +21,8 @@ Change: TypeAlias = Callable[[bytes | None], bytes | None]
 """From the stored content, None where there is none, to what it should be."""
 
 
-class StorageError(Exception):
+class StorageError(LightlyAssetsError):
     """Something about a root went wrong; the message is one sentence for people and holds no secrets."""
-
-    retriable = False
-    """Whether doing the same again later can succeed without anybody changing anything."""
 
 
 class NotFound(StorageError):  # noqa: N818 - reads as what happened

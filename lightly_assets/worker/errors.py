@@ -1,15 +1,14 @@
 """What can go wrong on the way to a Worker run. Messages are single sentences and never hold the token."""
 
+from lightly_assets.errors import BadValue, LightlyAssetsError
 
-class WorkerConfigError(ValueError):
+
+class WorkerConfigError(BadValue):
     """The ``worker_run`` section asks for something that the tasks or the platform do not have."""
 
 
-class WorkerRunError(Exception):
+class WorkerRunError(LightlyAssetsError):
     """The platform could not be reached, refused, or is not set up."""
-
-    retriable = False
-    """Whether doing the same again later can succeed without anybody changing anything."""
 
 
 class PlatformUnavailable(WorkerRunError):  # noqa: N818 - reads as what happened

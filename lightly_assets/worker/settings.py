@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format.rules.messages import field_name, first_problem, shown
 from lightly_assets.format.schema import Schema
 from lightly_assets.worker.errors import WorkerConfigError
@@ -49,7 +50,7 @@ class WorkerRunSettings(BaseModel):
     @classmethod
     def _no_token(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and any("token" in str(key).lower() for key in data):
-            raise ValueError(
+            raise BadValue(
                 f"a token does not belong into a file; set the environment variable {TOKEN_VARIABLE} instead"
             )
         return data
@@ -57,14 +58,14 @@ class WorkerRunSettings(BaseModel):
     @model_validator(mode="after")
     def _one_dataset(self) -> Self:
         if (self.dataset is None) == (self.dataset_id is None):
-            raise ValueError("give either dataset (a name) or dataset_id (24 hexadecimal digits)")
+            raise BadValue("give either dataset (a name) or dataset_id (24 hexadecimal digits)")
         if self.dataset is not None and not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9 _-]{2,}", self.dataset):
-            raise ValueError(
+            raise BadValue(
                 f"dataset is {shown(self.dataset)}, but the platform takes three or more letters, "
                 "digits, blanks, '_' and '-', the first a letter or a digit"
             )
         if self.dataset_id is not None and not re.fullmatch(r"[a-f0-9]{24}", self.dataset_id):
-            raise ValueError(
+            raise BadValue(
                 f"dataset_id is {shown(self.dataset_id)}, but it must be 24 hexadecimal digits, as the "
                 "platform shows it"
             )

@@ -7,6 +7,7 @@ types likewise. What is written is not validated here.
 from statistics import mean
 from typing import Any
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format import rle
 from lightly_assets.format.coco.masks import from_coco
 from lightly_assets.format.schema import TaskType
@@ -34,7 +35,7 @@ def annotation_singleton(
         default_score: where the annotation has none.
 
     Raises:
-        ValueError: one sentence about what the annotation lacks.
+        BadValue: one sentence about what the annotation lacks.
     """
     one: Singleton = {"category_id": annotation.get("category_id")}
     score = annotation.get("score", default_score)
@@ -66,7 +67,7 @@ def image_singletons(
     each category has one mask, the union of its annotations, with their mean score.
 
     Raises:
-        ValueError: several classes have the highest score.
+        BadValue: several classes have the highest score.
     """
     if task_type is TaskType.CLASSIFICATION:
         return _one_class(found)
@@ -77,7 +78,7 @@ def image_singletons(
 
 def _needed(annotation: dict[str, Any], key: str, task_type: TaskType) -> Any:
     if key not in annotation:
-        raise ValueError(f"it has no {key}, which {task_type} needs.")
+        raise BadValue(f"it has no {key}, which {task_type} needs.")
     return annotation[key]
 
 
@@ -92,7 +93,7 @@ def _scored(keypoints: Any, *, is_label: bool) -> Any:
     thirds = keypoints[2::3]
     for index, value in enumerate(thirds):
         if not (0 <= value <= 1 or value == 2):
-            raise ValueError(
+            raise BadValue(
                 f"keypoint {index} has the third value {value:g}; it must be a visibility (0, 1 or 2) or a "
                 "score in [0, 1]; bring scores of another range into that one."
             )
@@ -109,7 +110,7 @@ def _one_class(found: list[Singleton]) -> list[Singleton]:
     best = [one for one in found if one["score"] == top]
     if len({one["category_id"] for one in best}) > 1:
         ids = ", ".join(str(one["category_id"]) for one in best)
-        raise ValueError(f"the image has the categories {ids} with the same score; classification needs one.")
+        raise BadValue(f"the image has the categories {ids} with the same score; classification needs one.")
     return best[:1]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format import rle
 
 # With more runs than one for so many pixels, filling the image is faster.
@@ -30,13 +31,13 @@ def from_coco(segmentation: Any, height: int, width: int) -> list[int]:
         height, width: of the image.
 
     Raises:
-        ValueError: the size is another one, the counts do not add up, or it is no mask.
+        BadValue: the size is another one, the counts do not add up, or it is no mask.
     """
     if isinstance(segmentation, dict):
         if not {"size", "counts"} <= segmentation.keys():
-            raise ValueError('A COCO mask needs the keys "size" and "counts".')
+            raise BadValue('A COCO mask needs the keys "size" and "counts".')
         if segmentation["size"] not in ([height, width], (height, width)):
-            raise ValueError(f"The mask's size is {segmentation['size']}, but the image is {height}×{width}.")
+            raise BadValue(f"The mask's size is {segmentation['size']}, but the image is {height}×{width}.")
         counts = segmentation["counts"]
         columns = decompress(counts) if isinstance(counts, str | bytes) else counts
         return column_to_row_major(columns, height, width)
@@ -44,7 +45,7 @@ def from_coco(segmentation: Any, height: int, width: int) -> list[int]:
         isinstance(part, list | tuple) for part in segmentation
     ):
         return column_to_row_major(polygons_to_column_counts(segmentation, height, width), height, width)
-    raise ValueError("A COCO mask is a list of polygons or an object with size and counts.")
+    raise BadValue("A COCO mask is a list of polygons or an object with size and counts.")
 
 
 def to_coco(counts: rle.Counts, height: int, width: int, *, compressed: bool = False) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def column_to_row_major(counts: rle.Counts, height: int, width: int) -> list[int
     """Column-major run lengths of an (H, W) mask as row-major ones.
 
     Raises:
-        ValueError: the counts are negative or do not add up to height × width.
+        BadValue: the counts are negative or do not add up to height × width.
     """
     return _transposed(rle.check_counts(counts, width, height), width, height)
 
@@ -120,14 +121,14 @@ def decompress(text: str | bytes) -> list[int]:
     """COCO's compressed counts as a list: six bits a character, differences from the count before the last.
 
     Raises:
-        ValueError: a character is none of COCO's, a number is too large, or the text ends within one.
+        BadValue: a character is none of COCO's, a number is too large, or the text ends within one.
     """
     codes = np.frombuffer(
         text.encode("latin-1", "replace") if isinstance(text, str) else text, dtype=np.uint8
     )
     values = codes.astype(np.int64) - 48
     if values.size and (values.min() < 0 or values.max() > 63):
-        raise ValueError("The compressed counts contain a character that COCO does not use.")
+        raise BadValue("The compressed counts contain a character that COCO does not use.")
     counts: list[int] = []
     value = shift = 0
     for six_bits in values.tolist():
@@ -135,14 +136,14 @@ def decompress(text: str | bytes) -> list[int]:
         shift += 5
         if six_bits & 0x20:
             if shift > _MOST_BITS:
-                raise ValueError("The compressed counts contain a number of more than 64 bits.")
+                raise BadValue("The compressed counts contain a number of more than 64 bits.")
             continue
         if six_bits & 0x10:
             value |= -1 << shift
         counts.append(value + (counts[-2] if len(counts) > 2 else 0))
         value = shift = 0
     if shift:
-        raise ValueError("The compressed counts end within a number.")
+        raise BadValue("The compressed counts end within a number.")
     return counts
 
 
@@ -165,7 +166,7 @@ def polygons_to_column_counts(polygons: Sequence[Sequence[float]], height: int, 
     """Column-major run lengths of the union of polygons, pixel for pixel as COCO's own tools draw them.
 
     Raises:
-        ValueError: a polygon has fewer than three points, an odd number of coordinates, or one that is not
+        BadValue: a polygon has fewer than three points, an odd number of coordinates, or one that is not
             finite.
     """
     size = height * width
@@ -203,9 +204,9 @@ def _polygon_changes(polygon: Sequence[float], height: int, width: int) -> NDArr
     try:
         points = np.asarray(polygon, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError("A polygon is a flat list of numbers: x1, y1, x2, y2, ….") from None
+        raise BadValue("A polygon is a flat list of numbers: x1, y1, x2, y2, ….") from None
     if points.ndim != 1 or points.size < 6 or points.size % 2 or not np.isfinite(points).all():
-        raise ValueError(f"A polygon needs three or more pairs of finite numbers, not {points.size}.")
+        raise BadValue(f"A polygon needs three or more pairs of finite numbers, not {points.size}.")
     # C casts towards zero.
     grid = np.trunc(_SCALE * points.reshape(-1, 2) + 0.5).astype(np.int64)
     x, y = _outline(grid, np.roll(grid, -1, axis=0))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format.names.suffixes import VIDEO_SUFFIXES, split_suffix
 
 _FRAME = re.compile(
@@ -34,13 +35,13 @@ def frame_name(video: str, index: int, num_frames: int) -> str:
     the case of the suffix are kept.
 
     Raises:
-        ValueError: the key has no video suffix, or the index is not one of the video's frames.
+        BadValue: the key has no video suffix, or the index is not one of the video's frames.
     """
     stem, suffix = split_suffix(video)
     if suffix.lower() not in VIDEO_SUFFIXES:
-        raise ValueError(f"'{video}' is not a video; its suffix must be one of {_listed(VIDEO_SUFFIXES)}.")
+        raise BadValue(f"'{video}' is not a video; its suffix must be one of {_listed(VIDEO_SUFFIXES)}.")
     if not 0 <= index < num_frames:
-        raise ValueError(
+        raise BadValue(
             f"'{video}' has {num_frames} frames, so there is no frame {index}; frames count from 0."
         )
     return f"{stem}-{index:0{len(str(num_frames))}d}-{suffix}.png"

@@ -2,6 +2,8 @@
 
 import re
 
+from lightly_assets.errors import BadValue
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -9,10 +11,10 @@ def validate_key(key: str) -> None:
     """Refuses keys that could leave their root or that no file system and no JSON can hold.
 
     Raises:
-        ValueError: one sentence that names the key and what is wrong with it.
+        BadValue: one sentence that names the key and what is wrong with it.
     """
     if problem := _key_problem(key):
-        raise ValueError(f"The key {key!r} {problem}; rename it or exclude it.")
+        raise BadValue(f"The key {key!r} {problem}; rename it or exclude it.")
 
 
 def _key_problem(key: str) -> str | None:

@@ -8,6 +8,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from lightly_assets.errors import LightlyAssetsError
+
 # What pydantic's types of errors allow; the names in braces come with the error.
 _ALLOWED = {
     "model_type": "a mapping of keys to values",
@@ -48,6 +50,9 @@ def first_problem(error: ValidationError, model: type[BaseModel] | None = None) 
 def problems(error: ValidationError) -> list[ErrorDetails]:
     """All problems but those that follow from the first: without its good items, a list is too short."""
     first, *others = error.errors(include_url=False)
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, Exception) and not isinstance(cause, LightlyAssetsError):
+        raise cause  # pydantic takes any ValueError for the user's, also one of a validator that is wrong
     inside = [first["loc"][:length] for length in range(len(first["loc"]))]
     return [first, *(one for one in others if one["type"] != "too_short" or one["loc"] not in inside)]
 

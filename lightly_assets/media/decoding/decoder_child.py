@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from lightly_assets.errors import is_bug
 from lightly_assets.media.decoding.channel import Channel, ChannelClosedError, Message
 from lightly_assets.media.decoding.decoder import Decoder, Log
 from lightly_assets.media.decoding.job import Job
@@ -85,8 +87,13 @@ class _Parent:
         _limit_memory(self._address_space, message.pop("memory_bytes"))
         log.take()
         job = Job(**message)
-        with _RingSink(self, RingWriter(ring_fd), _converters(job.threads)) as sink:
-            outcome = Decoder(job, sink, log).run()
+        try:
+            with _RingSink(self, RingWriter(ring_fd), _converters(job.threads)) as sink:
+                outcome = Decoder(job, sink, log).run()
+        except Exception as error:
+            if is_bug(error):  # the file has no part in it, so it is not blamed
+                self.send({"bug": traceback.format_exc()})
+            raise
         self.send({"done": asdict(outcome)})
 
     def send(self, message: Message) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lightly_assets.errors import BadValue
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -26,4 +28,4 @@ class Limits:
         for name in ("stall_seconds", "memory_bytes", "max_pixels", "max_frames", "max_seconds"):
             value = getattr(self, name)
             if value is not None and value <= 0:
-                raise ValueError(f"Limits.{name} must be positive, but is {value}.")
+                raise BadValue(f"Limits.{name} must be positive, but is {value}.")

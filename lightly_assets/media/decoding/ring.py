@@ -24,6 +24,10 @@ _DECODERS_SHARE = 3
 _PAGE = mmap.PAGESIZE
 
 
+class NonsenseError(Exception):
+    """The decoder says what cannot be."""
+
+
 def create_memory() -> int:
     """A file descriptor of empty shared memory that can grow but, where the system has seals, not shrink."""
     if hasattr(os, "memfd_create"):
@@ -105,11 +109,11 @@ class RingReader:
         """Follows the decoder to new places.
 
         Raises:
-            ValueError: they do not lie inside the shared memory.
+            NonsenseError: they do not lie inside the shared memory.
         """
         size = os.fstat(self.fd).st_size
         if min(start, slot_bytes, slots) < 0 or start + slot_bytes * slots > size:
-            raise ValueError("frames outside the shared memory")
+            raise NonsenseError("frames outside the shared memory")
         self._memory = mmap.mmap(self.fd, size)
         self.layout = number
         self._start, self._slot_bytes, self._slots = start, slot_bytes, slots
@@ -119,12 +123,12 @@ class RingReader:
         """The (height, width, 3) uint8 frame in a place.
 
         Raises:
-            ValueError: there is no such place, or the frame does not fit into it.
+            NonsenseError: there is no such place, or the frame does not fit into it.
         """
         count = height * width * 3
         free = 0 <= slot < self._slots and slot not in self._held
         if self._memory is None or not free or min(height, width) < 1 or count > self._slot_bytes:
-            raise ValueError("a frame outside its place")
+            raise NonsenseError("a frame outside its place")
         window = (ctypes.c_ubyte * count).from_buffer(self._memory, self._start + slot * self._slot_bytes)
         image = np.frombuffer(memoryview(window), np.uint8).reshape(height, width, 3)
         if len(self._held) >= self._slots - max(_DECODERS_SHARE, self._slots // 4):

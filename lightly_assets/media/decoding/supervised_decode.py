@@ -11,7 +11,7 @@ from lightly_assets.media.decoding.channel import Message
 from lightly_assets.media.decoding.decoder_process import ChildDiedError, pool
 from lightly_assets.media.decoding.job import Job, Outcome
 from lightly_assets.media.decoding.limits import Limits
-from lightly_assets.media.decoding.ring import RingReader
+from lightly_assets.media.decoding.ring import NonsenseError, RingReader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +26,10 @@ class Frame:
     """Whether it decodes without other frames."""
     image: NDArray[np.uint8]
     """(H, W, 3) uint8 RGB, C-contiguous, as decoded: rotation is not applied. Yours to keep and to change."""
+
+
+class DecoderBugError(RuntimeError):
+    """The decoder process failed in our own code, which the text shows; the file is not to blame."""
 
 
 class _BrokenError(Exception):
@@ -65,11 +69,15 @@ class Pass:
                     self.outcome = Outcome(**message["done"])
                     # After damage the threads of the fast way may hang; the exact way has none of them.
                     self._finish(reusable=self._exact or not self.outcome.odd)
+                elif "bug" in message:
+                    raise DecoderBugError(f"The decoder failed by itself:\n{message['bug']}")
+                elif isinstance(message["progress"], int):
+                    self.outcome.frames = max(self.outcome.frames, message["progress"])
                 else:
-                    self.outcome.frames = max(self.outcome.frames, int(message["progress"]))
+                    raise NonsenseError("progress that is no number")
         except (ChildDiedError, _BrokenError) as death:
             self._break(str(death))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, NonsenseError):
             self._break("the decoder talks nonsense")
         finally:
             self.close()
@@ -100,6 +108,8 @@ class Pass:
             self._child.send({"free": freed, "layout": self._ring.layout})
 
     def _frame(self, fields: list[object]) -> Frame:
+        if len(fields) != 6:
+            raise NonsenseError("a frame without its fields")
         slot, index, seconds, key_frame, height, width = fields
         if not (isinstance(slot, int) and isinstance(height, int) and isinstance(width, int)):
             raise TypeError

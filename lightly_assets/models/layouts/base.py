@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format.registry import Registry
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.preprocess import Preprocess, View
@@ -63,7 +64,7 @@ class ReadSettings:
     """What the model's file says about itself."""
 
 
-class LayoutError(ValueError):
+class LayoutError(BadValue):
     """The model's outputs are not what the layout expects: one sentence."""
 
 

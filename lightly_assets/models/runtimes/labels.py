@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format.coco.annotations import annotation_singleton, image_singletons, is_image_id
 from lightly_assets.format.names.frame_names import parse_frame_name
 from lightly_assets.format.names.suffixes import input_kind, split_suffix
@@ -86,7 +87,7 @@ class CocoLabels:
         for place, source in enumerate(sources):
             try:
                 results.append(Ready(self._singletons(source)))
-            except (ValueError, TypeError) as error:
+            except (BadValue, TypeError) as error:
                 raise ResultError(f"{self.path.name}: {error}", place) from None
         return results
 
@@ -121,7 +122,7 @@ class CocoLabels:
                 height=source.height,
                 default_score=self._config.default_score,
             )
-        except ValueError as error:
+        except BadValue as error:
             raise ResultError(f"annotation {annotation.get('id', '?')}: {error}") from None
 
 
@@ -224,7 +225,7 @@ class LightlyLabels:
         for place, source in enumerate(sources):
             try:
                 results.append(Ready(self._singletons(source)))
-            except ValueError as error:
+            except BadValue as error:
                 raise ResultError(str(error), place) from None
         return results
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from lightly_assets.config import Project
+from lightly_assets.errors import BadValue
 from lightly_assets.format.names.collisions import find_collisions
 from lightly_assets.format.names.keys import validate_key
 from lightly_assets.format.names.suffixes import InputKind, input_kind, split_suffix
@@ -103,7 +104,7 @@ def scan_input(store: Store, project: Project) -> Scan:
             continue
         try:
             validate_key(entry.key)
-        except ValueError as error:
+        except BadValue as error:
             scan.problems[entry.key] = str(error)
             scan.blocked[entry.key] = Input(entry.key, kind, entry)
             continue

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from lightly_assets.config import Project, Task
 from lightly_assets.encoding.encode import TaskSettings
+from lightly_assets.errors import BadValue
 from lightly_assets.format.names.suffixes import InputKind
 from lightly_assets.format.schema import Schema
 from lightly_assets.models.checked_model import load_model
@@ -71,12 +72,12 @@ def task_setups(project: Project, names: tuple[str, ...] | None = None) -> dict[
     """The project's tasks by name; only some where names are given.
 
     Raises:
-        ValueError: a name is no task of the project.
+        BadValue: a name is no task of the project.
     """
     known = {task.name: TaskSetup(task, project) for task in project.tasks}
     for name in names or ():
         if name not in known:
-            raise ValueError(
+            raise BadValue(
                 f"There is no task '{name}'; {project.path} has {', '.join(known) or 'no task at all'}."
             )
     return known if names is None else {name: known[name] for name in known if name in names}

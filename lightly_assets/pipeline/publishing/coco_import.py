@@ -20,6 +20,7 @@ import orjson
 from lightly_assets.encoding.encode import encode
 from lightly_assets.encoding.json_bytes import prediction_bytes
 from lightly_assets.encoding.task_settings import Singletons, TaskSettings
+from lightly_assets.errors import BadValue
 from lightly_assets.format import rle
 from lightly_assets.format.boxes import BoxPolicy
 from lightly_assets.format.coco.annotations import annotation_singleton, image_singletons, is_image_id
@@ -37,7 +38,7 @@ _KEPT = 20
 _OTHER_MACHINE_SECONDS = 24 * 3600.0
 
 
-class CocoError(ValueError):
+class CocoError(BadValue):
     """What is wrong with a COCO file, in one sentence."""
 
 
@@ -169,7 +170,7 @@ def _guess_type(annotations: list[Any]) -> TaskType:
 def _schema(document: dict[str, Any], task_type: TaskType) -> Schema:
     try:
         return Schema.parse({"task_type": task_type, "categories": _list(document, "categories", "The file")})
-    except ValueError as error:
+    except BadValue as error:
         raise CocoError(f"The categories make no schema: {error}") from None
 
 
@@ -181,7 +182,7 @@ def _images(document: dict[str, Any], *, sized: bool) -> dict[Any, _Image]:
         try:
             image = _image(entry, sized)
             validate_key(image.key)
-        except ValueError as error:
+        except BadValue as error:
             raise CocoError(f"{place}: {error}") from None
         if input_kind(image.key) != "image":
             raise CocoError(f"{place} has no suffix of an image.")
@@ -198,15 +199,15 @@ def _images(document: dict[str, Any], *, sized: bool) -> dict[Any, _Image]:
 
 def _image(entry: Any, sized: bool) -> _Image:
     if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str):
-        raise ValueError("it needs an id and a file_name.")
+        raise BadValue("it needs an id and a file_name.")
     if not is_image_id(entry.get("id")):
-        raise ValueError(f"its id is {_shown(entry.get('id'))}; it must be a number or a text.")
+        raise BadValue(f"its id is {_shown(entry.get('id'))}; it must be a number or a text.")
     width, height = entry.get("width"), entry.get("height")
     if type(width) is int and type(height) is int and width > 0 and height > 0:
         return _Image(entry["file_name"], width, height)
     if sized:
         shown = f"{_shown(width)} and {_shown(height)}"
-        raise ValueError(f"width and height are {shown}; they must be the image's pixels.")
+        raise BadValue(f"width and height are {shown}; they must be the image's pixels.")
     return _Image(entry["file_name"], 0, 0)
 
 
@@ -231,14 +232,14 @@ def _existing_tasks(store: Store) -> list[str]:
         return parse_tasks(store.read(f"{PREDICTIONS}tasks.json"))
     except NotFound:
         return []
-    except ValueError as error:
+    except BadValue as error:
         raise CocoError(f"{error} Nothing was imported.") from None
 
 
 def _require_same_schema(store: Store, task: str, schema: Schema) -> None:
     try:
         existing = Schema.parse(store.read(f"{PREDICTIONS}{task}/schema.json"))
-    except (NotFound, ValueError):
+    except (NotFound, BadValue):
         return
     if changes := difference(existing, schema):
         raise CocoError(
@@ -281,7 +282,7 @@ class _Converter:
         ]
         try:
             found = image_singletons(found, self.task_type, width=image.width, height=image.height)
-        except ValueError as error:
+        except BadValue as error:
             raise CocoError(f"'{image.key}': {error}") from None
         self.imported.predictions += len(found)
         return prediction_bytes(image.key, found)
@@ -302,7 +303,7 @@ class _Converter:
             if isinstance(one.get("keypoints"), list):
                 one["keypoints"] = _inside(one["keypoints"], image)
             encoded = encode(Ready([one]), self.settings, image.width, image.height)
-        except (ValueError, TypeError) as error:
+        except (BadValue, TypeError) as error:
             problem = re.sub(r"^prediction 0[^ ]*: ", "", str(error))
             raise CocoError(f"annotations[{index}] of '{image.key}': {problem}") from None
         self.imported.clipped += encoded.clipped

@@ -16,6 +16,7 @@ from pathlib import Path
 import orjson
 
 from lightly_assets.encoding.json_bytes import wrapped
+from lightly_assets.errors import BadValue, LightlyAssetsError
 from lightly_assets.format.names.frame_names import frame_name
 from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.format.rules.box_statistics import BoxStatistics
@@ -42,7 +43,7 @@ _READ_BACK_AT_ONCE = 8
 _CHECKED_AT_ONCE = 128
 
 
-class PublishError(Exception):
+class PublishError(LightlyAssetsError):
     """What was to be published is not valid: one sentence. Nothing of the input was written."""
 
 
@@ -281,7 +282,7 @@ class Listing:
             return []
         try:
             published = Schema.parse(data, f"{task}/schema.json")
-        except ValueError as error:
+        except BadValue as error:
             raise PublishError(
                 f"{error} Nothing of task '{task}' is published before {self.store.url}/{PREDICTIONS}/{task}"
                 "/schema.json is repaired or deleted."
@@ -320,14 +321,14 @@ class Listing:
             return parse_tasks(self.store.read(TASKS_JSON))
         except NotFound:
             return []
-        except ValueError as error:
+        except BadValue as error:
             raise PublishError(_corrupt(self.store, error)) from None
 
     def lacks_schema(self, task: str, schema: Schema) -> bool:
         """Whether a task's ``schema.json`` is missing, broken or another one."""
         try:
             return Schema.parse(self.store.read(f"{PREDICTIONS}/{task}/schema.json")).hash() != schema.hash()
-        except (NotFound, ValueError):
+        except (NotFound, BadValue):
             return True
 
     def _merged(self, before: list[str], add: Iterable[str], remove: Iterable[str]) -> list[str]:
@@ -345,7 +346,7 @@ class Listing:
         def change(content: bytes | None) -> bytes | None:
             try:
                 before = [] if content is None else parse_tasks(content)
-            except ValueError as error:
+            except BadValue as error:
                 raise PublishError(_corrupt(self.store, error)) from None
             after = self._merged(before, add, remove)
             # Neither its layout nor its existence changes where its meaning does not.
@@ -356,5 +357,5 @@ class Listing:
         self.store.update(TASKS_JSON, change)
 
 
-def _corrupt(store: Store, error: ValueError) -> str:
+def _corrupt(store: Store, error: BadValue) -> str:
     return f"{store.url}/{TASKS_JSON} is not changed, because it cannot be read: {error} Repair or delete it."

@@ -18,6 +18,7 @@ from typing import Any
 
 from lightly_assets.encoding.encode import Encoded, encode_batch
 from lightly_assets.encoding.json_bytes import singletons_bytes
+from lightly_assets.errors import BadValue
 from lightly_assets.media import Limits, VideoInfo
 from lightly_assets.models.columns import pack
 from lightly_assets.models.protocol import ModelError, Source
@@ -325,11 +326,11 @@ class Flow:
                 continue
             try:
                 packed.append((source, pack(result)))
-            except ValueError as error:
+            except BadValue as error:
                 self._fail(task, source, error)
         return [row for row in packed if task.is_open(row[0].input)]
 
-    def _fail(self, task: TaskState, source: Source, error: ValueError) -> None:
+    def _fail(self, task: TaskState, source: Source, error: BadValue) -> None:
         task.outcome.failed[source.input] = f"task '{task.setup.name}', {source}: {error}"
 
     def _write_singletons(self, task: TaskState, source: Source, encoded: Encoded) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 import orjson
 
+from lightly_assets.errors import BadValue
 from lightly_assets.storage import NotFound, Store
 
 Stage = Literal["frames", "predictions", "singletons", "task_folder"]
@@ -114,14 +115,14 @@ class Record:
         try:
             content = orjson.loads(data)
             if content.pop("format") != FORMAT:
-                raise ValueError("written by another version of lightly-assets")
+                raise BadValue("written by another version of lightly-assets")
             inputs = {
                 name: InputRecord(**one | {field: tuple(one.get(field, ())) for field in _TUPLES})
                 for name, one in content.pop("inputs").items()
             }
             return cls(inputs=inputs, **content)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(
+            raise BadValue(
                 f"The record {key} cannot be read ({error}); delete it, and what it spoke of is made again."
             ) from None
 

@@ -24,7 +24,7 @@ _DECODERS_SHARE = 3
 _PAGE = mmap.PAGESIZE
 
 
-class NonsenseError(Exception):
+class NonsenseError(ValueError):
     """The decoder says what cannot be."""
 
 

@@ -11,13 +11,14 @@ from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.models.conversions import as_result
 from lightly_assets.models.protocol import Images, Model, ModelError, Runtime, Source, sources_text
 from lightly_assets.models.results import Result, ResultError
+from lightly_assets.models.runtimes import python as users_code
 from lightly_assets.models.runtimes.python import described_error
 
 # In the messages of ONNX Runtime, CUDA, cuDNN and C++.
 _MEMORY_WORDS = ("out of memory", "failed to allocate memory", "alloc_failed", "bad_alloc")
 
 # It calls what users have written, and what they were given to call.
-_USERS_CODE = runtimes_python.__file__
+_USERS_CODE = users_code.__file__
 
 log = logging.getLogger(__name__)
 

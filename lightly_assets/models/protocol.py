@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.models.results import Result
 
 Image = NDArray[np.uint8]
@@ -62,7 +63,7 @@ class Runtime(Protocol):
         ...
 
 
-class ModelError(Exception):
+class ModelError(LightlyAssetsError):
     """The model, its settings or what it said is wrong: one sentence for people. Never worth a retry."""
 
     def __init__(self, message: str, source: Source | None = None) -> None:

@@ -50,11 +50,16 @@ def type_words(annotation: Any, bounds: list[Any] | None = None) -> str:
     elif origin is dict:
         words = f"mapping of {type_words(args[0])} to {type_words(args[1])}" if args else "mapping"
     elif inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        words = f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+        words = f"[{_section_name(annotation)}](#{annotation.__name__.lower()})"
     else:
         names = {str: "text", int: "integer", float: "number", bool: "`true` or `false`", Any: "anything"}
         words = names.get(annotation) or _enum_words(annotation)
     return f"{words}, {limits}" if limits else words
+
+
+def _section_name(model: type[BaseModel]) -> str:
+    name = model.__name__
+    return "settings" if name.endswith("Settings") else name
 
 
 def _enum_words(annotation: Any) -> str:

@@ -2,7 +2,8 @@
 
 import typer
 
-from lightly_assets.commands import check, doctor, extract, import_coco, probe, run, start, state
+from lightly_assets.commands.files import check, doctor, extract, import_coco, probe
+from lightly_assets.commands.project import run, start, state
 
 app = typer.Typer(
     name="lightly-assets",

@@ -26,7 +26,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
-from lightly_assets.commands.instance import SETTINGS
+from lightly_assets.commands.project.instance import SETTINGS
 from lightly_assets.config import Project, load_project
 from lightly_assets.graph.partitions import partition_of
 from lightly_assets.pipeline.planning.task_setup import decode_version

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
-from lightly_assets.storage import StorageOptions, Store, open_store
+from lightly_assets.storage import StorageSettings, Store, open_store
 from tests.storage import test_crash as crash
 from tests.storage.proxy import FaultProxy, seeded
 from tests.storage.servers import BUCKET, Server, seaweedfs
@@ -72,7 +72,7 @@ def disturbed(proxy: FaultProxy, server: Server, seed: int) -> None:
 
 
 def fresh(**options: float) -> Store:
-    chosen = StorageOptions(conditional_writes=True, **options)
+    chosen = StorageSettings(conditional_writes=True, **options)
     return open_store(f"s3://{BUCKET}/{uuid4().hex}/", options=chosen)
 
 

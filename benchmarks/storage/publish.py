@@ -25,7 +25,7 @@ import obstore
 from botocore.config import Config
 from obstore.store import S3Store
 
-from lightly_assets.storage import StorageOptions, open_store
+from lightly_assets.storage import StorageSettings, open_store
 from tests.storage.proxy import FaultProxy
 from tests.storage.servers import BUCKET, Server, rclone, seaweedfs
 
@@ -39,7 +39,7 @@ def items(prefix: str, count: int) -> Iterator[tuple[str, bytes]]:
 
 
 def ours(prefix: str, count: int) -> None:
-    store = open_store(f"s3://{BUCKET}/", options=StorageOptions(concurrency=CONCURRENCY))
+    store = open_store(f"s3://{BUCKET}/", options=StorageSettings(concurrency=CONCURRENCY))
     store.write_many(items(prefix, count))
 
 
@@ -129,7 +129,7 @@ def requests_of_a_republication(server: Server) -> None:
     """1 % of 2,000 files changed: what the store sends for them."""
     with FaultProxy(server.port).running() as proxy:
         os.environ.update(server.environment(proxy.port))
-        store = open_store(f"s3://{BUCKET}/{uuid4().hex}/", options=StorageOptions(conditional_writes=True))
+        store = open_store(f"s3://{BUCKET}/{uuid4().hex}/", options=StorageSettings(conditional_writes=True))
         store.write_many(items("task", 2000))
         proxy.reset()
         store.write_many((f"task/{i:06d}.json", b"changed") for i in range(0, 2000, 100))

@@ -6,7 +6,7 @@ know where the bytes lie. ``docs/storage.md`` is the page for users, ``docs/thre
 
 from lightly_assets.storage.doctor import Diagnosis, diagnose
 from lightly_assets.storage.open import open_store
-from lightly_assets.storage.options import StorageOptions
+from lightly_assets.storage.settings import StorageSettings
 from lightly_assets.storage.store import (
     OWN_FOLDER,
     BadKey,
@@ -30,7 +30,7 @@ __all__ = [
     "Entry",
     "NotFound",
     "StorageError",
-    "StorageOptions",
+    "StorageSettings",
     "Store",
     "Unavailable",
     "diagnose",

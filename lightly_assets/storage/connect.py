@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from lightly_assets.storage.options import StorageOptions
+from lightly_assets.storage.settings import StorageSettings
 from lightly_assets.storage.store import Denied, StorageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _TRANSFER = timedelta(hours=6)  # of one whole request: long videos; a stalled o
 
 
 def connect(
-    scheme: str, bucket: str, prefix: str, options: StorageOptions, *, single_try: bool = False
+    scheme: str, bucket: str, prefix: str, options: StorageSettings, *, single_try: bool = False
 ) -> AzureStore | GCSStore | S3Store:
     """A client of ``bucket`` that sees only ``prefix``; retries live here and nowhere else.
 
@@ -53,29 +53,29 @@ def connect(
     return S3Store(bucket, prefix=below, client_options=client, retry_config=retry, **given)
 
 
-def endpoint_of(options: StorageOptions, environment: Mapping[str, str] = os.environ) -> str | None:
+def endpoint_of(options: StorageSettings, environment: Mapping[str, str] = os.environ) -> str | None:
     """The S3 endpoint that applies; None: AWS itself."""
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     return options.endpoint or next((environment[name] for name in names if environment.get(name)), None)
 
 
-def region_of(options: StorageOptions, environment: Mapping[str, str] = os.environ) -> str | None:
+def region_of(options: StorageSettings, environment: Mapping[str, str] = os.environ) -> str | None:
     """The region that applies; None: the profile's, or the client's default."""
     return options.region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
 
 
-def profile_of(options: StorageOptions, environment: Mapping[str, str] = os.environ) -> str | None:
+def profile_of(options: StorageSettings, environment: Mapping[str, str] = os.environ) -> str | None:
     """The profile that applies; None: the default one, if any."""
     return options.profile or environment.get("AWS_PROFILE") or environment.get("AWS_DEFAULT_PROFILE")
 
 
-def ca_file_of(options: StorageOptions, environment: Mapping[str, str] = os.environ) -> Path | None:
+def ca_file_of(options: StorageSettings, environment: Mapping[str, str] = os.environ) -> Path | None:
     """The PEM file of authorities that applies besides the system's; None: only those."""
     named = environment.get("AWS_CA_BUNDLE")
     return options.ca_file or (Path(named) if named else None)
 
 
-def _client(options: StorageOptions, single_try: bool) -> ClientConfig:
+def _client(options: StorageSettings, single_try: bool) -> ClientConfig:
     stall = timedelta(seconds=options.stall_seconds)
     client: ClientConfig = {
         "connect_timeout": min(stall, timedelta(seconds=10)),
@@ -94,7 +94,7 @@ def _client(options: StorageOptions, single_try: bool) -> ClientConfig:
     return client
 
 
-def _retry(options: StorageOptions, single_try: bool) -> RetryConfig:
+def _retry(options: StorageSettings, single_try: bool) -> RetryConfig:
     return {
         "max_retries": 0 if single_try else options.max_retries,
         "retry_timeout": timedelta(seconds=options.retry_seconds),
@@ -102,7 +102,7 @@ def _retry(options: StorageOptions, single_try: bool) -> RetryConfig:
     }
 
 
-def _s3_settings(options: StorageOptions) -> dict[str, Any]:
+def _s3_settings(options: StorageSettings) -> dict[str, Any]:
     if options.kms_key_id and not (options.server_side_encryption or "").startswith("aws:kms"):
         raise StorageError(
             "`kms_key_id` does nothing without `server_side_encryption: aws:kms` or `aws:kms:dsse`; set both."
@@ -116,7 +116,7 @@ def _s3_settings(options: StorageOptions) -> dict[str, Any]:
     }
 
 
-def _check_endpoint(endpoint: str, bucket: str, options: StorageOptions) -> bool:
+def _check_endpoint(endpoint: str, bucket: str, options: StorageSettings) -> bool:
     """Whether plain http is in order for this endpoint. Raises StorageError where it is not."""
     parts = urlsplit(endpoint)
     if parts.username or parts.password or not parts.hostname or parts.scheme not in ("http", "https"):
@@ -160,7 +160,7 @@ def _has_credentials(environment: Mapping[str, str]) -> bool:
     )
 
 
-def _credential_provider(options: StorageOptions, endpoint: str | None) -> Any | None:
+def _credential_provider(options: StorageSettings, endpoint: str | None) -> Any | None:
     """botocore's chain, for profiles and roles; None where the client itself finds keys in the environment.
 
     Raises Denied where there are none, rather than let every request find out by itself.

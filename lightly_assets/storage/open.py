@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from lightly_assets.storage.disk.local import LocalStore
 from lightly_assets.storage.keys import check_folder
-from lightly_assets.storage.options import StorageOptions
+from lightly_assets.storage.settings import StorageSettings
 from lightly_assets.storage.store import StorageError, Store
 
 SCHEMES = ("s3", "gs", "az")
@@ -16,7 +16,7 @@ _HALF_URL = re.compile(r"(s3|gs|az|file|https?):(?!//)", re.IGNORECASE)
 
 
 def open_store(
-    url: str | Path, *, options: StorageOptions | None = None, cache_dir: Path | None = None
+    url: str | Path, *, options: StorageSettings | None = None, cache_dir: Path | None = None
 ) -> Store:
     """A store for a folder, ``file://…``, ``s3://bucket/prefix/``, ``gs://…`` or ``az://container/prefix/``.
 
@@ -51,7 +51,7 @@ def open_store(
         ) from None
     from lightly_assets.storage.bucket.objects import ObjectStore  # late: loads a native library
 
-    return ObjectStore(scheme, bucket, folder, options or StorageOptions(), cache_dir)
+    return ObjectStore(scheme, bucket, folder, options or StorageSettings(), cache_dir)
 
 
 def check_slashes(url: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from lightly_assets.commands.instance import SETTINGS
+from lightly_assets.commands.project.instance import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 

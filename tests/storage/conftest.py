@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from lightly_assets.storage import StorageOptions, Store, open_store
+from lightly_assets.storage import StorageSettings, Store, open_store
 from tests.storage.proxy import FaultProxy
 from tests.storage.servers import BUCKET, Server, rclone, seaweedfs
 
@@ -50,7 +50,7 @@ def opener(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Opener:
         for name, value in server.environment(port).items():
             monkeypatch.setenv(name, value)
         url = f"s3://{BUCKET}/{root or uuid4().hex}/"
-        return open_store(url, options=StorageOptions(**options), cache_dir=tmp_path / "cache")
+        return open_store(url, options=StorageSettings(**options), cache_dir=tmp_path / "cache")
 
     return open_on
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lightly_assets.storage import Denied, StorageError, StorageOptions, open_store
+from lightly_assets.storage import Denied, StorageError, StorageSettings, open_store
 from lightly_assets.storage.connect import endpoint_of, is_loopback, region_of
 from tests.storage.servers import ACCESS_KEY, BUCKET, SECRET_KEY, Server
 
@@ -26,7 +26,7 @@ def test_a_profile_of_the_configuration_files(
         f"[team]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
     )
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
-    options = StorageOptions(endpoint=seaweed_server.url, region="us-east-1")
+    options = StorageSettings(endpoint=seaweed_server.url, region="us-east-1")
     with pytest.raises(Denied):
         open_store(f"s3://{BUCKET}/p/", options=options).write("a", b"x")
     store = open_store(f"s3://{BUCKET}/p/", options=options.model_copy(update={"profile": "team"}))
@@ -34,12 +34,12 @@ def test_a_profile_of_the_configuration_files(
     monkeypatch.setenv("AWS_PROFILE", "team")
     assert open_store(f"s3://{BUCKET}/p/", options=options).read("a") == b"x"
     with pytest.raises(Denied, match="'nobody'"):
-        open_store(f"s3://{BUCKET}/p/", options=StorageOptions(profile="nobody"))
+        open_store(f"s3://{BUCKET}/p/", options=StorageSettings(profile="nobody"))
     config = tmp_path / "config"
     config.write_text("[profile broken]\ncredential_process = false\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     with pytest.raises(Denied, match="'broken'"):
-        open_store(f"s3://{BUCKET}/p/", options=StorageOptions(profile="broken"))
+        open_store(f"s3://{BUCKET}/p/", options=StorageSettings(profile="broken"))
 
 
 def test_what_is_set_wins_over_the_environment() -> None:
@@ -48,19 +48,19 @@ def test_what_is_set_wins_over_the_environment() -> None:
         "AWS_ENDPOINT_URL_S3": "http://b",
         "AWS_DEFAULT_REGION": "r",
     }
-    assert endpoint_of(StorageOptions(), environment) == "http://b"
-    assert endpoint_of(StorageOptions(endpoint="http://c"), environment) == "http://c"
-    assert endpoint_of(StorageOptions(), {}) is None
-    assert region_of(StorageOptions(), environment) == "r"
-    assert region_of(StorageOptions(region="q"), environment) == "q"
+    assert endpoint_of(StorageSettings(), environment) == "http://b"
+    assert endpoint_of(StorageSettings(endpoint="http://c"), environment) == "http://c"
+    assert endpoint_of(StorageSettings(), {}) is None
+    assert region_of(StorageSettings(), environment) == "r"
+    assert region_of(StorageSettings(region="q"), environment) == "q"
 
 
 def test_plain_http_only_on_loopback_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
     with pytest.raises(StorageError, match="not safe"):
-        open_store("s3://b/", options=StorageOptions(endpoint="http://storage.example:9000"))
-    open_store("s3://b/", options=StorageOptions(endpoint="http://storage.example:9000", allow_http=True))
+        open_store("s3://b/", options=StorageSettings(endpoint="http://storage.example:9000"))
+    open_store("s3://b/", options=StorageSettings(endpoint="http://storage.example:9000", allow_http=True))
     assert [
         host for host in ("127.0.0.1", "::1", "localhost", "10.0.0.1", "localhost.evil") if is_loopback(host)
     ] == [
@@ -73,7 +73,7 @@ def test_plain_http_only_on_loopback_unless_asked_for(monkeypatch: pytest.Monkey
 def test_every_option_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
-    options = StorageOptions(
+    options = StorageSettings(
         endpoint="https://storage.example",
         region="eu-central-1",
         path_style=False,
@@ -87,7 +87,7 @@ def test_every_option_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "empty.pem").write_text("")
     for name, problem in (("missing.pem", "cannot be read"), ("empty.pem", "no certificate")):
         with pytest.raises(StorageError, match=f"{name} .*{problem}"):
-            open_store("s3://bucket/", options=StorageOptions(ca_file=tmp_path / name))
+            open_store("s3://bucket/", options=StorageSettings(ca_file=tmp_path / name))
         monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / name))
         with pytest.raises(StorageError, match=f"{name} .*{problem}"):
             open_store("s3://bucket/")
@@ -111,12 +111,12 @@ def test_what_cannot_be_meant_is_told_before_anything_is_sent(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
     with pytest.raises(StorageError, match=problem):
-        open_store(url, options=StorageOptions.model_validate(options))
+        open_store(url, options=StorageSettings.model_validate(options))
 
 
 def test_an_anonymous_reader_needs_no_credentials(seaweed_server: Server) -> None:
     store = open_store(
-        f"s3://{BUCKET}/p/", options=StorageOptions(endpoint=seaweed_server.url, anonymous=True)
+        f"s3://{BUCKET}/p/", options=StorageSettings(endpoint=seaweed_server.url, anonymous=True)
     )
     with pytest.raises(Denied):  # the server of the tests lets nobody in without
         store.read("a")
@@ -127,7 +127,7 @@ def test_encryption_and_payment_headers_are_sent(
 ) -> None:
     for name, value in seaweed_server.environment(proxy.port).items():
         monkeypatch.setenv(name, value)
-    options = StorageOptions(requester_pays=True, server_side_encryption="AES256", conditional_writes=True)
+    options = StorageSettings(requester_pays=True, server_side_encryption="AES256", conditional_writes=True)
     open_store(f"s3://{BUCKET}/sse/", options=options).write("a", b"x")
     headers = proxy.headers[-1]
     assert headers["x-amz-request-payer"] == "requester"

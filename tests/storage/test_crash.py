@@ -102,10 +102,10 @@ def tree(root: Path) -> dict[str, bytes]:
 
 PUBLISH = """
 import sys
-from lightly_assets.storage import StorageOptions, open_store
+from lightly_assets.storage import StorageSettings, open_store
 from tests.storage.test_crash import publish
 
-publish(open_store(sys.argv[1], options=StorageOptions(conditional_writes=True, concurrency=3)))
+publish(open_store(sys.argv[1], options=StorageSettings(conditional_writes=True, concurrency=3)))
 """
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import ValidationError
 
-from lightly_assets.storage import Denied, StorageError, StorageOptions, Store, diagnose, open_store
+from lightly_assets.storage import Denied, StorageError, StorageSettings, Store, diagnose, open_store
 from tests.storage.conftest import Opener
 from tests.storage.proxy import FaultProxy
 from tests.storage.servers import ACCESS_KEY, SECRET_KEY, Server
@@ -54,7 +54,7 @@ def test_wrong_credentials_are_refused_without_being_shown(
     opener(request.getfixturevalue(server))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY + "-wrong")
     monkeypatch.setenv("AWS_SESSION_TOKEN", TOKEN)
-    store = open_store("s3://bucket/x/", options=StorageOptions(conditional_writes=True))
+    store = open_store("s3://bucket/x/", options=StorageSettings(conditional_writes=True))
     shown = [repr(store), str(store), store.url, repr(vars(store))]
     for action in actions(store):
         with pytest.raises(Denied) as caught:
@@ -97,13 +97,13 @@ def test_missing_credentials_are_told_before_anything_is_sent(
 def test_credentials_in_settings_or_urls_are_refused() -> None:
     for options in ({"endpoint": f"http://{ACCESS_KEY}:{SECRET_KEY}@127.0.0.1:1"},):
         with pytest.raises(StorageError) as caught:
-            open_store("s3://bucket/", options=StorageOptions(**options))
+            open_store("s3://bucket/", options=StorageSettings(**options))
         assert_no_secrets(everything_visible(caught.value))
     with pytest.raises(StorageError) as caught:
         open_store(f"s3://{ACCESS_KEY}:{SECRET_KEY}@bucket/")
     assert_no_secrets(everything_visible(caught.value))
     with pytest.raises(ValidationError, match="secret_access_key") as refused:
-        StorageOptions.model_validate({"secret_access_key": SECRET_KEY})
+        StorageSettings.model_validate({"secret_access_key": SECRET_KEY})
     assert_no_secrets(str(refused.value))
 
 

@@ -31,7 +31,7 @@ from lightly_assets.pipeline.state.records import (
     version,
 )
 from lightly_assets.pipeline.state.tables import TableLost, merge, open_stored
-from lightly_assets.storage import BadKey, Changed, Conflict, NotFound, StorageOptions, Store, open_store
+from lightly_assets.storage import BadKey, Changed, Conflict, NotFound, StorageSettings, Store, open_store
 
 # Somebody else who works on the same unit at the same moment is let through so often.
 _TRIES = 5
@@ -72,7 +72,7 @@ class Warehouse:
         self._garbage: dict[tuple[str, str], set[str]] = {}
 
     def _store(self, name: Literal["input", "lightly", "state"]) -> Store:
-        options: StorageOptions = self.project.storage_of(name)
+        options: StorageSettings = self.project.storage_of(name)
         return open_store(self.project.root(name), options=options)
 
     def close(self) -> None:

@@ -24,9 +24,9 @@ from lightly_assets.storage.bucket.native_errors import GivenUpEarly, translated
 from lightly_assets.storage.cache import DownloadCache
 from lightly_assets.storage.connect import connect, endpoint_of
 from lightly_assets.storage.keys import check_folder, check_key
-from lightly_assets.storage.options import StorageOptions
 from lightly_assets.storage.parallel import Slots, for_each
 from lightly_assets.storage.pruning import Pruning
+from lightly_assets.storage.settings import StorageSettings
 from lightly_assets.storage.store import (
     Change,
     Changed,
@@ -89,7 +89,7 @@ class ObjectStore:
     """
 
     def __init__(
-        self, scheme: str, bucket: str, prefix: str, options: StorageOptions, cache_dir: Path | None
+        self, scheme: str, bucket: str, prefix: str, options: StorageSettings, cache_dir: Path | None
     ) -> None:
         self._url = f"{scheme}://{bucket}/{prefix}/" if prefix else f"{scheme}://{bucket}/"
         self._scheme, self._bucket, self._prefix = scheme, bucket, prefix

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lightly_assets.storage.connect import ca_file_of, endpoint_of, profile_of, region_of
-from lightly_assets.storage.options import StorageOptions
+from lightly_assets.storage.settings import StorageSettings
 from lightly_assets.storage.store import Denied, StorageError, Unavailable
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def pages(
-    bucket: str, prefix: str, folder: str, after: str | None, options: StorageOptions
+    bucket: str, prefix: str, folder: str, after: str | None, options: StorageSettings
 ) -> Iterator[Sequence[ObjectMeta]]:
     """Pages of the objects of ``folder`` after the key ``after``; keys relative to ``prefix``, unchanged."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -45,7 +45,7 @@ def pages(
     raise problem
 
 
-def _client(options: StorageOptions) -> Any:
+def _client(options: StorageSettings) -> Any:
     import boto3  # type: ignore[import-untyped]
     from botocore import UNSIGNED  # type: ignore[import-untyped]
     from botocore.config import Config  # type: ignore[import-untyped]

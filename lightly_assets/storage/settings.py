@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class StorageOptions(BaseModel):
+class StorageSettings(BaseModel):
     """How to reach object storage, beyond the URL and the standard environment variables.
 
     Keys and tokens are no settings: they come from the environment, a profile, or the machine's role.

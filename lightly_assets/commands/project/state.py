@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightly_assets.commands.instance import use_instance
-from lightly_assets.commands.run import DryRunOption
+from lightly_assets.commands.project.instance import use_instance
+from lightly_assets.commands.project.run import DryRunOption
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,

@@ -20,7 +20,7 @@ from lightly_assets.commands.shared import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lightly_assets.storage import Diagnosis, StorageOptions
+    from lightly_assets.storage import Diagnosis, StorageSettings
 
 
 def doctor_command(
@@ -34,10 +34,10 @@ def doctor_command(
 ) -> None:
     """Try everything that a run needs of its roots. Leaves nothing behind."""
     with errors_for_people(as_json=as_json, document={"ok": False, "roots": []}):
-        from lightly_assets.storage import StorageOptions
+        from lightly_assets.storage import StorageSettings
 
         if roots:
-            places = [(_without_keys(root), root, StorageOptions(), not read_only) for root in roots]
+            places = [(_without_keys(root), root, StorageSettings(), not read_only) for root in roots]
         else:
             places = _project_roots(config, as_json)
         results = [
@@ -57,13 +57,13 @@ def _without_keys(root: str) -> str:
     return re.sub(r"//[^/]*@", "//", root)
 
 
-def _project_roots(config: "Path", as_json: bool) -> "list[tuple[str, str, StorageOptions, bool]]":
+def _project_roots(config: "Path", as_json: bool) -> "list[tuple[str, str, StorageSettings, bool]]":
     project = open_project(config, as_json=as_json, document={"roots": []})
     names: tuple[Literal["input", "lightly", "state"], ...] = ("input", "lightly", "state")
     return [(name, project.root(name), project.storage_of(name), name != "input") for name in names]
 
 
-def _diagnoses(url: str, options: "StorageOptions", writable: bool) -> "list[Diagnosis]":
+def _diagnoses(url: str, options: "StorageSettings", writable: bool) -> "list[Diagnosis]":
     """Of one root: what is wrong with its settings does not keep the others from being tried."""
     from lightly_assets.storage import Diagnosis, StorageError, diagnose, open_store
 

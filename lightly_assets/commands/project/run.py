@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightly_assets.commands.instance import use_instance
-from lightly_assets.commands.progress import Progress
+from lightly_assets.commands.project.instance import use_instance
+from lightly_assets.commands.project.progress import Progress
 from lightly_assets.commands.shared import (
     DATABASE_PROBLEM,
     DEFAULT_CONFIG,

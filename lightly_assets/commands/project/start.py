@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lightly_assets.commands.instance import use_instance
+from lightly_assets.commands.project.instance import use_instance
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,
@@ -71,7 +71,7 @@ def demo_command(
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole chain on built-in footage: five tasks, five real models."""
-    from lightly_assets.commands.run import run_project
+    from lightly_assets.commands.project.run import run_project
     from lightly_assets.demo import write_demo
 
     if not as_json and not (out / "input").exists():

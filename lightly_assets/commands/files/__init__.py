@@ -1,0 +1,1 @@
+"""Commands that look at files and folders, without a project: check, probe, extract, import, doctor."""

@@ -1,0 +1,1 @@
+"""Commands of a project: run, status, gc, pause, resume, init, demo, ui."""

@@ -1,0 +1,122 @@
+"""The project: all that ``lightly.yaml`` says."""
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from lightly_assets.config.datasource import DatasourceSettings
+from lightly_assets.config.frames import FrameSettings
+from lightly_assets.config.section import Section
+from lightly_assets.config.sensor import SensorSettings
+from lightly_assets.config.storage import RootsSettings
+from lightly_assets.config.task import Task
+from lightly_assets.errors import BadValue
+from lightly_assets.storage.settings import StorageSettings
+
+FILE_NAME = "lightly.yaml"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+class Project(Section):
+    """Everything that ``lightly.yaml`` says."""
+
+    datasource: DatasourceSettings
+    include: Annotated[tuple[str, ...], Field(min_length=1)] = ("**",)
+    """Globs on input keys: ``*`` stays in a folder, ``**`` does not."""
+    exclude: tuple[str, ...] = ()
+    boxes: Literal["clip", "strict"] = "clip"
+    """Boxes that leave their image are cut, or are errors."""
+    partitions: Literal["video", "day"] = "video"
+    day_pattern: str = r"(?<!\d)(?P<year>\d{4})[-_/]?(?P<month>\d{2})[-_/]?(?P<day>\d{2})"
+    """With ``partitions: day``: where a key holds its date."""
+    on_damage: Literal["fail", "keep"] = "fail"
+    """What happens to a video that does not decode to its end."""
+    probability_tolerance: Annotated[float, Field(ge=0, le=0.5)] = 1e-3
+    """How far from 1 the sum of a prediction's probabilities may be."""
+    frames: FrameSettings = FrameSettings()
+    orphans: Literal["keep", "delete"] = "keep"
+    """Published files of inputs that are gone: reported and left to ``gc``, or deleted by the next run."""
+    sensor: SensorSettings = SensorSettings()
+    tasks: tuple[Task, ...] = ()
+    storage: RootsSettings = RootsSettings()
+    worker_run: dict[str, Any] | None = None
+    """Settings of the Lightly Worker run that may follow."""
+
+    base_dir: Path = Path()
+    """The folder of the file; not a key of it."""
+    file_name: str = FILE_NAME
+    """The name of the file; not a key of it."""
+
+    @field_validator("tasks")
+    @classmethod
+    def _unique_names(cls, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+        names = [task.name.lower() for task in tasks]
+        for name in names:
+            if names.count(name) > 1:
+                raise BadValue(
+                    f"tasks has '{name}' twice; names must differ in more than upper and lower case"
+                )
+        return tasks
+
+    @field_validator("day_pattern")
+    @classmethod
+    def _date_groups(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groupindex
+        except re.error as error:
+            raise BadValue(f"day_pattern {pattern!r} is no regular expression ({error})") from None
+        if {"year", "month", "day"} - set(groups):
+            raise BadValue(f"day_pattern {pattern!r} must have the named groups year, month and day")
+        return pattern
+
+    @model_validator(mode="after")
+    def _frames_are_no_input(self) -> Self:
+        same = self.root("state").rstrip("/") == self.root("input").rstrip("/")
+        if same and self.frames.export == "png":
+            raise BadValue(
+                "frames.export is 'png' and datasource.state is datasource.input, so exported frames would "
+                "be taken for input; give the state a folder of its own"
+            )
+        return self
+
+    @cached_property
+    def own_folders(self) -> tuple[str, ...]:
+        """Folders of the input root that hold what is ours, as key prefixes: never taken for input."""
+        inside = self.root("input").rstrip("/") + "/"
+        ours = [f"{str(place).rstrip('/')}/" for place in (self.root("state"), self.local_state)]
+        below = {place.removeprefix(inside) for place in ours if place.startswith(inside) and place != inside}
+        return (".lightly/", *sorted(below))
+
+    def root(self, name: Literal["input", "lightly", "state"]) -> str:
+        """A root as an absolute path or URL."""
+        value: str = getattr(self.datasource, name)
+        if _URL.match(value):
+            return value
+        return str((self.base_dir / Path(value).expanduser()).resolve())
+
+    def storage_of(self, name: Literal["input", "lightly", "state"]) -> StorageSettings:
+        """The settings of a root, with paths relative to the project file made absolute."""
+        options = self.storage.of(name)
+        if options.ca_file is None:
+            return options
+        return options.model_copy(update={"ca_file": self.base_dir / options.ca_file.expanduser()})
+
+    @property
+    def path(self) -> Path:
+        """The project file."""
+        return self.base_dir / self.file_name
+
+    @property
+    def local_state(self) -> Path:
+        """A folder on this machine for what cannot lie in object storage: the index, Dagster's instance."""
+        root = self.root("state")
+        if not _URL.match(root):
+            return Path(root)
+        return self.base_dir.resolve() / ".lightly_assets"
+
+    def task(self, name: str) -> Task:
+        """The task of a name. Raises KeyError."""
+        return next(task for task in self.tasks if task.name == name)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import gc
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, Protocol
 
 import orjson
 
@@ -57,6 +58,19 @@ _INSIDE = {
 }
 
 
+class Visitor(Protocol):
+    """Sees what a check reads, so that nothing is read twice."""
+
+    def begin(self, input: InputIndex | None) -> None:
+        """The input has been listed."""
+
+    def collector(self, task: str, schema: Schema) -> Callable[[Sequence[ParsedFile]], Any]:
+        """What to make of some files without errors, in whichever process has read them; can be pickled."""
+
+    def add(self, collected: Any) -> None:
+        """What the collector of the current task has made of the next files, in their order."""
+
+
 def check(
     root: str | Path | Store,
     input: str | Path | Store | None = None,
@@ -65,6 +79,7 @@ def check(
     measure: Measure | None = None,
     only: Callable[[str], bool] | None = None,
     processes: int = 1,
+    visitor: Visitor | None = None,
 ) -> Report:
     """Checks every listed task of the Lightly datasource ``root``.
 
@@ -77,16 +92,19 @@ def check(
         only: which inputs must be complete, given their keys; the others are neither missing nor orphaned.
         processes: how many processes share the work on large folders. More than one needs the usual
             ``if __name__ == "__main__":`` guard in scripts.
+        visitor: is shown the content of all files without errors.
 
     Raises:
         StorageError: the store of a root is out of reach.
     """
-    reader = _reader(root)
-    run = _Run(reader, processes)
+    reader = reader_of(root)
+    run = _Run(reader, processes, visitor=visitor)
     if input is not None:
-        run.input_reader = _reader(input)
+        run.input_reader = reader_of(input)
         run.input, found = read_input(run.input_reader, measure or decoding(input), only)
         run.findings.extend(found)
+    if visitor is not None:
+        visitor.begin(run.input)
     wanted = None if tasks is None else set(tasks)
     for task in run.read_tasks():
         if wanted is None or task in wanted:
@@ -100,10 +118,11 @@ def listed_tasks(root: str | Path | Store) -> list[str]:
     Raises:
         StorageError: the store is out of reach.
     """
-    return _Run(_reader(root), 1).read_tasks()
+    return _Run(reader_of(root), 1).read_tasks()
 
 
-def _reader(root: str | Path | Store) -> Reader:
+def reader_of(root: str | Path | Store) -> Reader:
+    """Reads the files of a folder, a URL or a store."""
     if isinstance(root, Path) or (
         isinstance(root, str) and not re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", root)
     ):
@@ -144,6 +163,7 @@ class _Chunk:
     task: str
     schema: Schema
     items: list[Item]
+    collect: Callable[[Sequence[ParsedFile]], Any] | None = None
 
 
 @dataclass
@@ -152,6 +172,7 @@ class _Checked:
 
     findings: Findings = field(default_factory=Findings)
     statistics: BoxStatistics = field(default_factory=BoxStatistics)
+    collected: list[Any] = field(default_factory=list)
 
 
 @dataclass
@@ -165,6 +186,7 @@ class _Run:
     files: int = 0
     unchecked: list[str] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
+    visitor: Visitor | None = None
 
     def read_tasks(self) -> list[str]:
         data = self.reader.read(f"{PREDICTIONS}tasks.json")
@@ -196,6 +218,9 @@ class _Run:
         for checked in self._checked(schema, task):
             self.findings.merge(checked.findings)
             statistics += checked.statistics
+            if self.visitor is not None:
+                for collected in checked.collected:
+                    self.visitor.add(collected)
         self.findings.extend(_corner_findings(task, statistics))
 
     def _has_predictions(self, task: str) -> bool:
@@ -253,9 +278,10 @@ class _Run:
 
     def _chunks(self, schema: Schema, task: str) -> Iterator[_Chunk]:
         items = self._items(task)
+        collect = self.visitor.collector(task, schema) if self.visitor is not None else None
         while chunk := list(islice(items, _CHUNK)):
             self.files += len(chunk)
-            yield _Chunk(self.reader, self.input_reader, task, schema, chunk)
+            yield _Chunk(self.reader, self.input_reader, task, schema, chunk, collect)
 
     def _items(self, task: str) -> Iterator[Item]:
         """The prediction files of a task; what the names alone tell goes to the findings."""
@@ -328,11 +354,18 @@ def _check_batch(chunk: _Chunk, items: list[Item], checked: _Checked) -> None:
             checked.findings.add(finding(data.rule, f"{chunk.task}/{item.stem}.json", "", data.message))
         else:
             files.append(ParsedFile(data, _parsed(data), item.stem, _expected(chunk, item, checked)))
+    wrong: set[int] = set()
     for index in find_suspects(files, chunk.schema, checked.statistics):
         data, _, stem, expected = files[index]
         file = f"{chunk.task}/{stem}.json"
         found = check_prediction_file(data, file, chunk.schema, expected, checked.statistics)
         checked.findings.extend(found)
+        if any(one.severity == "error" for one in found):
+            wrong.add(index)
+    if chunk.collect is not None:
+        checked.collected.append(
+            chunk.collect([one for index, one in enumerate(files) if index not in wrong])
+        )
 
 
 def _parsed(data: bytes) -> object:

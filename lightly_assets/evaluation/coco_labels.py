@@ -1,0 +1,204 @@
+"""Labels of a COCO annotation file, as they are judged against: crowds and areas as the file has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from lightly_assets.evaluation.objects import NO_LISTS, EvaluationError, Objects, Ragged
+from lightly_assets.evaluation.pairing import Labels
+from lightly_assets.format import rle
+from lightly_assets.format.coco.masks import from_coco
+from lightly_assets.format.names import split_suffix
+from lightly_assets.format.schema import TaskType
+
+Size = tuple[int, int]
+Measure = Callable[[str], Size | None]
+"""Width and height of an image of the input, given its key."""
+
+
+def coco_labels(file: str | Path, task_type: TaskType, measure: Measure | None = None) -> Labels:
+    """The labels of all images of a COCO annotation file, for tasks of a type.
+
+    Args:
+        measure: sizes of images for which the file has none; only masks need them.
+
+    Raises:
+        EvaluationError: the file is not what COCO describes, with its first fault.
+    """
+    document = _read(file)
+    images = _Images(document, file, measure)
+    categories = _categories(document, file)
+    reader = _Annotations(images, {one: place for place, (one, _) in enumerate(categories)}, task_type)
+    for index, annotation in enumerate(_list(document, "annotations", file)):
+        try:
+            reader.add(annotation)
+        except ValueError as error:
+            raise EvaluationError(f"{file}: annotations[{index}]: {error}") from None
+    return Labels(str(file), images.stems, categories, reader.objects(), reader.warnings())
+
+
+def _read(file: str | Path) -> dict[str, Any]:
+    try:
+        document = orjson.loads(Path(file).read_bytes())
+    except OSError as error:
+        raise EvaluationError(f"{file} cannot be read: {error.strerror}.") from None
+    except orjson.JSONDecodeError as error:
+        raise EvaluationError(f"{file} is not valid JSON: {error}.") from None
+    if not isinstance(document, dict):
+        raise EvaluationError(f"{file} holds no labels, but results: labels have images and categories.")
+    return document
+
+
+def _list(document: dict[str, Any], key: str, file: str | Path) -> list[Any]:
+    values = document.get(key)
+    if not isinstance(values, list) or not all(isinstance(one, dict) for one in values):
+        raise EvaluationError(f"{file} has no list '{key}' of objects, which COCO annotations have.")
+    return values
+
+
+def _categories(document: dict[str, Any], file: str | Path) -> list[tuple[int, str]]:
+    categories = []
+    for index, one in enumerate(_list(document, "categories", file)):
+        if type(one.get("id")) is not int or not isinstance(one.get("name"), str):
+            raise EvaluationError(f"{file}: categories[{index}] needs an integer 'id' and a 'name'.")
+        categories.append((one["id"], one["name"]))
+    if not categories or len({one for one, _ in categories}) != len(categories):
+        raise EvaluationError(f"{file}: 'categories' must not be empty, and their ids must differ.")
+    return sorted(categories)
+
+
+class _Images:
+    """The images in the order of their ids, as COCO's evaluation has them."""
+
+    def __init__(self, document: dict[str, Any], file: str | Path, measure: Measure | None) -> None:
+        images = _list(document, "images", file)
+        for index, one in enumerate(images):
+            if not isinstance(one.get("file_name"), str) or type(one.get("id")) not in (int, str):
+                raise EvaluationError(f"{file}: images[{index}] needs an 'id' and a 'file_name'.")
+        images = sorted(images, key=lambda one: (isinstance(one["id"], str), one["id"]))
+        self.place = {one["id"]: index for index, one in enumerate(images)}
+        self.stems = [split_suffix(one["file_name"])[0] for one in images]
+        if len(self.place) != len(images) or len(set(self.stems)) != len(images):
+            raise EvaluationError(f"{file}: two images have the same 'id' or the same 'file_name'.")
+        self._images = images
+        self._measure = measure
+        self._sizes: dict[int, Size] = {}
+
+    def size(self, place: int) -> Size:
+        """Width and height in pixels."""
+        if place not in self._sizes:
+            one = self._images[place]
+            size: Size | None = one.get("width"), one.get("height")
+            if size is not None and not all(type(side) is int and side > 0 for side in size):
+                size = self._measure(one["file_name"]) if self._measure is not None else None
+            if size is None:
+                raise ValueError(
+                    f"its image '{one['file_name']}' has no width and height, which masks need; name "
+                    "the images' datasource with --input."
+                )
+            self._sizes[place] = size
+        return self._sizes[place]
+
+
+class _Annotations:
+    """Puts annotations into columns, in the order of the file."""
+
+    def __init__(self, images: _Images, categories: Mapping[int, int], task_type: TaskType) -> None:
+        self._images = images
+        self._categories = categories
+        self._type = task_type
+        self._has_masks = task_type in (TaskType.INSTANCE_SEGMENTATION, TaskType.SEMANTIC_SEGMENTATION)
+        self._rows: list[tuple[int, int, bool]] = []
+        self._boxes: list[list[float]] = []
+        self._areas: list[float] = []
+        self._runs: list[list[int]] = []
+        self._points: list[list[float]] = []
+        self._unknown = 0
+        self._marked = 0
+
+    def add(self, one: dict[str, Any]) -> None:
+        place = self._images.place.get(_hashable(one.get("image_id")))
+        category = self._categories.get(_hashable(one.get("category_id")))
+        if place is None or category is None:
+            self._unknown += 1
+            return
+        box = self._box(one)
+        area = one.get("area")
+        if self._has_masks:
+            width, height = self._images.size(place)
+            counts = from_coco(one.get("segmentation"), height, width)
+            self._runs.append(counts)
+            box = box or [float(side) for side in rle.bounding_box(counts, width) or (0, 0, 0, 0)]
+            area = rle.area(counts) if area is None else area
+        elif self._type is TaskType.KEYPOINT_DETECTION:
+            self._points.append(_numbers(one, "keypoints", 3))
+        if area is None:
+            area = box[2] * box[3] if box else 0.0
+        if type(area) not in (int, float) or not 0 <= area < float("inf"):
+            raise ValueError(f"'area' is {area!r}; it must be a number of square pixels.")
+        self._rows.append((place, category, bool(one.get("iscrowd"))))
+        self._boxes.append(box or [0.0, 0.0, 0.0, 0.0])
+        self._areas.append(area)
+        self._marked += bool(one.get("ignore")) and not one.get("iscrowd")
+
+    def _box(self, one: dict[str, Any]) -> list[float] | None:
+        if self._type in (TaskType.OBJECT_DETECTION, TaskType.KEYPOINT_DETECTION):
+            box = _numbers(one, "bbox", 4)
+            if len(box) != 4:
+                raise ValueError(f"'bbox' has {len(box)} numbers; it needs x, y, width and height.")
+            return box
+        return None
+
+    def objects(self) -> Objects:
+        rows = np.array(self._rows, dtype=np.int64).reshape(-1, 3)
+        images, categories, crowds = rows.T
+        boxes = np.array(self._boxes, dtype=np.float64).reshape(-1, 4)
+        areas = np.array(self._areas, dtype=np.float64)
+        masks = points = NO_LISTS
+        if self._has_masks:
+            masks = _ragged(self._runs, np.int64)
+        if self._type is TaskType.KEYPOINT_DETECTION:
+            flat = _ragged(self._points, np.float64)
+            points = Ragged.of(flat.values.reshape(-1, 3), flat.counts // 3)
+        scores = np.ones(images.size)
+        objects = Objects(images, categories, scores, boxes, areas, crowds.astype(np.bool_), masks, points)
+        # By image, as COCO's evaluation collects them; within one in the order of the file.
+        return objects.take(np.argsort(images, kind="stable"))
+
+    def warnings(self) -> list[str]:
+        warnings = []
+        if self._unknown:
+            warnings.append(
+                f"{self._unknown:,} labels name an image or a category that the file does not describe; "
+                "they are left out."
+            )
+        if self._marked:
+            warnings.append(
+                f"{self._marked:,} labels say 'ignore': 1; as in COCO's own evaluation, only 'iscrowd' is "
+                "left out of what must be found."
+            )
+        return warnings
+
+
+def _hashable(value: Any) -> Any:
+    return value if isinstance(value, int | str) else None
+
+
+def _numbers(one: dict[str, Any], key: str, multiple: int) -> list[float]:
+    values = one.get(key)
+    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+        raise ValueError(f"'{key}' is {values!r:.60}; it must be a list of numbers.")
+    if not values or len(values) % multiple:
+        raise ValueError(f"'{key}' has {len(values)} numbers; it needs a multiple of {multiple}.")
+    return values
+
+
+def _ragged(lists: list[list[Any]], kind: Any) -> Ragged:
+    counts = np.fromiter(map(len, lists), np.int64, len(lists))
+    values = np.concatenate([np.asarray(one, dtype=kind) for one in lists]) if lists else np.empty(0, kind)
+    return Ragged.of(values, counts)

@@ -1,0 +1,1 @@
+"""Prediction folders as arrays: what evaluation, reports and selection read."""

@@ -1,0 +1,100 @@
+"""Reads the predictions of a Lightly datasource into arrays, while they are checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightly_assets.checker.check import check
+from lightly_assets.checker.expected import InputIndex, Measure
+from lightly_assets.checker.report import Report
+from lightly_assets.folders.columns import ALL_FIELDS, Collector, Columns
+from lightly_assets.format.rules.fast_path import ParsedFile
+from lightly_assets.format.schema import Schema
+from lightly_assets.storage import Store
+
+Root = str | Path | Store
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task's schema and the predictions of all its files without errors, sorted by their paths."""
+
+    name: str
+    schema: Schema
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What lies in a Lightly datasource: its tasks, and what a check says about it.
+
+    ``input`` lists the input, where its root was given.
+    """
+
+    tasks: dict[str, Task]
+    report: Report
+    input: InputIndex | None = None
+
+
+@dataclass
+class _Visitor:
+    wanted: frozenset[str]
+    input: InputIndex | None = None
+    schemas: dict[str, Schema] = field(default_factory=dict)
+    parts: dict[str, list[Columns]] = field(default_factory=dict)
+    current: list[Columns] = field(default_factory=list)
+
+    def begin(self, input: InputIndex | None) -> None:
+        self.input = input
+
+    def collector(self, task: str, schema: Schema) -> Callable[[Sequence[ParsedFile]], Any]:
+        self.schemas[task] = schema
+        self.current = self.parts.setdefault(task, [])
+        return Collector(len(schema.categories), self.wanted)
+
+    def add(self, collected: Any) -> None:
+        self.current.append(collected)
+
+
+def read_folder(
+    root: Root,
+    input: Root | None = None,
+    *,
+    tasks: Iterable[str] | None = None,
+    wanted: Iterable[str] = ALL_FIELDS,
+    measure: Measure | None = None,
+    processes: int | None = None,
+) -> Folder:
+    """Reads and checks the listed tasks of the Lightly datasource ``root``.
+
+    Args:
+        root: a folder, an ``s3://…`` URL, or a store. It holds ``.lightly``.
+        input: the input datasource; with it, missing and orphaned files are among the findings.
+        tasks: only these of the listed tasks.
+        wanted: which columns are filled, of ``boxes``, ``points``, ``runs`` and ``probabilities``.
+        measure: counts a video's frames; the default decodes it.
+        processes: how many share a large folder; all cores where not given.
+
+    Raises:
+        StorageError: the store of a root is out of reach.
+    """
+    visitor = _Visitor(frozenset(wanted))
+    report = check(root, input, tasks=tasks, measure=measure, processes=processes or cores(), visitor=visitor)
+    found = {
+        name: Task(name, visitor.schemas[name], _ordered(parts, visitor.schemas[name]))
+        for name, parts in visitor.parts.items()
+    }
+    return Folder(found, report, visitor.input)
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _ordered(parts: list[Columns], schema: Schema) -> Columns:
+    return Columns.joined(parts or [Collector(len(schema.categories))([])])

@@ -21,7 +21,7 @@ from lightly_assets.evaluation.pairing import Labels
 from lightly_assets.folders.columns import Collector
 from lightly_assets.folders.read import Task
 from lightly_assets.format.rules.fast_path import ParsedFile
-from lightly_assets.format.rules.singleton_rules import UNKNOWN
+from lightly_assets.format.rules.prediction_rules import UNKNOWN
 from lightly_assets.format.schema import Schema
 
 

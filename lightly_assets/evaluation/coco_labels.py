@@ -13,7 +13,7 @@ from lightly_assets.evaluation.objects import NO_LISTS, EvaluationError, Objects
 from lightly_assets.evaluation.pairing import Labels
 from lightly_assets.format import rle
 from lightly_assets.format.coco.masks import from_coco
-from lightly_assets.format.names import split_suffix
+from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.format.schema import TaskType
 
 Size = tuple[int, int]

@@ -17,7 +17,7 @@ from lightly_assets.evaluation.pairing import Labels, labels_of_task, pair
 from lightly_assets.evaluation.pixels import Classes, Pixels, compare_classes, compare_pixels
 from lightly_assets.evaluation.precision import Overlap, Precision, average_precision
 from lightly_assets.folders.read import Folder, Root, Task, read_folder
-from lightly_assets.format.names import parse_frame_name
+from lightly_assets.format.names.frame_names import parse_frame_name
 from lightly_assets.format.schema import TaskType
 
 _FIELDS = ("boxes", "points", "runs")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from lightly_assets.errors import BadValue
 from lightly_assets.evaluation.objects import NO_LISTS, EvaluationError, Objects, Ragged
 from lightly_assets.evaluation.pairing import Labels
 from lightly_assets.format import rle
@@ -37,7 +38,7 @@ def coco_labels(file: str | Path, task_type: TaskType, measure: Measure | None =
     for index, annotation in enumerate(_list(document, "annotations", file)):
         try:
             reader.add(annotation)
-        except ValueError as error:
+        except BadValue as error:
             raise EvaluationError(f"{file}: annotations[{index}]: {error}") from None
     return Labels(str(file), images.stems, categories, reader.objects(), reader.warnings())
 
@@ -97,7 +98,7 @@ class _Images:
             if size is not None and not all(type(side) is int and side > 0 for side in size):
                 size = self._measure(one["file_name"]) if self._measure is not None else None
             if size is None:
-                raise ValueError(
+                raise BadValue(
                     f"its image '{one['file_name']}' has no width and height, which masks need; name "
                     "the images' datasource with --input."
                 )
@@ -140,7 +141,7 @@ class _Annotations:
         if area is None:
             area = box[2] * box[3] if box else 0.0
         if type(area) not in (int, float) or not 0 <= area < float("inf"):
-            raise ValueError(f"'area' is {area!r}; it must be a number of square pixels.")
+            raise BadValue(f"'area' is {area!r}; it must be a number of square pixels.")
         self._rows.append((place, category, bool(one.get("iscrowd"))))
         self._boxes.append(box or [0.0, 0.0, 0.0, 0.0])
         self._areas.append(area)
@@ -150,7 +151,7 @@ class _Annotations:
         if self._type in (TaskType.OBJECT_DETECTION, TaskType.KEYPOINT_DETECTION):
             box = _numbers(one, "bbox", 4)
             if len(box) != 4:
-                raise ValueError(f"'bbox' has {len(box)} numbers; it needs x, y, width and height.")
+                raise BadValue(f"'bbox' has {len(box)} numbers; it needs x, y, width and height.")
             return box
         return None
 
@@ -192,9 +193,9 @@ def _hashable(value: Any) -> Any:
 def _numbers(one: dict[str, Any], key: str, multiple: int) -> list[float]:
     values = one.get(key)
     if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
-        raise ValueError(f"'{key}' is {values!r:.60}; it must be a list of numbers.")
+        raise BadValue(f"'{key}' is {values!r:.60}; it must be a list of numbers.")
     if not values or len(values) % multiple:
-        raise ValueError(f"'{key}' has {len(values)} numbers; it needs a multiple of {multiple}.")
+        raise BadValue(f"'{key}' has {len(values)} numbers; it needs a multiple of {multiple}.")
     return values
 
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.format.schema import TaskType
 
 Floats = NDArray[np.float64]
@@ -15,7 +16,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
-class EvaluationError(ValueError):
+class EvaluationError(LightlyAssetsError):
     """Why predictions cannot be judged, in one sentence."""
 
 

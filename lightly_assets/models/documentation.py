@@ -46,6 +46,10 @@ def _pixels(defaults: Preprocess) -> str:
     parts: list[str] = [defaults.resize or "stretch"]
     if defaults.size is not None:
         parts.append("×".join(map(str, defaults.size)))
+    if defaults.resize == "shortest":
+        parts.append(f"{defaults.shortest} to {defaults.longest}")
+    if defaults.interpolation is not None:
+        parts.append(f"`{defaults.interpolation}`")
     if defaults.mean == IMAGENET_MEAN:
         parts.append("ImageNet")
     elif defaults.scale == 1:

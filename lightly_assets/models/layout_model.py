@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -12,25 +11,15 @@ from numpy.typing import NDArray
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import LayoutModel
 from lightly_assets.models.layouts.base import LayoutError, Output, ReadSettings, described
-from lightly_assets.models.preprocess import DEFAULTS, Preprocess, Preprocessor
+from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
+from lightly_assets.models.pixels.preprocessor import Preprocessor
+from lightly_assets.models.preprocess import CHANNELS
 from lightly_assets.models.protocol import Image, ModelError
 from lightly_assets.models.results import Result, ResultError
 
 Run = Callable[[NDArray[Any]], Sequence[NDArray[Any]]]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """The input of images as the model's file declares it; dimensions that vary are None."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str
-
-    def __str__(self) -> str:
-        return str(Output(f"{self.name} {self.dtype}", self.shape))
 
 
 class Reader:
@@ -69,7 +58,7 @@ class Reader:
         except LayoutError as error:
             raise ModelError(f"The model {name} does not fit: {error}") from None
         self._check_classes(self._layout.classes, outputs)
-        self.preprocess = fitted_preprocess(config, image_input, name)
+        self.preprocess = fitted_preprocess(config.preprocess, self._layout.pixels(), image_input, name)
         self._preprocessor = Preprocessor(self.preprocess)
         self._single = image_input is not None and len(image_input.shape) == 3
         self._fixed = image_input.shape[0] if image_input is not None and not self._single else None
@@ -87,6 +76,17 @@ class Reader:
                 self._fixed,
             )
         return self._fixed
+
+    def version_settings(self, task_type: TaskType) -> dict[str, Any]:
+        """What decides, beside the file and our code, what the model says; the base of its version.
+
+        The pixels as they were resolved are part of it, so that another default is another version. Where
+        nothing is resized, they follow from the settings.
+        """
+        settings = self._config.predict_settings_for(task_type) | {"task_type": task_type}
+        if self.preprocess.resize == "none":
+            return settings
+        return settings | {"pixels": self.preprocess.model_dump(mode="json")}
 
     def _check_classes(self, classes: int | None, outputs: Sequence[Output]) -> None:
         """Without a map, class i is the i-th category, so there must be as many."""
@@ -110,8 +110,8 @@ class Reader:
     def predict(self, images: Sequence[Image], run: Run) -> list[Result]:
         """One result per image."""
         results: list[Result] = []
-        # Without resizing, a batch must be of one size.
-        size = (lambda image: image.shape) if self.preprocess.resize == "none" else (lambda _: None)
+        # Where the image's size decides the input's, a batch must be of one size.
+        size = (lambda image: image.shape) if self.preprocess.varies else (lambda _: None)
         for _, same in groupby(images, key=size):
             group = list(same)
             for start in range(0, len(group), self.batch_size):
@@ -149,10 +149,12 @@ def tried_outputs(
     Raises:
         ModelError: the size of the input is not known, or the model cannot run on it.
     """
-    settings = fitted_preprocess(config, image_input, name)
-    if settings.size is None:
+    settings = fitted_preprocess(config.preprocess, config.kind_of_layout.defaults, image_input, name)
+    size = settings.size or (settings.shortest and (settings.shortest, settings.shortest))
+    if not size:
         raise ModelError(f"The model {name} does not say its input; say preprocess.size.")
-    image = (3, *settings.size) if settings.axes == "nchw" else (*settings.size, 3)
+    channels = CHANNELS[settings.channels or "rgb"]
+    image = (channels, *size) if settings.axes == "nchw" else (*size, channels)
     single = image_input is not None and len(image_input.shape) == 3
     count = image_input.shape[0] if image_input is not None and not single and image_input.shape[0] else 1
     shape = image if single else (count, *image)
@@ -166,60 +168,3 @@ def tried_outputs(
     given = [*names, *(f"output{place}" for place in range(len(names), len(found)))]
     # The first dimension is the batch, except of layouts that take one image.
     return [Output(one, (None, *output.shape[1:])) for one, output in zip(given, found, strict=True)]
-
-
-def fitted_preprocess(config: LayoutModel, image_input: Input | None, name: str) -> Preprocess:
-    """Pre-processing with nothing left open: the user's, the layout's, and what the model's input demands.
-
-    Raises:
-        ModelError: they contradict each other.
-    """
-    settings = config.preprocess.over(config.kind_of_layout.defaults).over(DEFAULTS)
-    return settings if image_input is None else _fitted(settings, config.preprocess, image_input, name)
-
-
-def _fitted(settings: Preprocess, given: Preprocess, image_input: Input, name: str) -> Preprocess:
-    """Pre-processing that gives what the model's input takes; what the user said must agree with it."""
-    shape = image_input.shape[-3:]
-    axes = _axes(shape, given, image_input, name)
-    rows, columns = (shape[1], shape[2]) if axes == "nchw" else (shape[0], shape[1])
-    found: dict[str, Any] = {"axes": axes}
-    if given.dtype is not None and given.dtype != image_input.dtype:
-        raise ModelError(f"preprocess.dtype is {given.dtype}, but the model {name} takes {image_input}.")
-    found["dtype"] = image_input.dtype
-    if image_input.dtype == "uint8" and (given.mean or given.std or given.scale):
-        raise ModelError(
-            f"The model {name} takes {image_input}: pixels as they are, so scale, mean and std have no use."
-        )
-    if settings.resize == "none":
-        if rows is not None or columns is not None:
-            if given.resize == "none":
-                raise ModelError(
-                    f"preprocess.resize is none, but the model {name} takes {image_input}, which is of one "
-                    "size; use letterbox, stretch or crop."
-                )
-            found["resize"] = "stretch"
-    elif settings.size is None and (rows is None or columns is None):
-        raise ModelError(
-            f"The model {name} takes {image_input}, any size; say preprocess.size: [height, width]."
-        )
-    if rows is not None and columns is not None:
-        if given.size is not None and given.size != (rows, columns):
-            raise ModelError(
-                f"preprocess.size is {list(given.size)}, but the model {name} takes {image_input}: "
-                f"height {rows}, width {columns}."
-            )
-        found["size"] = (rows, columns)
-    return settings.model_copy(update=found)
-
-
-def _axes(shape: tuple[int | None, ...], given: Preprocess, image_input: Input, name: str) -> str:
-    fits = {"nchw": shape[0] in (3, None), "nhwc": shape[2] in (3, None)}
-    if given.axes is not None:
-        if not fits[given.axes]:
-            raise ModelError(f"preprocess.axes is {given.axes}, but the model {name} takes {image_input}.")
-        return given.axes
-    for axes in ("nchw", "nhwc"):
-        if fits[axes]:
-            return axes
-    raise ModelError(f"The model {name} takes {image_input}; it must take images of three channels.")

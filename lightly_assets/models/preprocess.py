@@ -1,24 +1,35 @@
-"""Pre-processing as data: images to a model's input, and coordinates back to the image, exactly."""
+"""Pre-processing as data: how an image becomes a model's input, and how coordinates go back to the image."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from lightly_assets.errors import BadValue
-from lightly_assets.models.protocol import Image
-from lightly_assets.models.resize import resize_image
+from lightly_assets.models.pixels.kernels import Kernel
 
-Resize = Literal["letterbox", "stretch", "crop", "none"]
-DType = Literal["float32", "float16", "uint8"]
-Triple = tuple[float, float, float]
+Resize = Literal["letterbox", "stretch", "crop", "shortest", "none"]
+DType = Literal["float32", "float16", "uint8", "int32"]
+Channels = Literal["rgb", "bgr", "gray", "rgba", "bgra"]
+Pixels = Annotated[int, Field(gt=0)]
+Numbers = tuple[float, ...]
 
-IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
-IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+IMAGENET_MEAN: Numbers = (0.485, 0.456, 0.406)
+IMAGENET_STD: Numbers = (0.229, 0.224, 0.225)
+CHANNELS: dict[str, int] = {"rgb": 3, "bgr": 3, "gray": 1, "rgba": 4, "bgra": 4}
+"""How many numbers a pixel has."""
+# Came later: left out where nothing is said, so that versions of models made before stay the same.
+_LATER = ("interpolation", "rounding", "multiple", "shortest", "longest", "resize_to", "crop_at")
 
 
 class Preprocess(BaseModel):
@@ -27,21 +38,36 @@ class Preprocess(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     resize: Resize | None = None
-    """letterbox keeps the shape and pads, stretch does not, crop cuts the middle, none does nothing."""
-    size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
+    """letterbox keeps the shape and pads; stretch does not; crop cuts out the middle; shortest makes the
+    shorter side ``shortest``, so that the input's size varies; none does nothing."""
+    size: tuple[Pixels, Pixels] | None = None
     """Height and width of the model's input; a single number is both."""
-    pad: Annotated[int, Field(ge=0, le=255)] | None = None
-    """letterbox: the value of the padding, before scale, mean and std."""
+    interpolation: Kernel | None = None
+    """linear and area are OpenCV's, bilinear, bicubic, lanczos and nearest are Pillow's."""
+    rounding: Literal["round", "floor", "ceil"] | None = None
+    """How the sides of the resized image become whole numbers, where they are not given."""
+    pad: Annotated[int, Field(ge=0, le=255)] | Literal["mean"] | None = None
+    """The value of the padding, before scale, mean and std; ``mean`` is what becomes 0."""
     pad_at: Literal["both", "end"] | None = None
-    """letterbox: padding on both sides, or only at the right and the bottom."""
+    """Padding on both sides, or only at the right and the bottom."""
+    multiple: Pixels | None = None
+    """letterbox, shortest: pad only up to a multiple of this instead of the whole size."""
+    shortest: Pixels | None = None
+    """shortest: the shorter side of the resized image."""
+    longest: Pixels | None = None
+    """shortest: the most that its longer side may have."""
     crop_share: Annotated[float, Field(gt=0, le=1)] | None = None
     """crop: the share of the shorter side that is kept, 0.875 for 224 out of 256."""
+    resize_to: Pixels | tuple[Pixels, Pixels] | None = None
+    """crop: what is cut from; the shorter side, or [height, width] where the shape is not kept."""
+    crop_at: Literal["round", "floor"] | None = None
+    """crop: how the half of an odd rest becomes the place of the crop, rounded (to even) or cut."""
     scale: Annotated[float, Field(gt=0)] | None = None
     """Pixels are multiplied by it first; 1/255 makes them 0..1."""
-    mean: Triple | None = None
-    std: Triple | None = None
-    """Then (pixel - mean) / std, in the order of ``channels``."""
-    channels: Literal["rgb", "bgr"] | None = None
+    mean: Numbers | None = None
+    std: Numbers | None = None
+    """Then (pixel - mean) / std, in the order of ``channels``; one number for all, or one for each."""
+    channels: Channels | None = None
     axes: Literal["nchw", "nhwc"] | None = None
     dtype: DType | None = None
 
@@ -54,24 +80,54 @@ class Preprocess(BaseModel):
             raise BadValue(f"size is {value!r}; it must be [height, width], or one number for both")
         return value
 
+    @field_validator("mean", "std", mode="before")
+    @classmethod
+    def _one_for_all(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = [value]
+        if value is not None and not (isinstance(value, list | tuple) and len(value) in (1, 3, 4)):
+            raise BadValue(f"{info.field_name} is {value!r}; it must be one number, or one for each channel")
+        return value
+
     @field_validator("std")
     @classmethod
-    def _positive(cls, value: Triple | None) -> Triple | None:
+    def _positive(cls, value: Numbers | None) -> Numbers | None:
         if value is not None and min(value) <= 0:
-            raise BadValue(f"std is {list(value)}; its three numbers must be above 0")
+            raise BadValue(f"std is {list(value)}; its numbers must be above 0")
         return value
+
+    @model_serializer(mode="wrap")
+    def _serialized(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = handler(self)
+        return {name: value for name, value in found.items() if value is not None or name not in _LATER}
 
     def over(self, defaults: "Preprocess") -> "Preprocess":
         """These settings, and the defaults where they say nothing."""
-        given = {name: value for name, value in self if value is not None}
-        return defaults.model_copy(update=given)
+        return defaults.model_copy(update=self.given())
+
+    def given(self) -> dict[str, Any]:
+        """What is said, by name."""
+        return {name: value for name, value in self if value is not None}
+
+    def complete(self) -> "Preprocess":
+        """With nothing left open."""
+        settings = self.over(DEFAULTS)
+        return self.over(DEFAULTS.model_copy(update=_BY_RESIZE.get(settings.resize or "", {})))
+
+    @property
+    def varies(self) -> bool:
+        """Whether the size of the input depends on the image's."""
+        return self.resize in ("none", "shortest") or self.multiple is not None
 
 
 DEFAULTS = Preprocess(
     resize="stretch",
+    interpolation="bilinear",
+    rounding="round",
     pad=114,
     pad_at="both",
     crop_share=1.0,
+    crop_at="round",
     scale=1 / 255,
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),
@@ -79,6 +135,10 @@ DEFAULTS = Preprocess(
     axes="nchw",
     dtype="float32",
 )
+_BY_RESIZE: dict[str, dict[str, Any]] = {
+    "crop": {"pad": 0, "rounding": "floor"},
+    "shortest": {"pad": "mean", "pad_at": "end", "rounding": "floor"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,88 +173,3 @@ class View:
         """As :meth:`columns`, of the rows."""
         places = np.arange(start, self.height if stop is None else stop) + 0.5
         return np.asarray((places * self.scale_y + self.offset_y) * (size / self.input_height))
-
-
-class Preprocessor:
-    """:class:`Preprocess` with nothing left open, ready to run."""
-
-    def __init__(self, settings: Preprocess) -> None:
-        self.settings = settings = settings.over(DEFAULTS)
-        mean, std = np.array(settings.mean), np.array(settings.std)
-        assert settings.scale is not None
-        factor, shift = settings.scale / std, -mean / std
-        self._factor = factor.astype(np.float32)
-        self._shift = shift.astype(np.float32)
-        self._plain = bool((shift == 0).all()) and bool((factor == factor[0]).all())
-
-    def view(self, width: int, height: int) -> View:
-        """Where an image of this size lies in the input."""
-        settings = self.settings
-        if settings.resize == "none":
-            return View(width, height, width, height, 1.0, 1.0, 0.0, 0.0)
-        assert settings.size is not None
-        rows, columns = settings.size
-        if settings.resize == "stretch":
-            return View(width, height, columns, rows, columns / width, rows / height, 0.0, 0.0)
-        if settings.resize == "letterbox":
-            inner_w, inner_h, left, top = self._letterbox(width, height)
-            return View(width, height, columns, rows, inner_w / width, inner_h / height, left, top)
-        inner_w, inner_h = self._cropped(width, height)
-        left, top = -((inner_w - columns) // 2), -((inner_h - rows) // 2)
-        return View(width, height, columns, rows, inner_w / width, inner_h / height, left, top)
-
-    def _letterbox(self, width: int, height: int) -> tuple[int, int, int, int]:
-        assert self.settings.size is not None
-        rows, columns = self.settings.size
-        gain = min(rows / height, columns / width)
-        inner_w, inner_h = max(1, round(width * gain)), max(1, round(height * gain))
-        if self.settings.pad_at == "end":
-            return inner_w, inner_h, 0, 0
-        return inner_w, inner_h, (columns - inner_w) // 2, (rows - inner_h) // 2
-
-    def _cropped(self, width: int, height: int) -> tuple[int, int]:
-        assert self.settings.size is not None and self.settings.crop_share is not None
-        rows, columns = self.settings.size
-        gain = max(rows / height, columns / width) / self.settings.crop_share
-        return max(columns, math.ceil(width * gain - 1e-6)), max(rows, math.ceil(height * gain - 1e-6))
-
-    def __call__(self, images: Sequence[Image]) -> tuple[NDArray[Any], list[View]]:
-        """The (N, 3, h, w) or (N, h, w, 3) input of images that give inputs of one size, and their views."""
-        views = [self.view(image.shape[1], image.shape[0]) for image in images]
-        settings = self.settings
-        rows, columns = views[0].input_height, views[0].input_width
-        planar = settings.axes == "nchw"
-        shape = (len(images), 3, rows, columns) if planar else (len(images), rows, columns, 3)
-        batch = np.empty(shape, dtype=settings.dtype)
-        for image, view, target in zip(images, views, batch, strict=True):
-            pixels = self._resized(image, view)
-            if settings.channels == "bgr":
-                pixels = pixels[..., ::-1]
-            self._normalise(pixels, target.transpose(1, 2, 0) if planar else target)
-        return batch, views
-
-    def _resized(self, image: Image, view: View) -> Image:
-        settings = self.settings
-        if settings.resize == "none":
-            return image
-        inner_w, inner_h = round(view.width * view.scale_x), round(view.height * view.scale_y)
-        resized = resize_image(image, inner_h, inner_w)
-        rows, columns = view.input_height, view.input_width
-        left, top = int(view.offset_x), int(view.offset_y)
-        if settings.resize == "crop":
-            return resized[-top : -top + rows, -left : -left + columns]
-        if (inner_h, inner_w) == (rows, columns):
-            return resized
-        padded = np.full((rows, columns, 3), settings.pad, dtype=np.uint8)
-        padded[top : top + inner_h, left : left + inner_w] = resized
-        return padded
-
-    def _normalise(self, pixels: Image, target: NDArray[Any]) -> None:
-        if self.settings.dtype == "uint8":
-            target[...] = pixels
-        elif self._plain:
-            np.multiply(pixels, self._factor[0], out=target, dtype=np.float32, casting="unsafe")
-        else:
-            for channel in range(3):
-                plane = np.multiply(pixels[..., channel], self._factor[channel], dtype=np.float32)
-                np.add(plane, self._shift[channel], out=target[..., channel], casting="unsafe")

@@ -1,57 +1,16 @@
-"""Resizing images and planes of numbers.
+"""Resizing planes of numbers, such as scores and masks.
 
 Nothing here uses matrix products: their threads would fight with decoding for the cores.
 """
 
-import threading
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# swscale's fast paths want some pixels; below, Pillow is as fast.
-_SMALL = 16
 # So many numbers stay in the cache.
 _CACHED = 1 << 17
-_local = threading.local()
-
-
-def resize_image(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """An (H, W, 3) image in another size: bilinear, antialiased where it shrinks.
-
-    The result may be a view on planes, one for each channel. It differs from Pillow's by less than 1 of 255
-    on average, at sharp edges by more, and takes a third of the time.
-    """
-    rows, columns = image.shape[:2]
-    if (rows, columns) == (height, width):
-        return image
-    if min(rows, columns, height, width) < _SMALL:
-        return _with_pillow(image, height, width)
-    return _with_swscale(np.ascontiguousarray(image), height, width)
-
-
-def _with_pillow(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-
-
-def _with_swscale(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    import av
-    from av.video.reformatter import VideoReformatter
-
-    # A reformatter keeps its tables from image to image, and belongs to one thread.
-    reformatter = getattr(_local, "reformatter", None)
-    if reformatter is None:
-        reformatter = _local.reformatter = VideoReformatter()
-    frame = av.VideoFrame.from_numpy_buffer(image, format="rgb24")
-    resized = reformatter.reformat(frame, width, height, "gbrp", interpolation="BILINEAR")
-    planes = np.empty((3, height, width), dtype=np.uint8)
-    for channel, plane in zip((1, 2, 0), resized.planes, strict=True):
-        lines = np.frombuffer(plane, dtype=np.uint8).reshape(plane.height, plane.line_size)
-        planes[channel] = lines[:height, :width]
-    return planes.transpose(1, 2, 0)
 
 
 def between(size: int, places: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:

@@ -56,7 +56,7 @@ WRONG: list[tuple[Any, str]] = [
     (YOLO | {"score_threshold": 2}, "model.score_threshold is 2; it must be at most 1"),
     (
         YOLO | {"preprocess": {"std": [1, 0, 1]}},
-        r"model.preprocess.std is \[1.0, 0.0, 1.0\]; its three",
+        r"model.preprocess.std is \[1.0, 0.0, 1.0\]; its numbers",
     ),
     (
         YOLO | {"preprocess": {"resze": "crop"}},

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import lightly_assets
-from lightly_assets.format.schema import Category
+from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
+from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from lightly_assets.models.protocol import ModelError, Source
-from tests.models.onnx_files import constant_model, identity_model, write
+from tests.models.onnx_files import constant_model, identity_model, node, write
 
 # Two classes; boxes as centre, width, height in a 64×64 input.
 ROWS = np.zeros((1, 6, 5), dtype=np.float32)
@@ -223,3 +224,111 @@ def test_scores_are_no_label_map(tmp_path: Path) -> None:
     path = constant_model(tmp_path / "m.onnx", np.full((1, 2, 2), 0.25), [4, 4])
     with pytest.raises(ModelError, match=r"a label is 0.25; the layout label_map has whole numbers"):
         predict(load(path, "semantic-segmentation", 3, layout="label_map"), 4, 8)
+
+
+def seen(path: Path, task_type: str, count: int, **settings: Any) -> Any:
+    """The pixels that a model gets, as they were resolved."""
+    return load(path, task_type, count, **settings).runtime.reader.preprocess
+
+
+def two_outputs(path: Path, names: tuple[str, str], batch: int | str = "n") -> Path:
+    """Boxes (B, 5, 4) and logits (B, 5, 2) of the layout rtdetr, under any names."""
+    nodes = [
+        node("ReduceMean", ["images"], ["means"], axes=[1, 2, 3], keepdims=0),
+        node("Reshape", ["means", "shape"], ["column"]),
+        node("Add", ["column", "first"], [names[0]]),
+        node("Add", ["column", "second"], [names[1]]),
+    ]
+    constants = {
+        "shape": np.array([-1, 1, 1], dtype=np.int64),
+        "first": np.full((1, 5, 4), 0.5, dtype=np.float32),
+        "second": np.zeros((1, 5, 2), dtype=np.float32),
+    }
+    outputs = {names[0]: (np.float32, [batch, 5, 4]), names[1]: (np.float32, [batch, 5, 2])}
+    return write(path, nodes, {"images": (np.float32, [batch, 3, 64, 64])}, outputs, constants)
+
+
+def test_rfdetr_is_normalised_and_resized_as_it_was_trained(tmp_path: Path) -> None:
+    rfdetr = seen(
+        two_outputs(tmp_path / "a.onnx", ("dets", "labels")), "object-detection", 2, layout="rtdetr"
+    )
+    assert (rfdetr.interpolation, rfdetr.mean, rfdetr.std) == ("linear", IMAGENET_MEAN, IMAGENET_STD)
+    others = two_outputs(tmp_path / "b.onnx", ("pred_boxes", "logits"))
+    rtdetr = seen(others, "object-detection", 2, layout="rtdetr")
+    assert (rtdetr.interpolation, rtdetr.mean, rtdetr.std) == ("bilinear", (0, 0, 0), (1, 1, 1))
+
+
+def test_other_pixels_are_another_version_and_the_same_pixels_are_not(tmp_path: Path) -> None:
+    path = constant_model(tmp_path / "m.onnx", ROWS, [64, 64])
+    version = load(path).version
+    said = {"resize": "letterbox", "interpolation": "linear"}
+    assert load(path, preprocess={"interpolation": "bilinear"}).version != version
+    assert load(path, preprocess=said).runtime.reader.preprocess == load(path).runtime.reader.preprocess
+    # Where nothing is resized, the version is what it has always been.
+    whole = load(
+        identity_model(tmp_path / "i.onnx", ["n", 3, "h", "w"]),
+        "semantic-segmentation",
+        3,
+        layout="probabilities",
+        preprocess={"resize": "none"},
+    )
+    settings = whole.runtime.reader.version_settings(TaskType.SEMANTIC_SEGMENTATION)
+    assert "pixels" not in settings
+    known = "resize size pad pad_at crop_share scale mean std channels axes dtype"
+    assert list(settings["preprocess"]) == known.split()
+
+
+def test_one_and_four_channels_and_whole_numbers(tmp_path: Path) -> None:
+    settings = {"layout": "probabilities", "preprocess": {"mean": 0, "std": 1}}
+    for shape, channels, axes in [
+        (["n", 1, 8, 8], "gray", "nchw"),
+        (["n", 8, 8, 1], "gray", "nhwc"),
+        (["n", 4, 8, 8], "rgba", "nchw"),
+        (["n", 8, 8, 3], "rgb", "nhwc"),
+        (["n", "c", "h", "w"], "rgb", "nchw"),
+    ]:
+        path = identity_model(tmp_path / "m.onnx", shape)
+        size = {} if shape[2] == 8 else {"size": 8}
+        found = seen(
+            path,
+            "semantic-segmentation",
+            2 if shape[1] == 1 else shape[1] if isinstance(shape[1], int) else 3,
+            **settings | {"preprocess": {**settings["preprocess"], **size}},
+        )
+        assert (found.channels, found.axes, found.size) == (channels, axes, (8, 8))
+    gray = identity_model(tmp_path / "m.onnx", ["n", 1, 8, 8])
+    with pytest.raises(
+        ModelError, match=r"preprocess.mean is missing .* 1 channels, and the layout's is for 3"
+    ):
+        load(gray, "semantic-segmentation", 2, layout="probabilities")
+    with pytest.raises(ModelError, match=r"preprocess.channels is bgr, but the model m.onnx takes"):
+        load(gray, "semantic-segmentation", 2, layout="probabilities", preprocess={"channels": "bgr"})
+    five = identity_model(tmp_path / "m.onnx", ["n", 5, 8, 8])
+    with pytest.raises(ModelError, match="must take images of 1, 3 or 4 channels"):
+        load(five, "semantic-segmentation", 5, layout="probabilities")
+
+
+MORE_CASES: list[tuple[dict[str, Any], str]] = [
+    ({"resize": "shortest", "shortest": 64}, "resize is shortest, but the model .*one size; use letterbox"),
+    ({"multiple": 32}, "multiple is 32, but .* one size; leave it out"),
+    ({"resize_to": 70}, "resize_to is 70, but resize is letterbox"),
+    ({"mean": [0.1] * 4}, "mean has 4 numbers, but .* 3 channels"),
+]
+
+
+@pytest.mark.parametrize(("preprocess", "message"), MORE_CASES, ids=lambda value: str(value)[:40])
+def test_pixels_that_cannot_be_are_refused(preprocess: dict[str, Any], message: str, tmp_path: Path) -> None:
+    path = constant_model(tmp_path / "m.onnx", ROWS, [64, 64])
+    with pytest.raises(ModelError, match=message):
+        load(path, preprocess=preprocess)
+
+
+def test_inputs_of_many_sizes_go_to_the_model_size_by_size(tmp_path: Path) -> None:
+    path = identity_model(tmp_path / "m.onnx", ["n", 3, "h", "w"])
+    pixels = {"resize": "shortest", "shortest": 8, "longest": 20, "multiple": 4, "mean": 0, "std": 1}
+    model = load(path, "semantic-segmentation", 3, layout="probabilities", preprocess=pixels)
+    images = [np.full(size, 51, dtype=np.uint8) for size in [(8, 16, 3), (8, 16, 3), (16, 9, 3)]]
+    sources = [Source(f"{n}.png", None, image.shape[1], image.shape[0]) for n, image in enumerate(images)]
+    for image, result in zip(images, model.predict(images, sources), strict=True):
+        assert result.scores.shape == (3, *image.shape[:2])
+        np.testing.assert_allclose(result.scores[:, :7, :7], 0.2, atol=1e-6)

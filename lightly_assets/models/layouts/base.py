@@ -108,6 +108,10 @@ class Layout(ABC):
         """How many classes the model has; None where the file does not say."""
         return None
 
+    def pixels(self) -> Preprocess:
+        """Pre-processing that models with these outputs usually want."""
+        return self.defaults
+
     @abstractmethod
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
         """One result for each image of a batch."""

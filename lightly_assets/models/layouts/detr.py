@@ -28,7 +28,14 @@ from lightly_assets.models.results import Detections, Result
 class Detr(Layout):
     """DETR: logits (B, Q, C + 1) with a softmax whose last class is "no object", boxes (B, Q, 4)."""
 
-    defaults = Preprocess(resize="stretch", size=(800, 1066), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    defaults = Preprocess(
+        resize="shortest",
+        shortest=800,
+        longest=1333,
+        interpolation="bilinear",
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    )
     name = "detr"
     tasks = (TaskType.OBJECT_DETECTION,)
     outputs = "logits `(B, Q, C + 1)`, boxes `(B, Q, 4)`"
@@ -82,7 +89,7 @@ class RtDetr(Detr):
     Two outputs as above hold logits; one output (B, Q, 4 + C) holds scores, as ultralytics exports it.
     """
 
-    defaults = Preprocess(resize="stretch", size=(640, 640))
+    defaults = Preprocess(resize="stretch", size=(640, 640), interpolation="bilinear")
     name = "rtdetr"
     outputs = "the same with sigmoids, or one output `(B, Q, 4 + C)`"
     families = "RT-DETR, RF-DETR, D-FINE, Deformable DETR by transformers, ultralytics"
@@ -95,6 +102,16 @@ class RtDetr(Detr):
             return super()._places(outputs)
         self._no_object = 4
         return threes[0], threes[0]
+
+    def pixels(self) -> Preprocess:
+        if self._joint:
+            # As ultralytics resizes.
+            return RtDetrTopk.defaults
+        if {"dets", "labels"} <= {output.name for output in self.declared}:
+            # RF-DETR: resized without antialiasing on purpose.
+            rfdetr = Preprocess(interpolation="linear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+            return rfdetr.over(self.defaults)
+        return self.defaults
 
     def _result(self, logits: NDArray[Any], boxes: NDArray[Any], view: View) -> Result:
         if self._joint:
@@ -113,7 +130,7 @@ class RtDetr(Detr):
 class RtDetrTopk(Detr):
     """One output (B, Q, 6): centre, width, height relative to the input; score; class; the best of them."""
 
-    defaults = RtDetr.defaults
+    defaults = Preprocess(resize="stretch", size=(640, 640), interpolation="linear")
     name = "rtdetr_topk"
     outputs = "`(B, Q, 6)`: centre, size, score, class"
     families = "RT-DETR by newer ultralytics"

@@ -28,7 +28,7 @@ _ROWS = 16
 class Logits(Layout):
     """Before the softmax. A single channel stands for the second of two classes, before a sigmoid."""
 
-    defaults = Preprocess(resize="stretch", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    defaults = Preprocess(resize="stretch", interpolation="bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
     name = "logits"
     tasks = (TaskType.CLASSIFICATION, TaskType.SEMANTIC_SEGMENTATION)
     outputs = "before the softmax: classification `(B, C)`, semantic segmentation `(B, C, h, w)`"

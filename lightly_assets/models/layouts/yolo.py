@@ -35,7 +35,7 @@ _TASKS = (TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION, TaskType.KE
 class Yolo(Layout):
     """(B, 4 + C + extra, N): centre, width, height; C class scores; mask coefficients or keypoints."""
 
-    defaults = Preprocess(resize="letterbox", size=(640, 640), pad=114)
+    defaults = Preprocess(resize="letterbox", size=(640, 640), pad=114, interpolation="linear")
     name = "yolo"
     tasks = _TASKS
     outputs = "`(B, 4 + C + extra, N)`; masks: prototypes `(B, 32, h, w)`"

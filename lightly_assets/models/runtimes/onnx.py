@@ -14,15 +14,21 @@ from numpy.typing import NDArray
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, LayoutModel
 from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
-from lightly_assets.models.layout_model import Input, Reader, fitted_preprocess, tried_outputs
+from lightly_assets.models.layout_model import Reader, tried_outputs
 from lightly_assets.models.layouts.base import Output
+from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 
 # Part of the version: raise it when this file or a layout changes what a model says.
 CODE_VERSION = 1
 
-_DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(uint8)": "uint8",
+    "tensor(int32)": "int32",
+}
 # The best first. TensorRT is left out: it compiles for minutes before the first image.
 _PROVIDERS = (
     "CUDAExecutionProvider",
@@ -77,7 +83,7 @@ class OnnxRuntime:
         self.batch_size = self.reader.batch_size
         self.version = version_of(
             file_hash(self.path, *_external_data(self.path)),
-            config.predict_settings_for(task_type) | {"task_type": task_type},
+            self.reader.version_settings(task_type),
             CODE_VERSION,
         )
 
@@ -87,7 +93,9 @@ class OnnxRuntime:
         # How many objects torchvision's detectors return depends on the image, and a black one has none.
         if declared or config.kind_of_layout.outputs_vary:
             return outputs
-        if fitted_preprocess(config, image_input, self.path.name).size is None:
+        defaults = config.kind_of_layout.defaults
+        pixels = fitted_preprocess(config.preprocess, defaults, image_input, self.path.name)
+        if pixels.size is None and pixels.shortest is None:
             return outputs
         names = [one.name for one in outputs]
         return tried_outputs(config, image_input, names, self._run, self.path.name)
@@ -155,8 +163,8 @@ def _inputs(session: Any, path: Path) -> tuple[Input, _Feed]:
     if len(images) != 1 or any(name != _MASK_INPUT for name in others):
         found = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
         raise ModelError(
-            f"The model {path.name} takes {found}; it must take one input of images (float32, float16 or "
-            f"uint8; rank 4, or 3 for a single image), and at most a {_MASK_INPUT}."
+            f"The model {path.name} takes {found}; it must take one input of images (float32, float16, "
+            f"uint8 or int32; rank 4, or 3 for a single image), and at most a {_MASK_INPUT}."
         )
     one = images[0]
     return Input(one.name, _shape(one.shape), _DTYPES[one.type]), _Feed(

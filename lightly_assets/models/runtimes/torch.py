@@ -20,7 +20,8 @@ from lightly_assets.models.files import (
     version_of,
     zip_names,
 )
-from lightly_assets.models.layout_model import Input, Reader, tried_outputs
+from lightly_assets.models.layout_model import Reader, tried_outputs
+from lightly_assets.models.pixels.fitting import Input
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 from lightly_assets.models.runtimes.onnx import default_threads
@@ -70,7 +71,7 @@ class TorchRuntime:
         self.batch_size = self.reader.batch_size
         self.version = version_of(
             file_hash(self.path),
-            config.predict_settings_for(task_type) | {"task_type": task_type},
+            self.reader.version_settings(task_type),
             CODE_VERSION,
         )
 

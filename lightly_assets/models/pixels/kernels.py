@@ -1,0 +1,110 @@
+"""Ways of computing an image in another size, each exactly as the library that models are trained with.
+
+Made smaller by another kernel, it is another picture to a model: OpenCV's ``linear`` reads the four nearest
+pixels and leaves out the rest, Pillow's kernels average over all of them.
+"""
+
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.models.protocol import ModelError
+
+Kernel = Literal["linear", "area", "bilinear", "bicubic", "lanczos", "nearest"]
+
+# OpenCV's linear kernel counts in steps of 1/2048, and drops bits in two places on its way.
+_ONE = 2048
+_BITS_BEFORE, _BITS_BETWEEN, _BITS_AFTER = 4, 16, 2
+
+
+def resize_image(image: NDArray[np.uint8], height: int, width: int, kernel: Kernel) -> NDArray[np.uint8]:
+    """An image in another size.
+
+    Args:
+        image: (H, W, C) uint8, C from 1 to 4.
+        height: of the result, pixels.
+        width: of the result, pixels.
+        kernel: ``linear`` and ``area`` are OpenCV's INTER_LINEAR and INTER_AREA, bit for bit; ``bilinear``,
+            ``bicubic``, ``lanczos`` and ``nearest`` are Pillow's, which average where an image shrinks (all
+            but nearest).
+
+    Returns:
+        (height, width, C) uint8; the image itself where it has this size already.
+
+    Raises:
+        ModelError: ``area`` without OpenCV, which alone knows it.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    if kernel not in ("linear", "area"):
+        return _with_pillow(image, height, width, kernel)
+    cv2 = _opencv()
+    if cv2 is not None:
+        interpolation = cv2.INTER_LINEAR if kernel == "linear" else cv2.INTER_AREA
+        contiguous = np.ascontiguousarray(image)
+        found = np.asarray(cv2.resize(contiguous, (width, height), interpolation=interpolation))
+        return found.reshape(height, width, image.shape[2])
+    if kernel == "area":
+        raise ModelError(
+            "preprocess.interpolation is area, which needs OpenCV; install it with: "
+            "pip install opencv-python-headless."
+        )
+    return linear(image, height, width)
+
+
+@cache
+def _opencv() -> Any:
+    """OpenCV, if it is installed. It runs in one thread: decoding and the model need the cores."""
+    try:
+        import cv2
+    except ImportError:
+        return None
+    cv2.setNumThreads(1)
+    return cv2
+
+
+def _with_pillow(image: NDArray[np.uint8], height: int, width: int, kernel: str) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    resampling = Image.Resampling[kernel.upper()]
+    channels = image.shape[2]
+    if channels == 4:
+        # Pillow would weigh colours with the fourth channel, which is a channel like the others here.
+        planes = [_with_pillow(image[..., one : one + 1], height, width, kernel) for one in range(4)]
+        return np.concatenate(planes, axis=2)
+    picture = Image.fromarray(np.ascontiguousarray(image[..., 0] if channels == 1 else image))
+    return np.asarray(picture.resize((width, height), resampling)).reshape(height, width, channels)
+
+
+def linear(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """OpenCV's INTER_LINEAR without OpenCV: the same bits, in forty times the time."""
+    rows, columns = image.shape[:2]
+    left, right, near, far = _taps(columns, width)
+    # At the left and the right edge one pixel has all the weight; above and below it is shared.
+    inside = (left >= 0) & (left < columns - 1)
+    near, far = np.where(inside, near, _ONE), np.where(inside, far, 0)
+    left, right = np.clip(left, 0, columns - 1), np.clip(right, 0, columns - 1)
+    top, bottom, over, under = _taps(rows, height)
+    top, bottom = np.clip(top, 0, rows - 1), np.clip(bottom, 0, rows - 1)
+    result = np.empty((height, width, image.shape[2]), dtype=np.uint8)
+    for row in range(height):
+        pair = image[[top[row], bottom[row]]].astype(np.int32)
+        lines = (pair[:, left] * near[:, None] + pair[:, right] * far[:, None]) >> _BITS_BEFORE
+        lines *= np.array([over[row], under[row]], dtype=np.int32)[:, None, None]
+        lines >>= _BITS_BETWEEN
+        rounded = (lines[0] + lines[1] + (1 << (_BITS_AFTER - 1))) >> _BITS_AFTER
+        result[row] = np.clip(rounded, 0, 255)
+    return result
+
+
+def _taps(given: int, wanted: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """For each wanted place the pixel before it and after it, and their weights in steps of 1/2048."""
+    # Divided twice, as OpenCV does: it may differ in the last bit.
+    step = 1 / (wanted / given)
+    places = ((np.arange(wanted) + 0.5) * step - 0.5).astype(np.float32)
+    before = np.floor(places).astype(np.intp)
+    share = (places - before).astype(np.float32)
+    weights = [np.rint(part * np.float32(_ONE)).astype(np.int32) for part in (np.float32(1) - share, share)]
+    return before, before + 1, weights[0], weights[1]

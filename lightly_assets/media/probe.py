@@ -15,7 +15,7 @@ def probe(path: str | os.PathLike[str], *, limits: Limits | None = None, threads
     """
     limits = limits or Limits()
     outcome = _count(os.fspath(path), limits, threads, exact=threads == 1)
-    if outcome.odd and not (outcome.final or threads == 1):
+    if outcome.odd and not (outcome.final or outcome.exact):
         outcome = _count(os.fspath(path), limits, threads, exact=True)
     return outcome.info()
 

@@ -61,7 +61,6 @@ class FrameStream:
             max_pixels=self._limits.max_pixels,
             max_frames=self._limits.max_frames,
         )
-        self._exact = exact
         return Pass(job, self._limits)
 
     def _decode(self) -> Generator[Frame]:
@@ -72,7 +71,7 @@ class FrameStream:
             delivered += 1
             yield frame
         outcome = self._pass.outcome
-        if outcome.odd and not (self._exact or outcome.final):
+        if outcome.odd and not (outcome.exact or outcome.final):
             # The fast way met something odd. The exact one decides, and goes on where the fast one stopped.
             self._pass = self._start(exact=True, skip=delivered)
             yield from self._pass.frames()

@@ -67,6 +67,7 @@ def encode(
     container: dict[str, str] | None = None,
     times: Callable[[int], int] = lambda index: index,
     format: str | None = None,
+    title: str = "",
 ) -> Path:
     """Writes a video of numbered pictures; ``times`` gives the presentation time of the k-th, in frames."""
     defaults = {
@@ -74,6 +75,8 @@ def encode(
         "libx265": {"x265-params": f"log-level=none:{_ALONE}"},
     }
     with av.open(str(path), "w", format=format, options=container or {}) as output:
+        if title:
+            output.metadata["title"] = title
         stream = output.add_stream(codec, rate=RATE, options={**defaults.get(codec, {}), **(options or {})})
         # One thread: encoders that wait by spinning would hold up a busy machine.
         stream.codec_context.thread_count = 1

@@ -244,7 +244,7 @@ def test_what_decodes_of_a_damaged_video_can_be_kept(corpus: Corpus, tmp_path: P
     assert files(tmp_path) == sorted(done.names())
     assert 30 < done.frames < 100
     assert done.notes[0] == f"The container claims 100 frames, {done.frames} decode."
-    assert done.notes[1].startswith("Damaged: packet")
+    assert done.notes[1].startswith("Damaged: is cut off")
     with pytest.raises(DamagedVideo):
         extract(video, tmp_path, on_damage="fail")
     assert extract(video, tmp_path, on_damage="keep").written == 0

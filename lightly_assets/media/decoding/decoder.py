@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import av
@@ -25,6 +26,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from lightly_assets.media.decoding.job import FORMATS, Job, Outcome, frame_digest
+from lightly_assets.media.decoding.structure import find_cut
 
 if TYPE_CHECKING:
     VideoPacket = Packet[VideoStream]  # generic in the stubs only
@@ -41,6 +43,8 @@ _CUT_LEAD_IN = re.compile(
     r"|Could not find ref with POC|Error constructing the frame RPS"
 )
 _TRANSPORT_PACKETS = (188, 192, 204)
+# Demuxers whose index lists every packet, and not only some to seek to.
+_COMPLETE_INDEXES = ("avi", "mov")
 
 
 class Sink(Protocol):
@@ -71,15 +75,17 @@ class Decoder:
     """One way through one file."""
 
     def __init__(self, job: Job, sink: Sink, log: Log) -> None:
-        self.outcome = Outcome()
+        self.outcome = Outcome(exact=job.exact)
         self._job = job
         self._sink = sink
         self._log = log
         self._expected = 0
         self._packets = 0
+        self._filled = 0
         self._checked = time.monotonic()
         self._talkers: set[str] = set()
         self._state = _file_state(job.path)
+        self._size = self._state[0] if self._state else 0
 
     def run(self) -> Outcome:
         """Decodes the whole file. Bad media are not raised: they are in the outcome."""
@@ -113,7 +119,9 @@ class Decoder:
             "format_whitelist": FORMATS,
             "max_pixels": str(self._job.max_pixels),
         }
-        return av.open("file:" + os.path.abspath(self._job.path), options=options)  # noqa: PTH100
+        path = "file:" + os.path.abspath(self._job.path)  # noqa: PTH100
+        # Titles and names of tracks are in whatever encoding their writer liked; nobody here reads them.
+        return av.open(path, options=options, metadata_errors="replace")
 
     def _decode(self, container: InputContainer) -> None:
         self._talkers.add(container.format.name)
@@ -126,7 +134,9 @@ class Decoder:
         outcome.codec = context.codec.canonical_name
         outcome.container_frames = stream.frames or None
         outcome.width, outcome.height = context.width or None, context.height or None
+        self._check_structure(container)
         context.thread_type, context.thread_count = self._threads_for(context.name)
+        indexed = self._indexed_packets(container, stream)
         base = stream.time_base
         for packet in self._packets_of(container, stream):
             for frame in self._frames_of(packet, stream):
@@ -135,15 +145,19 @@ class Decoder:
             self._tick()
         self._sink.flush()
         self._check_length(container)
-        if not self._job.exact and outcome.frames != self._expected:
+        self._check_index(container, indexed)
+        if not outcome.exact and outcome.frames != self._expected:
             outcome.odd = True
 
     def _threads_for(self, codec: str) -> tuple[str, int]:
         # This decoder overlooks much damage unless it works in slices, then always in the same way.
         if codec == "vp8":
             return "SLICE", 2
+        # With frame threads this one hands out a picture before it knows whether the picture is damaged.
+        if codec == "mpeg4":
+            return "NONE", 1
         # What decodes of a damaged file can depend on the number of threads, whatever their kind.
-        return ("NONE", 1) if self._job.exact else ("AUTO", self._job.threads or _decoder_threads())
+        return ("NONE", 1) if self.outcome.exact else ("AUTO", self._job.threads or _decoder_threads())
 
     def _video_stream(self, container: InputContainer) -> VideoStream:
         for stream in container.streams.video:
@@ -168,6 +182,7 @@ class Decoder:
         """Frames that a packet completes; an error costs what the packet held, never the rest of the file."""
         if packet is not None:
             self._packets += 1
+            self._filled += packet.size > 0
             self._expected += _shows_a_frame(packet, self.outcome.codec)
             if packet.is_corrupt:
                 self.outcome.error(f"packet {self._packets - 1} is incomplete")
@@ -208,7 +223,7 @@ class Decoder:
         outcome.frames += 1
 
     def _tick(self) -> None:
-        if self._job.exact:
+        if self.outcome.exact:
             self._read_log()
         now = time.monotonic()
         if now - self._checked > _CHECK_SECONDS:
@@ -218,10 +233,41 @@ class Decoder:
             if _file_state(self._job.path) != self._state:
                 raise _RefusedError("changes while it is read; it may still be written to")
 
+    def _check_structure(self, container: InputContainer) -> None:
+        """A cut file is told by its own lengths, also where its demuxer reports a plain end."""
+        cut = find_cut(self._job.path, container.format.name)
+        if cut is None and self._index_end(container) > self._size:
+            cut = f"is cut off: its index lists data to byte {self._index_end(container):,} of {self._size:,}"
+        if cut is not None:
+            self.outcome.error(cut)
+            # There is no point in being fast.
+            self.outcome.exact = True
+
+    def _index_end(self, container: InputContainer) -> int:
+        """Where the last sample of any stream ends, as the index has it; 0 without a complete index."""
+        if not container.format.name.startswith(_COMPLETE_INDEXES):
+            return 0
+        return max(
+            (entry.pos + entry.size for stream in container.streams for entry in stream.index_entries),
+            default=0,
+        )
+
+    def _indexed_packets(self, container: InputContainer, stream: VideoStream) -> int:
+        """How many packets the index promises; 0 where it does not list all of them."""
+        if not container.format.name.startswith(_COMPLETE_INDEXES):
+            return 0
+        return sum(entry.size > 0 for entry in stream.index_entries)
+
+    def _check_index(self, container: InputContainer, indexed: int) -> None:
+        """Demuxers step over what damage has wiped out, and say nothing; the index still lists it."""
+        if self._filled < indexed:
+            self.outcome.error(f"its index lists {indexed} packets, {self._filled} are there")
+        if self._index_end(container) > self._size and not self.outcome.errors:
+            self.outcome.error(f"is cut off: its fragments list data beyond byte {self._size:,}")
+
     def _check_length(self, container: InputContainer) -> None:
         """A transport stream has no length of its own, but it consists of whole packets."""
-        size = self._state[0] if self._state else 0
-        if container.format.name == "mpegts" and all(size % packet for packet in _TRANSPORT_PACKETS):
+        if container.format.name == "mpegts" and all(self._size % packet for packet in _TRANSPORT_PACKETS):
             self.outcome.error("ends in the middle of a transport packet")
 
     def _check_unchanged(self) -> None:
@@ -232,7 +278,7 @@ class Decoder:
 
     def _read_log(self) -> None:
         """Everything that the demuxer or the video decoder calls an error is one, but for cut files."""
-        for line in self._log.take():
+        for line in chain.from_iterable(iter(self._log.take, [])):
             match = _LOG_LINE.match(line)
             if match is None or match["who"].strip() not in self._talkers:
                 continue

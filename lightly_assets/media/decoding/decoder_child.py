@@ -24,13 +24,14 @@ from numpy.typing import NDArray
 
 from lightly_assets.errors import is_bug
 from lightly_assets.media.decoding.channel import Channel, ChannelClosedError, Message
-from lightly_assets.media.decoding.decoder import Decoder, Log
+from lightly_assets.media.decoding.decoder import Decoder
 from lightly_assets.media.decoding.job import Job
 from lightly_assets.media.decoding.ring import RingWriter, create_memory
 
 _PARENT_CHECK_SECONDS = 10.0
 _STUCK_SECONDS = 120.0
 _LOG_BYTES = 1 << 16
+_MOST_LOG_BYTES = 1 << 22
 _SMALL_BYTES = 1 << 18
 _TELL_SECONDS = 0.005
 
@@ -81,11 +82,11 @@ class _Parent:
         finally:
             os._exit(0)
 
-    def work(self, log: Log) -> None:
+    def work(self, log: "LibraryLog") -> None:
         """Does the next job."""
         message, ring_fd = self._jobs.get()
         _limit_memory(self._address_space, message.pop("memory_bytes"))
-        log.take()
+        log.clear()
         job = Job(**message)
         try:
             with _RingSink(self, RingWriter(ring_fd), _converters(job.threads)) as sink:
@@ -229,17 +230,22 @@ class LibraryLog:
         av.logging.restore_default_callback()
         av.logging.set_libav_level(av.logging.ERROR)
 
-    def take(self) -> list[str]:
-        """The lines since the last call, at most 64 kB of them."""
-        end = os.lseek(self._fd, 0, os.SEEK_CUR)
-        size = end - self._position
-        if size <= 0:
-            return []
-        text = os.pread(self._fd, min(size, _LOG_BYTES), self._position).decode(errors="replace")
-        # Written over from the start: the memory of a talkative file stays small.
+    def clear(self) -> None:
+        """Forgets everything; only while nothing decodes, because a line that is written just now is lost."""
         os.lseek(self._fd, 0, os.SEEK_SET)
         self._position = 0
-        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    def take(self) -> list[str]:
+        """The whole lines since the last call, at most 64 kB of them."""
+        end = os.lseek(self._fd, 0, os.SEEK_CUR)
+        text = os.pread(self._fd, min(end - self._position, _LOG_BYTES), self._position)
+        # A line is written in pieces: what has no end yet is read next time.
+        whole = text[: text.rfind(b"\n") + 1] or (text if len(text) == _LOG_BYTES else b"")
+        self._position += len(whole)
+        # The memory of a talkative file stays small: what may get lost now is one line behind thousands.
+        if self._position > _MOST_LOG_BYTES:
+            self.clear()
+        return [line.strip() for line in whole.decode(errors="replace").splitlines() if line.strip()]
 
 
 def _address_space() -> int:

@@ -47,6 +47,8 @@ class Outcome:
     more_errors: int = 0
     odd: bool = False
     """Something that a sound file need not show: after the fast way, the exact one must decide."""
+    exact: bool = False
+    """Whether this was the exact way: asked for, or chosen because the file is known to be cut."""
     final: bool = False
     """No other way through the file can say anything else: it was refused."""
     digest: int = 0

@@ -43,9 +43,8 @@ class Pass:
     """
 
     def __init__(self, job: Job, limits: Limits) -> None:
-        self.outcome = Outcome()
+        self.outcome = Outcome(exact=job.exact)
         self._limits = limits
-        self._exact = job.exact
         self._deadline = None if limits.max_seconds is None else time.monotonic() + limits.max_seconds
         self._ring = RingReader()
         self._child = pool.borrow()
@@ -68,7 +67,7 @@ class Pass:
                 elif "done" in message:
                     self.outcome = Outcome(**message["done"])
                     # After damage the threads of the fast way may hang; the exact way has none of them.
-                    self._finish(reusable=self._exact or not self.outcome.odd)
+                    self._finish(reusable=self.outcome.exact or not self.outcome.odd)
                 elif "bug" in message:
                     raise DecoderBugError(f"The decoder failed by itself:\n{message['bug']}")
                 elif isinstance(message["progress"], int):

@@ -1,0 +1,125 @@
+"""Text, numbers, JSON and YAML of label files; every error says where it stands."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lightly_assets.labels.errors import LabelsError
+
+# Parsed as a whole: more than this is no label file.
+_MOST_BYTES = 4 << 30
+_MOST_TEXT = 256 << 20
+
+
+def read_text(path: Path, most: int = _MOST_TEXT) -> str:
+    """A text file in UTF-8.
+
+    Raises:
+        LabelsError: it cannot be read, or is no text.
+    """
+    try:
+        if path.stat().st_size > most:
+            raise LabelsError(f"{path} has more than {most >> 20} MiB, too many for such a file.")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise LabelsError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise LabelsError(f"{path} is no text in UTF-8 (byte {error.start}).") from None
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file. Raises LabelsError."""
+    import json
+
+    text = read_text(path, _MOST_BYTES)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise LabelsError(f"{path} is no JSON: {error}.") from None
+
+
+def starts_like_json(path: Path) -> str:
+    """The first characters of a file without spaces, as far as it looks like JSON; else nothing."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(1 << 16).decode("utf-8-sig", "replace").lstrip()
+    except OSError:
+        return ""
+    return start if start[:1] in ("{", "[") else ""
+
+
+def files_below(folder: Path, suffix: str) -> Iterator[Path]:
+    """Files with a suffix (any case) in a folder and below, sorted; links that leave it are left out."""
+    root = folder.resolve()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() == suffix and path.is_file() and path.resolve().is_relative_to(root):
+            yield path
+
+
+def number(text: Any, what: str, where: str) -> float:
+    """A finite number.
+
+    Raises:
+        LabelsError: it is none; ``what`` and ``where`` say which.
+    """
+    try:
+        value = float(text)
+    except (TypeError, ValueError, OverflowError):
+        value = float("nan")
+    if not abs(value) < float("inf"):
+        raise LabelsError(f"{where}: {what} is {text!r}; it must be a number.")
+    return value
+
+
+def whole(text: Any, what: str, where: str) -> int:
+    """A whole number; 3.0 is one. Raises LabelsError."""
+    value = number(text, what, where)
+    if value != int(value):
+        raise LabelsError(f"{where}: {what} is {text!r}; it must be a whole number.")
+    return int(value)
+
+
+def share(text: Any, what: str, where: str) -> float:
+    """A score in [0, 1]. Raises LabelsError."""
+    value = number(text, what, where)
+    if not 0 <= value <= 1:
+        raise LabelsError(f"{where}: {what} is {text!r}; it must be in [0, 1].")
+    return value
+
+
+def names_of_yaml(path: Path) -> dict[int, str]:
+    """Names of categories by number: the ``names`` of a ``data.yaml`` (a list or numbers with names), such a
+    list or mapping itself, or a text file with a name in each line.
+
+    Raises:
+        LabelsError: it says no such names.
+    """
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        lines = [line.strip() for line in read_text(path).splitlines()]
+        return dict(enumerate(line for line in lines if line))
+    return names_in(load_yaml(path), path.name)
+
+
+def load_yaml(path: Path) -> Any:
+    """A YAML file, without any Python objects. Raises LabelsError."""
+    import yaml
+
+    try:
+        return yaml.safe_load(read_text(path, 16 << 20))
+    except yaml.YAMLError as error:
+        raise LabelsError(f"{path} is no YAML: {' '.join(str(error).split())}.") from None
+
+
+def names_in(data: Any, file: str) -> dict[int, str]:
+    """As :func:`names_of_yaml`, of what a YAML file says."""
+    names = data.get("names", data) if isinstance(data, dict) else data
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict) or not names:
+        raise LabelsError(f"{file} has no names of categories; names must be a list, or numbers with names.")
+    found: dict[int, str] = {}
+    for key, name in names.items():
+        if isinstance(name, dict | list) or name is None or not str(name).strip():
+            raise LabelsError(f"{file}: the name of category {key!r} is {name!r}; it must be a text.")
+        found[whole(key, "the number of a category", file)] = str(name)
+    return found

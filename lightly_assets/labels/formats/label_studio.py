@@ -1,0 +1,364 @@
+"""Label Studio's JSON: images with boxes, ellipses, polygons, brushes, key points and choices, and videos.
+
+Coordinates are percents of the image, boxes turn about their first corner. Frames of videos count from 1 by a
+rate that is a setting of the project and often not the video's own; so they are taken as times.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lightly_assets.format.names.suffixes import input_kind
+from lightly_assets.labels.between import linear
+from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.files.brush import brush_mask
+from lightly_assets.labels.files.text import number, read_json, share, starts_like_json, whole
+from lightly_assets.labels.labelled import (
+    KeyFrame,
+    Label,
+    LabelledImage,
+    LabelledVideo,
+    Labels,
+    Size,
+    Track,
+)
+from lightly_assets.labels.reading import FORMATS, ReadOptions
+
+# What regions are called without labels of their own, and their kind.
+_KINDS = {
+    "rectangle": "box",
+    "ellipse": "ellipse",
+    "polygon": "polygon",
+    "brush": "brush",
+    "keypoint": "point",
+    "videorectangle": "track",
+    "choices": "choices",
+}
+_NO_OBJECTS = {
+    "textarea",
+    "number",
+    "rating",
+    "relation",
+    "taxonomy",
+    "pairwise",
+    "datetime",
+    "ranker",
+    "labels",
+}
+
+
+@dataclass
+class _Region:
+    """The results that share an id: a shape, and often its label apart from it."""
+
+    kind: str = ""
+    value: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)
+    parent: str | None = None
+    where: str = ""
+
+
+class LabelStudio:
+    """The export "JSON" of a project: a list of tasks."""
+
+    first_frame = 1
+
+    def recognises(self, path: Path) -> bool:
+        if not path.is_file() or path.suffix.lower() != ".json":
+            return False
+        start = starts_like_json(path)
+        return (
+            start.startswith("[")
+            and '"data"' in start
+            and ('"annotations"' in start or '"predictions"' in start)
+        )
+
+    def read(self, path: Path, options: ReadOptions) -> Labels:  # noqa: ARG002
+        data = read_json(path)
+        if not isinstance(data, list) or not all(isinstance(task, dict) for task in data):
+            raise LabelsError(f"{path.name} is no list of tasks; export the project as JSON.")
+        if data and not any("annotations" in task or "predictions" in task for task in data):
+            raise LabelsError(f"{path.name} has no annotations; export the project as JSON, not as JSON-MIN.")
+        labels = Labels(path.name)
+        reader = _Reader(labels)
+        for place, task in enumerate(data):
+            reader.add(task, f"task {task.get('id', place)} of {path.name}")
+        labels.images, labels.videos = reader.images, reader.videos
+        reader.tell()
+        return labels
+
+
+FORMATS.add("label-studio", LabelStudio())
+
+
+class _Reader:
+    def __init__(self, labels: Labels) -> None:
+        self.labels = labels
+        self.images: list[LabelledImage] = []
+        self.videos: list[LabelledVideo] = []
+        self.parts: list[str] = []
+        """Names of key points that belong to other regions, in the order of their first appearance."""
+        self._several = self._unlabelled = 0
+
+    def tell(self) -> None:
+        if self._several:
+            self.labels.notes.append(
+                f"{self._several:,} tasks have several annotations; the ground truth, else the newest, is "
+                "taken."
+            )
+        if self._unlabelled:
+            self.labels.notes.append(
+                f"{self._unlabelled:,} tasks were not labelled; they count as not listed."
+            )
+
+    def add(self, task: dict[str, Any], where: str) -> None:
+        names = _names(task, where)
+        results = self._results(task, where)
+        if results is None:
+            self._unlabelled += 1
+            return
+        regions = _regions(results, where)
+        for region in regions:
+            if region.parent is not None and region.kind == "point":
+                self.parts += [name for name in region.labels if name not in self.parts]
+        size = _size(results, where)
+        if any(region.kind == "track" for region in regions) or input_kind(names[0]) == "video":
+            self._add_video(names, regions, size)
+        else:
+            read = partial(self._image_labels, regions, size)
+            self.images.append(LabelledImage(names, read, size, shares=True))
+
+    def _results(self, task: dict[str, Any], where: str) -> list[dict[str, Any]] | None:
+        """What one annotator said; None where nobody looked at the task."""
+        done = [
+            one
+            for one in task.get("annotations") or []
+            if isinstance(one, dict) and not one.get("was_cancelled") and isinstance(one.get("result"), list)
+        ]
+        if not done:
+            done = [one for one in task.get("predictions") or [] if isinstance(one, dict)]
+            if not done:
+                return None
+            best = max(done, key=lambda one: str(one.get("created_at", "")))
+        else:
+            truth = [one for one in done if one.get("ground_truth")]
+            best = max(truth or done, key=lambda one: str(one.get("updated_at", "")))
+        self._several += len(done) > 1
+        results = best.get("result")
+        if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
+            raise LabelsError(f"{where}: result is no list of regions.")
+        score = best.get("score")
+        return [one if score is None or "score" in one else one | {"score": score} for one in results]
+
+    def _image_labels(self, regions: Sequence[_Region], size: Size | None) -> Sequence[Label]:
+        found: list[Label] = []
+        for region in regions:
+            if region.kind == "point" and region.parent is not None:
+                continue
+            points = (
+                [one for one in regions if one.kind == "point" and one.parent == _id(region)]
+                if region
+                else []
+            )
+            found += self._labels(region, points, size)
+        return found
+
+    def _labels(self, region: _Region, points: Sequence[_Region], size: Size | None) -> Iterator[Label]:
+        if region.kind in ("", "track") or not region.labels:
+            what = (
+                f"that are {region.result.get('type')}"
+                if region.labels or not region.kind
+                else "without a label"
+            )
+            self.labels.drop(what, region.where)
+            return
+        score = region.result.get("score")
+        given = None if score is None else share(score, "score", region.where)
+        make = _MAKERS[region.kind]
+        for name in region.labels:
+            label = make(region, name, given, size)
+            if points and label.box is not None:
+                yield Label(name, label.box, keypoints=self._person(points), score=given, where=region.where)
+            else:
+                yield label
+
+    def _person(self, points: Sequence[_Region]) -> tuple[float, ...]:
+        """The points of an object in one order for all objects; those that are not there have the score 0."""
+        flat = [0.0, 0.0, 0.0] * len(self.parts)
+        for point in points:
+            for name in point.labels:
+                place = 3 * self.parts.index(name)
+                flat[place : place + 3] = [*_point(point), 1.0]
+        return tuple(flat)
+
+    def _add_video(self, names: tuple[str, ...], regions: Sequence[_Region], size: Size | None) -> None:
+        tracks: list[Track] = []
+        rate: float | None = None
+        for region in regions:
+            if region.kind != "track" or not region.labels:
+                self.labels.drop(f"that are {region.result.get('type')}", region.where)
+                continue
+            tracks += [_track(region, name) for name in region.labels]
+            rate = rate or _rate(region)
+        self.videos.append(LabelledVideo(names, tracks=tuple(tracks), size=size, shares=True, rate=rate))
+
+
+def _names(task: dict[str, Any], where: str) -> tuple[str, ...]:
+    """Everything in a task's data that may be the path of an image or a video."""
+    data = task.get("data")
+    values = [value for value in data.values() if isinstance(value, str)] if isinstance(data, dict) else []
+    files = [value for value in values if input_kind(value.partition("?")[0].rpartition("/")[2] or value)]
+    local = [value for value in values if "?d=" in value]
+    upload = task.get("file_upload")
+    names = tuple(dict.fromkeys([*local, *files, *([upload] if isinstance(upload, str) and upload else [])]))
+    if not names:
+        raise LabelsError(f"{where} names no image and no video in its data.")
+    # Uploaded files get eight hexadecimal digits in front of their name.
+    plain = [
+        base[9:] for name in names if len(base := name.rpartition("/")[2]) > 9 and _is_upload(base, name)
+    ]
+    return tuple(dict.fromkeys([*names, *plain]))
+
+
+def _is_upload(base: str, name: str) -> bool:
+    digits = base[:8]
+    return (
+        base[8] == "-"
+        and all(one in "0123456789abcdef" for one in digits)
+        and ("upload/" in name or name == base)
+    )
+
+
+def _size(results: Sequence[dict[str, Any]], where: str) -> Size | None:
+    for one in results:
+        if one.get("original_width") and one.get("original_height"):
+            if one.get("image_rotation"):
+                raise LabelsError(
+                    f"{where}: the image was turned by {one['image_rotation']} degrees when it was "
+                    "labelled; turn it "
+                    "back in Label Studio and export again."
+                )
+            return (
+                whole(one["original_width"], "original_width", where),
+                whole(one["original_height"], "original_height", where),
+            )
+    return None
+
+
+def _regions(results: Sequence[dict[str, Any]], where: str) -> list[_Region]:
+    found: dict[str, _Region] = {}
+    for place, result in enumerate(results):
+        key = str(result.get("id") or f"#{place}")
+        kind = str(result.get("type", "")).lower()
+        value = result.get("value")
+        if kind == "relation" or not isinstance(value, dict):
+            continue
+        region = found.setdefault(key, _Region(where=f"region {key} of {where}"))
+        shape = kind.removesuffix("labels") if kind not in ("choices", "labels") else kind
+        if shape in _KINDS:
+            region.kind, region.value, region.result = _KINDS[shape], value, result
+        elif not region.result:
+            region.result = result
+        names = value.get(kind) or (value.get("labels") if kind in ("labels", "videorectangle") else None)
+        if isinstance(names, list) and kind not in _NO_OBJECTS - {"labels"}:
+            region.labels += [str(name) for name in names if str(name) not in region.labels]
+        region.parent = region.parent or result.get("parentID")
+    return list(found.values())
+
+
+def _id(region: _Region) -> str:
+    return str(region.result.get("id"))
+
+
+def _percent(value: dict[str, Any], name: str, where: str) -> float:
+    return number(value.get(name), name, where) / 100
+
+
+def _box(region: _Region, name: str, score: float | None, size: Size | None) -> Label:  # noqa: ARG001
+    box, degrees = _rectangle(region.value, region.where)
+    return Label(name, box, degrees, about_corner=True, score=score, where=region.where)
+
+
+def _rectangle(value: dict[str, Any], where: str) -> tuple[tuple[float, float, float, float], float]:
+    x, y, width, height = (_percent(value, name, where) for name in ("x", "y", "width", "height"))
+    return (x, y, x + width, y + height), number(value.get("rotation") or 0, "rotation", where)
+
+
+def _ellipse(region: _Region, name: str, score: float | None, size: Size | None) -> Label:  # noqa: ARG001
+    x, y, across, down = (
+        _percent(region.value, one, region.where) for one in ("x", "y", "radiusX", "radiusY")
+    )
+    degrees = number(region.value.get("rotation") or 0, "rotation", region.where)
+    box = (x - across, y - down, x + across, y + down)
+    return Label(name, box, degrees, is_ellipse=True, score=score, where=region.where)
+
+
+def _polygon(region: _Region, name: str, score: float | None, size: Size | None) -> Label:  # noqa: ARG001
+    points = region.value.get("points")
+    if not isinstance(points, list) or not all(isinstance(one, list) and len(one) == 2 for one in points):
+        raise LabelsError(f"{region.where}: points must be a list of [x, y].")
+    flat = tuple(number(value, "a coordinate", region.where) / 100 for point in points for value in point)
+    return Label(name, polygons=(flat,), score=score, where=region.where)
+
+
+def _brush(region: _Region, name: str, score: float | None, size: Size | None) -> Label:
+    if region.value.get("format") != "rle" or size is None:
+        raise LabelsError(f"{region.where}: a brush needs the format rle and the size of its image.")
+    return Label(
+        name, mask=brush_mask(region.value.get("rle"), size, region.where), score=score, where=region.where
+    )
+
+
+def _keypoint(region: _Region, name: str, score: float | None, size: Size | None) -> Label:  # noqa: ARG001
+    return Label(name, keypoints=(*_point(region), 1.0), score=score, where=region.where)
+
+
+def _point(region: _Region) -> tuple[float, float]:
+    return _percent(region.value, "x", region.where), _percent(region.value, "y", region.where)
+
+
+def _choice(region: _Region, name: str, score: float | None, size: Size | None) -> Label:  # noqa: ARG001
+    return Label(name, score=score, where=region.where)
+
+
+_MAKERS: dict[str, Callable[[_Region, str, float | None, Size | None], Label]] = {
+    "box": _box,
+    "ellipse": _ellipse,
+    "polygon": _polygon,
+    "brush": _brush,
+    "point": _keypoint,
+    "choices": _choice,
+}
+
+
+def _sequence(region: _Region) -> list[dict[str, Any]]:
+    sequence = region.value.get("sequence")
+    if not isinstance(sequence, list) or not sequence or not all(isinstance(one, dict) for one in sequence):
+        raise LabelsError(f"{region.where}: sequence must be a list of key frames.")
+    return sorted(sequence, key=lambda one: whole(one.get("frame"), "frame", region.where))
+
+
+def _track(region: _Region, name: str) -> Track:
+    keys: list[KeyFrame] = []
+    for one in _sequence(region):
+        frame = whole(one["frame"], "frame", region.where)
+        where = f"{region.where}, frame {frame}"
+        box, degrees = _rectangle(one, where)
+        label = Label(name, box, degrees, about_corner=True, where=where)
+        keys.append(KeyFrame(frame, label, ends=one.get("enabled") is False))
+    return Track(tuple(keys), linear)
+
+
+def _rate(region: _Region) -> float | None:
+    """Frames in a second as this video was labelled."""
+    for one in reversed(_sequence(region)):
+        frame, time = one.get("frame"), one.get("time")
+        if isinstance(time, int | float) and isinstance(frame, int) and time > 0 and frame > 0:
+            return frame / float(time)
+    count, duration = region.value.get("framesCount"), region.value.get("duration")
+    if isinstance(count, int) and isinstance(duration, int | float) and duration > 0 and count > 0:
+        return count / float(duration)
+    return None

@@ -1,0 +1,165 @@
+"""MOT Challenge: a text file for each sequence, ``gt/gt.txt``, ``det/det.txt`` or a tracker's results."""
+
+import configparser
+from pathlib import Path
+
+from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.files.text import files_below, number, read_text, whole
+from lightly_assets.labels.labelled import Label, LabelledVideo, Labels, Size
+from lightly_assets.labels.reading import FORMATS, ReadOptions
+
+# Of MOT16, MOT17 and MOT20.
+_CLASSES = (
+    "pedestrian",
+    "person on vehicle",
+    "car",
+    "bicycle",
+    "motorbike",
+    "non motorized vehicle",
+    "static person",
+    "distractor",
+    "occluder",
+    "occluder on the ground",
+    "occluder full",
+    "reflection",
+    "crowd",
+)
+_FILES = ("gt.txt", "det.txt")
+_NO_SEQUENCES = ("labels.txt", "seqmap.txt", "readme.txt")
+
+
+class Mot:
+    """A text file, a sequence's folder, or a folder of sequences."""
+
+    first_frame = 1
+
+    def recognises(self, path: Path) -> bool:
+        if path.is_dir():
+            return any(file.name in _FILES for file in files_below(path, ".txt"))
+        return path.suffix.lower() == ".txt" and _is_row(path)
+
+    def read(self, path: Path, options: ReadOptions) -> Labels:
+        files = [path] if path.is_file() else _files(path)
+        labels = Labels(path.name)
+        videos = [_sequence(file, options, labels) for file in files]
+        if not videos:
+            raise LabelsError(f"{path} has no gt/gt.txt, det/det.txt and no other text files of sequences.")
+        labels.videos = videos
+        return labels
+
+
+FORMATS.add("mot", Mot())
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a folder: the truth where there is one, else detections, else all text files."""
+    found = [file for file in files_below(folder, ".txt") if file.name not in _NO_SEQUENCES]
+    truth = [file for file in found if file.name == "gt.txt"]
+    return truth or [file for file in found if file.name == "det.txt"] or found
+
+
+def _is_row(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            parts = file.readline(1 << 12).split(b",")
+        return 7 <= len(parts) <= 10 and all(float(part) == float(part) for part in parts)
+    except (OSError, ValueError):
+        return False
+
+
+def _sequence(file: Path, options: ReadOptions, labels: Labels) -> LabelledVideo:
+    inside = file.parent.name in ("gt", "det")
+    folder = file.parent.parent if inside else file.parent
+    info = _info(folder / "seqinfo.ini") if inside else {}
+    name = info.get("name") or (folder.name if inside else file.stem)
+    names = options.names or _names(file, is_truth=file.name == "gt.txt")
+    for number_, text in names.items():
+        labels.names.setdefault(number_, text)
+    singles: dict[int, list[Label]] = {}
+    for index, line in enumerate(read_text(file).splitlines(), 1):
+        if not line.strip():
+            continue
+        where = f"line {index} of {name}/{file.name}" if inside else f"line {index} of {file.name}"
+        frame, label = _row(line.split(","), options, names, where, labels, is_truth=file.name == "gt.txt")
+        rows = singles.setdefault(frame, [])
+        if label is not None:
+            rows.append(label)
+    images, suffix = info.get("imdir", "img1"), info.get("imext", "")
+    digits = 6
+    return LabelledVideo(
+        (name, folder.name) if inside else (name,),
+        singles,
+        size=_size(info, str(file)),
+        image_of=lambda number: f"{folder.name}/{images}/{number:0{digits}d}{suffix}",
+    )
+
+
+def _names(file: Path, *, is_truth: bool) -> dict[int, str]:
+    """What CVAT and datumaro write beside it; else the benchmark's own, which only its truth has."""
+    beside = file.parent / "labels.txt"
+    if beside.is_file():
+        lines = [line.strip() for line in read_text(beside).splitlines() if line.strip()]
+        return dict(enumerate(lines, 1))
+    return dict(enumerate(_CLASSES, 1)) if is_truth else {}
+
+
+def _info(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(read_text(path))
+    except configparser.Error as error:
+        raise LabelsError(f"{path} is no INI file: {' '.join(str(error).split())}.") from None
+    return dict(parser["Sequence"]) if parser.has_section("Sequence") else {}
+
+
+def _size(info: dict[str, str], where: str) -> Size | None:
+    if "imwidth" not in info or "imheight" not in info:
+        return None
+    return whole(info["imwidth"], "imWidth", where), whole(info["imheight"], "imHeight", where)
+
+
+def _row(
+    parts: list[str],
+    options: ReadOptions,
+    names: dict[int, str],
+    where: str,
+    labels: Labels,
+    *,
+    is_truth: bool,
+) -> tuple[int, Label | None]:
+    if not 6 <= len(parts) <= 10:
+        raise LabelsError(
+            f"{where} has {len(parts)} columns; it must have frame, id, x, y, width, height, confidence and "
+            "more."
+        )
+    frame = whole(parts[0], "the frame", where)
+    x, y, width, height = (number(part, "the box", where) for part in parts[2:6])
+    first = options.pixel_origin or 0
+    confidence = number(parts[6], "the confidence", where) if len(parts) > 6 else 1.0
+    box = (x - first, y - first, x - first + width, y - first + height)
+    category: str | int = "object"
+    if is_truth:
+        # The seventh column of the truth says whether a row counts.
+        if confidence == 0:
+            labels.drop("that do not count (column 7 is 0)", where)
+            return frame, None
+        category = whole(parts[7], "the class", where) if len(parts) > 7 else 1
+        category = category if category > 0 else 1
+        return frame, Label(category, box=box, where=where)
+    if options.names is not None and len(options.names) == 1:
+        category = next(iter(options.names.values()))
+    elif names:
+        category = whole(parts[7], "the class", where) if len(parts) > 7 else -1
+        if category == -1:
+            raise LabelsError(
+                f"{where} has no class (column 8 is -1), but there are {len(names)} categories."
+            )
+    # Trackers write -1 where they have no confidence, and some detectors any number.
+    if confidence != -1 and not 0 <= confidence <= 1:
+        raise LabelsError(
+            f"{where}: the confidence is {confidence:g}; it must be in [0, 1]: bring scores of another "
+            "range into it."
+        )
+    return frame, Label(category, box=box, score=None if confidence == -1 else confidence, where=where)

@@ -1,0 +1,413 @@
+"""YOLO's text files: boxes, oriented boxes, polygons, poses, and folders of a class each.
+
+Read are what ultralytics trains on and what it writes (``save_txt``), the darknet layout with ``train.txt``,
+and plain folders of text files. Coordinates are shares of the image.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightly_assets.format.names.suffixes import IMAGE_SUFFIXES
+from lightly_assets.format.schema import TaskType
+from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.files.text import (
+    files_below,
+    load_yaml,
+    names_in,
+    names_of_yaml,
+    number,
+    read_text,
+    share,
+    whole,
+)
+from lightly_assets.labels.labelled import Label, LabelledImage, Labels, known
+from lightly_assets.labels.reading import FORMATS, ReadOptions
+
+_NAME_FILES = ("classes.txt", "obj.names", "names.txt", "labels.txt")
+_NO_LABELS = frozenset(
+    {*_NAME_FILES, "train.txt", "val.txt", "valid.txt", "test.txt", "readme.txt", "requirements.txt"}
+)
+_CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+_FRAME = re.compile(r"(?P<video>.+)_(?P<number>[0-9]+)")
+_VISIBILITIES = {0.0: 0.0, 1.0: 0.5, 2.0: 1.0}
+# A share a little beyond the edge is rounding.
+_EDGE = 1.01
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How the numbers of a line are to be read."""
+
+    shape: str
+    """box, corners, polygon, keypoints or class."""
+    points: int = 0
+    dimensions: int = 3
+    has_score: bool = False
+    has_track: bool = False
+
+
+class Yolo:
+    """A ``data.yaml``, or a folder with one, with lists of images, with text files or with class folders."""
+
+    first_frame = 1
+
+    def recognises(self, path: Path) -> bool:
+        if path.is_file():
+            if path.suffix.lower() not in (".yaml", ".yml"):
+                return False
+            try:
+                data = load_yaml(path)
+            except LabelsError:
+                return False
+            return isinstance(data, dict) and "names" in data
+        if _config(path) is not None or any(
+            (path / name).is_file() for name in (*_NAME_FILES[:2], "obj.data")
+        ):
+            return True
+        return any(_looks_like_a_line(file) for file in _first(files_below(path, ".txt")))
+
+    def read(self, path: Path, options: ReadOptions) -> Labels:
+        config = path if path.is_file() else _config(path)
+        root = path if path.is_dir() else path.parent
+        data = load_yaml(config) if config is not None else {}
+        if not isinstance(data, dict):
+            raise LabelsError(f"{config} must be a mapping with path, train, val and names.")
+        names = options.names or _names(root, data, config)
+        if options.task_type is TaskType.CLASSIFICATION and not any(_label_files(root)):
+            return _class_folders(root)
+        labels = Labels(config.name if config is not None else root.name, names)
+        listed = _Layout(root, data).listed(_splits(root, data))
+        files = [one.file for one in listed if one.file is not None]
+        if not files:
+            raise LabelsError(
+                f"{path} has no text file with labels beside its images; for folders of a class each say "
+                "--task-type classification (task_type: classification)."
+            )
+        kind = _kind(files, data.get("kpt_shape"), options.task_type)
+        labels.images = [_image(one, kind) for one in listed]
+        return labels
+
+
+FORMATS.add("yolo", Yolo())
+
+
+def _config(folder: Path) -> Path | None:
+    return next((folder / name for name in _CONFIGS if (folder / name).is_file()), None)
+
+
+def _first(files: Iterator[Path], most: int = 3) -> Iterator[Path]:
+    for _, file in zip(
+        range(most), (one for one in files if one.name.lower() not in _NO_LABELS), strict=False
+    ):
+        yield file
+
+
+def _looks_like_a_line(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            parts = opened.readline(1 << 16).split()
+        return len(parts) >= 5 and int(parts[0]) >= 0 and all(-1 <= float(one) <= 2 for one in parts[1:5])
+    except (OSError, ValueError):
+        return False
+
+
+def _names(root: Path, data: dict[str, Any], config: Path | None) -> dict[int, str]:
+    if "names" in data and config is not None:
+        return names_in(data, config.name)
+    for name in _NAME_FILES:
+        if (root / name).is_file():
+            return names_of_yaml(root / name)
+    return {}
+
+
+def _label_files(root: Path) -> Iterator[Path]:
+    return (file for file in files_below(root, ".txt") if file.name.lower() not in _NO_LABELS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """An image of the data set."""
+
+    names: tuple[str, ...]
+    file: Path | None
+    """Its labels; None where it has none, which means that it has no object."""
+    has_suffix: bool = True
+
+
+class _Layout:
+    """Which text file belongs to which image."""
+
+    def __init__(self, root: Path, data: dict[str, Any]) -> None:
+        base = root / str(data.get("path") or ".")
+        self.base = base if base.is_dir() and base.resolve().is_relative_to(root.resolve()) else root
+        self.files = {file.relative_to(self.base).as_posix(): file for file in _label_files(self.base)}
+
+    def listed(self, splits: Sequence[str]) -> list[_Listed]:
+        """The images of the splits; all text files where the splits lead to none."""
+        found: dict[str, _Listed] = {}
+        for split in splits:
+            for image in self._images(split):
+                name = image.replace("\\", "/").removeprefix("./")
+                found.setdefault(name, _Listed((name, *_without_folder(name, "images")), self.file_of(name)))
+        if any(one.file for one in found.values()):
+            return list(found.values())
+        taken = [_Listed(_names_of(name), file, has_suffix=False) for name, file in self.files.items()]
+        pictures = {_stem(name) for name in found}
+        labelled = {name for one in taken for name in one.names}
+        return taken + [_Listed((name,), None, False) for name in sorted(pictures - labelled)]
+
+    def file_of(self, image: str) -> Path | None:
+        """The text file of an image, wherever the data set lay when its list was written."""
+        stem = _stem(image)
+        before, found, after = f"/{stem}".rpartition("/images/")
+        candidates = [f"{before}/labels/{after}".lstrip("/")] if found else []
+        for candidate in (*candidates, stem):
+            parts = candidate.split("/")
+            for start in range(len(parts)):
+                file = self.files.get("/".join(parts[start:]) + ".txt")
+                # Only a folder of its own may be left off, not the one that tells train and val apart.
+                if file is not None and (start == 0 or _may_drop(parts[:start], parts[start:])):
+                    return file
+        return None
+
+    def _images(self, split: str) -> Iterator[str]:
+        place = self.base / split
+        if not place.exists():
+            return
+        if not place.resolve().is_relative_to(self.base.resolve()):
+            raise LabelsError(f"The split {split} lies outside of the data set {self.base}.")
+        if place.is_file():
+            yield from (line.strip() for line in read_text(place).splitlines() if line.strip())
+            return
+        for path in sorted(place.rglob("*")):
+            if path.suffix.lower().removeprefix(".") in IMAGE_SUFFIXES and path.is_file():
+                yield path.relative_to(self.base).as_posix()
+
+
+def _may_drop(dropped: Sequence[str], kept: Sequence[str]) -> bool:
+    return len(kept) > 1 or len(dropped) <= 1
+
+
+def _stem(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot and suffix.lower() in IMAGE_SUFFIXES else name
+
+
+def _without_folder(name: str, folder: str) -> tuple[str, ...]:
+    """The name without the last folder that is called so; none where there is none."""
+    before, found, after = f"/{name}".rpartition(f"/{folder}/")
+    return (f"{before}/{after}".lstrip("/"),) if found else ()
+
+
+def _names_of(file: str) -> tuple[str, ...]:
+    """What the image of a text file may be called, without its suffix."""
+    stem = file.removesuffix(file[-4:])
+    before, found, after = f"/{stem}".rpartition("/labels/")
+    if not found:
+        return (stem,)
+    return f"{before}/images/{after}".lstrip("/"), f"{before}/{after}".lstrip("/")
+
+
+def _splits(root: Path, data: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    for key in ("train", "val", "valid", "test"):
+        entry = data.get(key)
+        for one in entry if isinstance(entry, list) else [entry]:
+            # Roboflow writes ../train/images, which means train/images.
+            found += [re.sub(r"^(\.\./)+", "", str(one))] if one else []
+    if not found:
+        found = [
+            name for name in ("train.txt", "valid.txt", "val.txt", "test.txt") if (root / name).is_file()
+        ]
+    return found or ["images"]
+
+
+def _image(listed: _Listed, kind: _Kind) -> LabelledImage:
+    file = listed.file
+
+    def read() -> Sequence[Label]:
+        return () if file is None else list(_lines(file, kind))
+
+    base = listed.names[0].rpartition("/")[2]
+    match = _FRAME.fullmatch(_stem(base))
+    frame = (match["video"], int(match["number"])) if match else None
+    return LabelledImage(
+        listed.names, read, shares=True, has_suffix=listed.has_suffix, is_loose=True, frame=frame
+    )
+
+
+def _kind(files: Sequence[Path], shape: Any, task_type: TaskType | None) -> _Kind:
+    """How to read the lines of all files: their columns say it, or else the settings."""
+    counts: dict[int, int] = {}
+    sixth: list[float] = []
+    tops = False
+    for file in files:
+        for line in read_text(file).splitlines():
+            parts = line.split()
+            if not parts:
+                continue
+            counts[len(parts)] = counts.get(len(parts), 0) + 1
+            tops = tops or _is_top(parts)
+            if len(parts) == 6:
+                sixth.append(number(parts[5], "column 6", f"a line of {file.name}"))
+    if tops:
+        return _Kind("class")
+    if shape is not None:
+        return _pose(counts, shape)
+    # Numbers of tracks are whole; scores are not, beyond 1.
+    sixth_is_track = any(one > 1 for one in sixth) and all(one == int(one) for one in sixth)
+    if set(counts) <= {5}:
+        return _Kind("box")
+    if set(counts) <= {5, 6, 7} and not (7 in counts and task_type is TaskType.INSTANCE_SEGMENTATION):
+        return _Kind("box", has_score=not sixth_is_track, has_track=sixth_is_track or 7 in counts)
+    if task_type is TaskType.KEYPOINT_DETECTION:
+        return _pose_by_columns(counts)
+    if set(counts) <= {9, 10} and task_type is None:
+        raise LabelsError(
+            "All lines have four points: they are oriented boxes, or polygons of four points; say "
+            "--task-type "
+            "instance-segmentation, or object-detection with --turned hull (the upright boxes around them)."
+        )
+    if len(counts) == 1 and task_type is None and (only := next(iter(counts))) > 10 and (only - 5) % 3 < 2:
+        raise LabelsError(
+            f"All lines have {only} columns, which could be poses or polygons; say --task-type "
+            "keypoint-detection "
+            "or instance-segmentation, or name a data.yaml with kpt_shape."
+        )
+    scored = {count for count in counts if count > 6 and count % 2 == 0}
+    if scored and any(count > 6 and count % 2 for count in counts):
+        raise LabelsError("Some lines of polygons have a score, and some have none; all must be alike.")
+    return _Kind("corners" if set(counts) <= {9, 10} else "polygon", has_score=bool(scored))
+
+
+def _is_top(parts: Sequence[str]) -> bool:
+    """``0.95 golden retriever``: what a classifier writes."""
+    return len(parts) > 1 and _is_number(parts[0]) and not _is_number(parts[1])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _pose(counts: dict[int, int], shape: Any) -> _Kind:
+    if not isinstance(shape, list) or len(shape) != 2 or shape[1] not in (2, 3) or type(shape[0]) is not int:
+        raise LabelsError(f"kpt_shape is {shape!r}; it must be [number of points, 2 or 3].")
+    extra = {count - 5 - shape[0] * shape[1] for count in counts}
+    if not extra <= {0, 1, 2} or len(extra) > 1:
+        some = ", ".join(map(str, sorted(counts)))
+        raise LabelsError(
+            f"Lines have {some} columns; with kpt_shape {shape} they have {5 + shape[0] * shape[1]} each."
+        )
+    more = extra.pop() if extra else 0
+    return _Kind("keypoints", shape[0], shape[1], has_score=more > 0, has_track=more > 1)
+
+
+def _pose_by_columns(counts: dict[int, int]) -> _Kind:
+    if len(counts) == 1:
+        count = next(iter(counts))
+        for dimensions in (3, 2):
+            for more in (0, 1):
+                if count > 7 and (count - 5 - more) % dimensions == 0:
+                    points = (count - 5 - more) // dimensions
+                    return _Kind("keypoints", points, dimensions, has_score=more > 0)
+    some = ", ".join(map(str, sorted(counts)))
+    raise LabelsError(f"Lines have {some} columns, which are no poses; name a data.yaml with kpt_shape.")
+
+
+def _lines(file: Path, kind: _Kind) -> Iterator[Label]:
+    for index, line in enumerate(read_text(file).splitlines(), 1):
+        where = f"line {index} of {file.name}"
+        if kind.shape == "class":
+            top, _, name = line.strip().partition(" ")
+            if name:
+                yield Label(name.strip(), score=share(top, "the score", where), where=where)
+                return  # the most likely class comes first
+            continue
+        parts = line.split()
+        if parts:
+            yield _label(parts, kind, where)
+
+
+def _label(parts: Sequence[str], kind: _Kind, where: str) -> Label:
+    category = whole(parts[0], "the class", where)
+    if category < 0:
+        raise LabelsError(f"{where}: the class is {category}; classes count from 0.")
+    values = [number(part, f"column {column}", where) for column, part in enumerate(parts[1:], 2)]
+    score = None
+    if kind.has_track and len(values) > (5 if kind.has_score else 4):
+        values.pop()
+    if kind.has_score and (kind.shape != "box" or len(values) == 5):
+        score = share(values.pop(), "the score", where)
+    if kind.shape == "keypoints":
+        return _person(category, values, kind, score, where)
+    if kind.shape == "box" or len(values) == 4:
+        _check_shares(values, where)
+        return Label(category, box=_box(values), score=score, where=where)
+    if len(values) < 6 or len(values) % 2:
+        raise LabelsError(f"{where}: a polygon has {len(values)} coordinates; it needs three or more pairs.")
+    _check_shares(values, where)
+    if kind.shape == "corners":
+        return Label(category, corners=tuple(values), polygons=(tuple(values),), score=score, where=where)
+    return Label(category, polygons=(tuple(values),), score=score, where=where)
+
+
+def _box(values: Sequence[float]) -> tuple[float, float, float, float]:
+    x, y, width, height = values
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _person(category: int, values: Sequence[float], kind: _Kind, score: float | None, where: str) -> Label:
+    points = values[4:]
+    _check_shares(values[:4], where)
+    flat: list[float] = []
+    thirds = points[2::3] if kind.dimensions == 3 else []
+    # Labels have visibilities, results have scores.
+    is_label = score is None and all(one in _VISIBILITIES for one in thirds)
+    for start in range(0, len(points), kind.dimensions):
+        x, y = points[start : start + 2]
+        if kind.dimensions == 3:
+            third = points[start + 2]
+            seen = _VISIBILITIES[third] if is_label else share(third, "the score of a point", where)
+        else:
+            # Without visibilities, ultralytics writes points that are not there as 0, 0.
+            seen = 0.0 if x == 0 and y == 0 else 1.0
+        flat += [x, y, seen]
+    return Label(category, box=_box(values[:4]), keypoints=tuple(flat), score=score, where=where)
+
+
+def _check_shares(values: Sequence[float], where: str) -> None:
+    wrong = [value for value in values if not 1 - _EDGE <= value <= _EDGE]
+    if wrong:
+        raise LabelsError(
+            f"{where}: a coordinate is {wrong[0]:g}; they are shares of the image, so they must be in [0, 1]."
+        )
+
+
+def _class_folders(root: Path) -> Labels:
+    """``train/cat/a.jpg``: the folder of an image is its class."""
+    images = [
+        path
+        for path in sorted(root.rglob("*"))
+        if path.suffix.lower().removeprefix(".") in IMAGE_SUFFIXES and path.is_file() and path.parent != root
+    ]
+    if not images:
+        raise LabelsError(f"{root} has no folders with images; classes are folders, such as train/cat/a.jpg.")
+    names = dict(enumerate(sorted({path.parent.name for path in images})))
+    labels = Labels(root.name, names)
+    labels.images = [_of_folder(root, path) for path in images]
+    return labels
+
+
+def _of_folder(root: Path, path: Path) -> LabelledImage:
+    name, category = path.relative_to(root).as_posix(), path.parent.name
+    folder = path.parent.parent.relative_to(root).as_posix()
+    without = path.name if folder == "." else f"{folder}/{path.name}"
+    label = Label(category, where=name)
+    return LabelledImage((name, without), known([label]), is_loose=True)

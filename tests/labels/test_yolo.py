@@ -1,0 +1,163 @@
+"""YOLO's text files in the layouts that ultralytics, darknet, CVAT and Roboflow make."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lightly_assets.format.schema import TaskType
+from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.labelled import Label, Labels
+from tests.labels.reading import by_image, read, write
+
+YAML = "path: .\ntrain: images/train\nval: images/val\nnames: {0: person, 2: car}\n"
+BOX = "2 0.5 0.5 0.2 0.4\n"
+
+
+def only(labels: Labels) -> Label:
+    (found,) = [label for one in by_image(labels).values() for label in one]
+    return found
+
+
+def data_set(root: Path, files: dict[str, str], *images: str) -> Path:
+    write(root, files)
+    for image in images:
+        (root / image).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(root / image)
+    return root
+
+
+def test_a_data_set_with_its_pictures(tmp_path: Path) -> None:
+    files = {"data.yaml": YAML, "labels/train/a.txt": BOX, "labels/train/sub/b.txt": ""}
+    root = data_set(
+        tmp_path, files, *(f"images/train/{name}.jpg" for name in ("a", "sub/b", "c")), "images/val/d.png"
+    )
+    for path in (root, root / "data.yaml"):
+        labels = read(path)
+        found = by_image(labels)
+        assert labels.names == {0: "person", 2: "car"}
+        assert {name: len(one) for name, one in found.items()} == {
+            "images/train/a.jpg": 1,
+            "images/train/sub/b.jpg": 0,
+            "images/train/c.jpg": 0,  # without a text file: without objects
+            "images/val/d.png": 0,
+        }
+        assert only(labels).box == pytest.approx((0.4, 0.3, 0.6, 0.7))
+
+
+@pytest.mark.parametrize(
+    ("lists", "label", "names"),
+    [
+        # CVAT's "YOLO 1.1" and datumaro: darknet, text beside the picture.
+        ("data/obj_train_data/sub/b.jpg", "obj_train_data/sub/b.txt", "obj.names"),
+        # CVAT's "Ultralytics YOLO": images/train and labels/train, with a prefix that is nowhere.
+        ("data/images/train/b.jpg", "labels/train/b.txt", "classes.txt"),
+        ("/home/somebody/set/images/train/b.jpg", "labels/train/b.txt", "classes.txt"),
+        ("my_images/images/b.jpg", "my_images/labels/b.txt", "classes.txt"),
+    ],
+)
+def test_lists_of_pictures_that_lie_elsewhere(lists: str, label: str, names: str, tmp_path: Path) -> None:
+    write(tmp_path, {"train.txt": f"{lists}\n./images/none.jpg\n", label: BOX, names: "a\nb\nc\n"})
+    labels = read(tmp_path, "yolo")
+    assert labels.names == {0: "a", 1: "b", 2: "c"}
+    assert [len(one) for one in by_image(labels).values()] == [1, 0]
+
+
+def test_train_and_val_of_one_name_are_two_pictures(tmp_path: Path) -> None:
+    files = {"labels/train/a.txt": BOX, "labels/val/a.txt": BOX + BOX}
+    labels = read(data_set(tmp_path, {"data.yaml": YAML, **files}, "images/train/a.jpg", "images/val/a.jpg"))
+    assert {name: len(one) for name, one in by_image(labels).items()} == {
+        "images/train/a.jpg": 1,
+        "images/val/a.jpg": 2,
+    }
+
+
+def test_text_files_alone_name_their_pictures_without_suffix(tmp_path: Path) -> None:
+    write(tmp_path, {"train/labels/sub/a.b.txt": BOX, "classes.txt": "a\nb\nc"})
+    (image,) = read(tmp_path).images
+    assert (
+        image.names == ("train/images/sub/a.b", "train/sub/a.b") and not image.has_suffix and image.is_loose
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "task", "score", "shape"),
+    [
+        ("1 .5 .5 .25 .25", None, None, "box"),
+        ("1 .5 .5 .25 .25 .91", None, 0.91, "box"),
+        ("1 .5 .5 .25 .25 7", None, None, "box"),  # a track's number, not a score
+        ("1 .5 .5 .25 .25 .91 7", None, 0.91, "box"),
+        ("1 .1 .1 .5 .1 .5 .5", "instance-segmentation", None, "polygon"),
+        ("1 .1 .1 .5 .1 .5 .5 .75", None, 0.75, "polygon"),
+        ("1 .1 .1 .5 .1 .5 .5 .1 .5", "instance-segmentation", None, "polygon"),
+        ("1 .5 .5 .25 .25 .4 .4 .9 .6 .6 0", "keypoint-detection", None, "keypoints"),
+        ("1 .5 .5 .25 .25 .4 .4 .9 .6 .6 0 .8", "keypoint-detection", 0.8, "keypoints"),
+        ("0.93 golden retriever\n0.01 cat", None, 0.93, "class"),
+    ],
+)
+def test_columns_say_what_a_line_is(
+    line: str, task: str | None, score: float | None, shape: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {"labels/a.txt": line})
+    label = only(read(tmp_path, "yolo", task_type=None if task is None else TaskType(task)))
+    assert (label.score, label.shape) == (score, shape)
+
+
+def test_poses_are_read_by_the_shape_that_the_data_set_names(tmp_path: Path) -> None:
+    row = "0 .5 .5 .2 .2 .1 .2 2 .3 .4 1 0 0 0\n"
+    write(tmp_path, {"data.yaml": "names: [p]\nkpt_shape: [3, 3]\n", "labels/a.txt": row})
+    assert only(read(tmp_path)).keypoints == (0.1, 0.2, 1, 0.3, 0.4, 0.5, 0, 0, 0)
+    write(
+        tmp_path,
+        {"data.yaml": "names: [p]\nkpt_shape: [3, 2]\n", "labels/a.txt": "0 .5 .5 .2 .2 .1 .2 .3 .4 0 0\n"},
+    )
+    assert only(read(tmp_path)).keypoints == (0.1, 0.2, 1, 0.3, 0.4, 1, 0, 0, 0)
+
+
+def test_frames_of_videos_are_known_by_the_end_of_their_name(tmp_path: Path) -> None:
+    write(tmp_path, {"labels/drive_1_12.txt": "0 .5 .5 .2 .2 .5"})
+    (image,) = read(tmp_path, "yolo").images
+    assert image.frame == ("drive_1", 12)
+
+
+def test_folders_of_a_class_each(tmp_path: Path) -> None:
+    root = data_set(tmp_path, {}, "train/cat/a.jpg", "train/dog/b.png", "val/cat/c.jpg")
+    labels = read(root, "yolo", task_type=TaskType.CLASSIFICATION)
+    assert labels.names == {0: "cat", 1: "dog"}
+    found = {image.names: [one.category for one in image.read()] for image in labels.images}
+    assert found[("train/dog/b.png", "train/b.png")] == ["dog"] and len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0 .1 .1 .5 .1 .5 .5 .1 .5\n" * 2, "oriented boxes, or polygons of four points"),
+        ("0 " + ".5 " * 4 + ".1 .1 1 " * 3 + "\n", "poses or polygons"),
+        ("0 10 20 30 40\n", "coordinate is 10.*shares"),
+        ("0 .5 .5 .2 .2 .5\n0 .5 .5 .2 .2 1.5", "score is '1.5'|score is 1.5"),
+        ("person .5 .5 .2 .2\n", "the class is 'person'"),
+        ("0 .5 .5 nan .2\n", "column 4 is 'nan'"),
+        ("-1 .5 .5 .2 .2\n", "classes count from 0"),
+        ("0 .1 .1 .5 .1 .5 .5 .9\n0 .1 .1 .5 .1 .5 .5 .7 .7 .9 .2\n", "have a score, and some have none"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(text: str, words: str, tmp_path: Path) -> None:
+    write(tmp_path, {"labels/a.txt": text})
+    with pytest.raises(LabelsError, match=words) as error:
+        for image in read(tmp_path, "yolo").images:
+            image.read()
+    assert str(error.value).endswith(".") and "\n" not in str(error.value)
+
+
+def test_nothing_outside_of_the_data_set_is_read(tmp_path: Path) -> None:
+    write(tmp_path, {"secret/labels/a.txt": BOX, "set/labels/b.txt": BOX, "secret/list.txt": "x.jpg"})
+    (tmp_path / "set/labels/link").symlink_to(tmp_path / "secret/labels")
+    (tmp_path / "set/labels/c.txt").symlink_to(tmp_path / "secret/labels/a.txt")
+    write(tmp_path, {"set/data.yaml": f"path: {tmp_path}/secret\ntrain: images\nnames: [a, b, c]"})
+    assert [image.names[-1] for image in read(tmp_path / "set").images] == ["b"]
+    write(tmp_path, {"set/data.yaml": "train: labels/../../secret/list.txt\nnames: [a, b, c]"})
+    with pytest.raises(LabelsError, match="outside of the data set"):
+        read(tmp_path / "set")
+    write(tmp_path, {"set/data.yaml": "!!python/object/apply:os.system ['true']"})
+    with pytest.raises(LabelsError, match="no YAML"):
+        read(tmp_path / "set")

@@ -1,6 +1,7 @@
 """The house stays tidy: few modules in a folder, short files, short functions, every room on the map."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -50,3 +51,11 @@ def test_every_room_is_on_the_map() -> None:
     rooms = [path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()]
     assert len(rooms) > 10
     assert [room for room in rooms if f"`{room}/`" not in page] == []
+
+
+def test_every_room_has_its_layer() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    named = {name.strip() for layer in layers for name in layer.split("|")}
+    names = {f"lightly_assets.{path.stem}" for path in PACKAGE.iterdir() if not path.name.startswith("_")}
+    assert names - named == {"lightly_assets.demo", "lightly_assets.py"}, "demo has a contract of its own"

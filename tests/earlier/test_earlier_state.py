@@ -1,0 +1,110 @@
+"""A project that version 0.1.0 brought up to date is up to date: nothing is asked, written or made anew.
+
+``project`` was made by that version's ``lightly-assets run``, without Dagster's instance. Never make it anew
+with a later version: where this test fails, the projects of users become stale. If that is meant, the test
+says which stage of which task does, and ``CHANGELOG.md`` must say why.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lightly_assets.config import load_project
+from lightly_assets.pipeline.session import Session
+
+PROJECT = Path(__file__).with_name("project")
+# When the inputs were changed the last time, as the records have it.
+CHANGED = 1_750_000_000
+TASKS = {"classification", "objects", "keypoints", "instances", "semantic"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy whose inputs have the times that the records know."""
+    folder = tmp_path / "project"
+    shutil.copytree(PROJECT, folder)
+    for path in (folder / "input").rglob("*"):
+        if path.is_file():
+            os.utime(path, (CHANGED, CHANGED))
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "lock"
+    }
+
+
+def command(folder: Path, *words: str) -> str:
+    environment = {**os.environ, "DAGSTER_HOME": "", "PYTHONPATH": str(PROJECT.parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-m", "lightly_assets.cli", *words],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_fixture_holds_every_task_type_of_videos_and_images() -> None:
+    published = PROJECT / "lightly/.lightly/predictions"
+    assert set(json.loads((published / "tasks.json").read_text())) == TASKS
+    types = {json.loads((published / task / "schema.json").read_text())["task_type"] for task in TASKS}
+    assert len(types) == 5
+    for task in TASKS:
+        files = [path for path in (published / task).rglob("*.json") if path.name != "schema.json"]
+        assert len(files) == 6, "four frames and two images"
+        assert any(json.loads(path.read_text())["predictions"] for path in files)
+
+
+@pytest.mark.parametrize("index", ["kept", "lost"])
+def test_there_is_nothing_to_do(project: Path, index: str) -> None:
+    if index == "lost":
+        (project / "state/index.sqlite").unlink()
+    lightly, manifests = contents(project / "lightly"), contents(project / "state/manifests")
+    tables = contents(project / "state/predictions") | contents(project / "state/singletons")
+    assert command(project, "run").startswith("All up to date: 3 inputs, nothing to do")
+    assert not (project / "calls.log").exists(), "a model was asked"
+    assert contents(project / "lightly") == lightly
+    assert contents(project / "state/manifests") == manifests
+    assert contents(project / "state/predictions") | contents(project / "state/singletons") == tables
+
+
+def test_no_stage_of_any_task_is_stale(project: Path) -> None:
+    """Says which one became stale, where one did."""
+    status = json.loads(command(project, "status", "--json"))
+    assert (status["new"], status["stale"], status["orphans"]) == ([], {}, [])
+    assert status["unchanged"] == 3
+    assert {task: counts["predictions"] for task, counts in status["tasks"].items()} == {
+        "classification": 6, "objects": 4, "keypoints": 4, "instances": 4, "semantic": 10,
+    }  # fmt: skip
+
+
+def test_what_is_stored_still_becomes_the_same_bytes_without_a_model(project: Path) -> None:
+    lightly = contents(project / "lightly")
+    settings = (project / "lightly.yaml").read_text()
+    with_threshold = settings.replace("score_threshold: 0.4", "score_threshold: 0.99")
+    assert with_threshold != settings
+    for text in (with_threshold, settings):
+        (project / "lightly.yaml").write_text(text)
+        with Session(load_project(project)) as session:
+            plan = session.plan()
+            assert {task for unit in plan.units for task in unit.tasks} == {"objects"}, "that task alone"
+            failed = [outcome.failed for outcome in session.run(plan, sheets=False) if outcome.failed]
+            assert failed == []
+            assert session.finish() == {}
+        assert (contents(project / "lightly") == lightly) == (text == settings)
+    assert not (project / "calls.log").exists(), "a model was asked"
+
+
+def test_a_changed_input_is_seen(project: Path) -> None:
+    """So that the tests above cannot pass for another reason."""
+    os.utime(project / "input/images/a.png", (CHANGED + 1, CHANGED + 1))
+    status = json.loads(command(project, "status", "--json"))
+    assert set(status["stale"]) == {"images/a.png"}

@@ -39,6 +39,14 @@ retention:
     purge_after_days: 30
 """
 
+# With many partitions Dagster's own takes minutes for a page.
+EVENT_LOG = """\
+event_log_storage:
+  module: lightly_assets.graph.event_log
+  class: SqliteEventLog
+  config: {}
+"""
+
 
 def use_instance(project: "Project") -> Path:
     """Set ``DAGSTER_HOME`` for this process and its children, unless it is set; the folder."""
@@ -67,6 +75,8 @@ def _create(home: Path) -> None:
             instance.get_runs(limit=1)
             instance.all_asset_keys()
             instance.all_instigator_state()
+        # It looks for its databases in DAGSTER_HOME, which this folder is not yet.
+        (unfinished / "dagster.yaml").write_text(SETTINGS + EVENT_LOG)
         with suppress(OSError):  # another process was first
             unfinished.rename(home)
     finally:

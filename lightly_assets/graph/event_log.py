@@ -1,0 +1,258 @@
+"""An event log that answers for many partitions at once, so that the web UI stays quick.
+
+Dagster works out the state of a partitioned check anew for every page, and asks the database for each
+partition by itself whether it exists: minutes for 50,000 partitions. Here membership is one query, and what
+was worked out is kept; only partitions with newer events are looked at again. The rows are Dagster's own, so
+an instance can be switched to this class and back at any time. In the instance's ``dagster.yaml``:
+
+.. code-block:: yaml
+
+    event_log_storage:
+      module: lightly_assets.graph.event_log
+      class: SqliteEventLog
+      config: {}
+"""
+
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import dagster as dg
+from dagster._core.asset_graph_view.serializable_entity_subset import SerializableEntitySubset
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecordStatus as Recorded,
+)
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionResolvedStatus as Status,
+)
+from dagster._core.storage.asset_check_execution_record import AssetCheckPartitionInfo
+from dagster._core.storage.asset_check_state import AssetCheckState
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import ColumnElement, func, select
+
+if TYPE_CHECKING:
+    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+
+    _Base = SqlEventLogStorage
+else:
+    _Base = object
+
+_Checks = AssetCheckExecutionsTable.c
+_Events = SqlEventLogStorageTable.c
+_MATERIALIZATION = dg.DagsterEventType.ASSET_MATERIALIZATION.value
+
+# How long the keys of a definition may be taken for known. Keys that are not among them are always asked for.
+_MEMBERS_SECONDS = 2.0
+# Transactions may commit in another order than their ids: so many events before the last are looked at again.
+_OVERLAP = 1_000
+# More changed partitions than that are read with all others, in one query.
+_FEW = 500
+
+
+@dataclass
+class _Rows:
+    """How much of a check was read: where rows that were read are gone, all of it is read anew."""
+
+    last: int
+    """The last evaluation by row, as rows of a running check get a newer event."""
+    evaluations: int
+    materializations: int
+
+
+@dataclass
+class _Known:
+    """What was worked out of a check."""
+
+    cursor: int
+    """Events up to here are part of it."""
+    rows: _Rows
+    status: dict[str, Status] = field(default_factory=dict)
+    """Of each partition that has one."""
+    runs: dict[str, str] = field(default_factory=dict)
+    """Partitions that are in progress, and the run of each."""
+
+
+class ManyPartitions(_Base):
+    """Mixed into an event log of Dagster's that keeps its events in SQL."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._members: dict[str, tuple[float, frozenset[str]]] = {}
+        self._checks: dict[dg.AssetCheckKey, _Known] = {}
+        self._checks_lock = threading.Lock()
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+    def has_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> bool:
+        """Whether a partition exists: from one query for all of them, or one for a key that is new."""
+        if partition_key in self._members_of(partitions_def_name):
+            return True
+        return super().has_dynamic_partition(partitions_def_name, partition_key)
+
+    def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> None:
+        """Forget a partition."""
+        super().delete_dynamic_partition(partitions_def_name, partition_key)
+        self._members.pop(partitions_def_name, None)
+
+    def _members_of(self, name: str) -> frozenset[str]:
+        now = time.monotonic()
+        read, members = self._members.get(name, (0.0, frozenset()))
+        if not members or now - read > _MEMBERS_SECONDS:
+            members = frozenset(self.get_dynamic_partitions(name))
+            self._members[name] = time.monotonic(), members
+        return members
+
+    def get_asset_check_state(
+        self, keys: Sequence[tuple[dg.AssetCheckKey, dg.PartitionsDefinition[Any] | None]]
+    ) -> Mapping[dg.AssetCheckKey, AssetCheckState]:
+        """The state of checks; the same as Dagster's own."""
+        ours = {key: one for key, one in keys if isinstance(one, dg.DynamicPartitionsDefinition) and one.name}
+        others = [(key, one) for key, one in keys if key not in ours]
+        found = dict(super().get_asset_check_state(others)) if others else {}
+        if ours:
+            with self._checks_lock:
+                self._update(list(ours))
+                self._end_runs(list(ours))
+                found |= {key: self._state(key, one) for key, one in ours.items()}
+        return found
+
+    def _update(self, keys: Sequence[dg.AssetCheckKey]) -> None:
+        """Take in what happened since the last time."""
+        cursor = self._last_event()
+        for key in keys:
+            known = self._checks.get(key)
+            if known is not None and known.cursor == cursor and self._is_whole(key, known):
+                continue
+            changed = None if known is None else self._changed(key, known)
+            rows = self._rows(key, cursor)
+            if known is None or changed is None or len(changed) > _FEW:
+                known, changed = _Known(cursor, rows), None
+                self._checks[key] = known
+            if changed is None or changed:
+                partitions = None if changed is None else sorted(changed)
+                _take_in(known, self.get_asset_check_partition_info([key], partition_keys=partitions))
+            known.cursor, known.rows = cursor, rows
+
+    def _changed(self, key: dg.AssetCheckKey, known: _Known) -> set[str] | None:
+        """Partitions with newer events; None where all of the check is to be read."""
+        if not self._is_whole(key, known):
+            return None
+        after = max(0, known.cursor - _OVERLAP)
+        evaluated = (
+            select(_Checks.partition)
+            .distinct()
+            .where(*_of_check(key), _Checks.evaluation_event_storage_id > after)
+            .where(_Checks.partition.is_not(None))
+        )
+        made = select(_Events.partition).distinct().where(*_of_asset(key), _Events.id > after)
+        with self.index_connection() as connection:
+            found = {row[0] for query in (evaluated, made) for row in connection.execute(query)}
+        return None if None in found else found
+
+    def _is_whole(self, key: dg.AssetCheckKey, known: _Known) -> bool:
+        """Whether nothing of what was read has been deleted, as wiping an asset does."""
+        return self._rows(key, known.cursor, known.rows.last) == known.rows
+
+    def _rows(self, key: dg.AssetCheckKey, cursor: int, last: int | None = None) -> _Rows:
+        with self.index_connection() as connection:
+            if last is None:
+                newest = select(func.max(_Checks.id)).where(*_of_check(key))
+                last = int(connection.execute(newest).scalar() or 0)
+            evaluations = select(func.count()).where(*_of_check(key), _Checks.id <= last)
+            made = select(func.count()).where(*_of_asset(key), _Events.id <= cursor)
+            counts = [connection.execute(query).scalar_one() for query in (evaluations, made)]
+        return _Rows(last, *counts)
+
+    def _last_event(self) -> int:
+        with self.index_connection() as connection:
+            return int(connection.execute(select(func.max(_Events.id))).scalar() or 0)
+
+    def _end_runs(self, keys: Sequence[dg.AssetCheckKey]) -> None:
+        """What was in progress in runs that have ended."""
+        runs = {run for key in keys for run in self._checks[key].runs.values()}
+        if not runs:
+            return
+        filters = dg.RunsFilter(run_ids=sorted(runs), statuses=list(FINISHED_STATUSES))
+        ended = {run.run_id: run.status for run in self._instance.get_runs(filters=filters)}
+        for key in keys:
+            known = self._checks[key]
+            for partition, run in list(known.runs.items()):
+                if run in ended:
+                    failed = ended[run] is dg.DagsterRunStatus.FAILURE
+                    known.status[partition] = Status.EXECUTION_FAILED if failed else Status.SKIPPED
+                    del known.runs[partition]
+
+    def _state(self, key: dg.AssetCheckKey, partitions: dg.DynamicPartitionsDefinition) -> AssetCheckState:
+        known, members = self._checks[key], self._members_of(partitions.name or "")
+        by_status: dict[Status, set[str]] = defaultdict(set)
+        for partition, status in known.status.items():
+            if partition in members:
+                by_status[status].add(partition)
+        by_run: dict[str, set[str]] = defaultdict(set)
+        for partition, run in known.runs.items():
+            if partition in members:
+                by_run[run].add(partition)
+
+        def subset(some: Iterable[str]) -> SerializableEntitySubset[dg.AssetCheckKey]:
+            return SerializableEntitySubset(key, partitions.subset_with_partition_keys(some))
+
+        return AssetCheckState(
+            latest_storage_id=known.cursor,
+            subsets={status: subset(by_status[status]) for status in Status},
+            in_progress_runs={run: subset(some) for run, some in by_run.items()},
+        )
+
+
+def _of_check(key: dg.AssetCheckKey) -> tuple[ColumnElement[bool], ...]:
+    return _Checks.asset_key == key.asset_key.to_string(), _Checks.check_name == key.name
+
+
+def _of_asset(key: dg.AssetCheckKey) -> tuple[ColumnElement[bool], ...]:
+    """Its materialisations."""
+    return (
+        _Events.asset_key == key.asset_key.to_string(),
+        _Events.dagster_event_type == _MATERIALIZATION,
+    )
+
+
+def _take_in(known: _Known, infos: Collection[AssetCheckPartitionInfo]) -> None:
+    """The latest verdict of each partition, and of those in progress the run."""
+    for info in infos:
+        partition = info.partition_key
+        if partition is None:
+            continue
+        known.status.pop(partition, None)
+        known.runs.pop(partition, None)
+        match info.latest_execution_status:
+            case Recorded.PLANNED:
+                known.status[partition] = Status.IN_PROGRESS
+                known.runs[partition] = info.latest_planned_run_id
+            case Recorded.SUCCEEDED if info.is_current:
+                known.status[partition] = Status.SUCCEEDED
+            case Recorded.FAILED if info.is_current:
+                known.status[partition] = Status.FAILED
+
+
+class SqliteEventLog(ManyPartitions, SqliteEventLogStorage):
+    """Dagster's SQLite event log, quick with many partitions."""
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """``base_dir`` may be left out: then it is where Dagster keeps its events by default."""
+        return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
+        """Made by Dagster from ``dagster.yaml``."""
+        base, home = config_value.get("base_dir"), os.environ.get("DAGSTER_HOME")
+        if not base and not home:
+            raise dg.DagsterInvariantViolationError(
+                "event_log_storage in dagster.yaml has no base_dir, and DAGSTER_HOME is not set; set one."
+            )
+        return cls(base or str(Path(home or "").expanduser() / "history" / "runs"), inst_data=inst_data)

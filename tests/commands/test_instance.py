@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+import dagster as dg
+import pytest
 import yaml
 
-from lightly_assets.commands.project.instance import SETTINGS
+from lightly_assets.commands.project.instance import SETTINGS, use_instance
+from lightly_assets.config import load_project
+from lightly_assets.graph.event_log import SqliteEventLog
+from tests.projects import SmallProject
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,3 +24,22 @@ def test_telemetry_is_off_and_dead_runs_are_noticed() -> None:
     assert (
         settings["run_monitoring"]["enabled"] and settings["concurrency"]["runs"]["max_concurrent_runs"] == 1
     )
+
+
+def test_events_are_found_again_where_a_project_has_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    small = SmallProject(tmp_path / "project")
+    small.write()
+    first = use_instance(load_project(small.config))
+    with dg.DagsterInstance.from_config(str(first)) as instance:
+        assert isinstance(instance.event_log_storage, SqliteEventLog)
+        instance.add_dynamic_partitions("inputs", ["a.mp4"])
+    moved = tmp_path / "moved: to 'elsewhere'"
+    (tmp_path / "project").rename(moved)
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    second = use_instance(load_project(moved / small.config.name))
+    assert second != first
+    with dg.DagsterInstance.from_config(str(second)) as instance:
+        assert instance.get_dynamic_partitions("inputs") == ["a.mp4"]

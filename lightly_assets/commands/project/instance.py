@@ -1,6 +1,8 @@
 """Dagster's instance of a project: ``DAGSTER_HOME``, else a folder below the state."""
 
+import json
 import os
+import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -44,8 +46,9 @@ EVENT_LOG = """\
 event_log_storage:
   module: lightly_assets.graph.event_log
   class: SqliteEventLog
-  config: {}
+  config: {base_dir: FOLDER}
 """
+_FOLDER = re.compile(r"(?<=class: SqliteEventLog\n  config: \{base_dir: ).*(?=\}$)", re.MULTILINE)
 
 
 def use_instance(project: "Project") -> Path:
@@ -56,6 +59,7 @@ def use_instance(project: "Project") -> Path:
     home = project.local_state / "dagster"
     if not home.exists():
         _create(home)
+    _say_where_events_are(home, home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 
@@ -75,11 +79,23 @@ def _create(home: Path) -> None:
             instance.get_runs(limit=1)
             instance.all_asset_keys()
             instance.all_instigator_state()
-        # It looks for its databases in DAGSTER_HOME, which this folder is not yet.
         (unfinished / "dagster.yaml").write_text(SETTINGS + EVENT_LOG)
+        _say_where_events_are(home, unfinished / "dagster.yaml")
         with suppress(OSError):  # another process was first
             unfinished.rename(home)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     if not home.is_dir():
         raise StorageError(f"Dagster's instance {home} cannot be made; can its folder be written?")
+
+
+def _say_where_events_are(home: Path, settings: Path) -> None:
+    """Name the folder of events in an instance's settings: it is another one once the project has moved."""
+    if not settings.is_file():
+        return
+    text = settings.read_text()
+    wanted = _FOLDER.sub(lambda _: json.dumps(str(home.absolute() / "history" / "runs")), text)
+    if wanted != text:
+        new = settings.with_name(temporary_name())
+        new.write_text(wanted)
+        new.replace(settings)

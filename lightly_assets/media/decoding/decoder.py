@@ -10,8 +10,8 @@ verdict, the same on every machine.
 """
 
 import os
-import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +25,13 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from lightly_assets.media.decoding.complaints import (
+    SMALL,
+    is_harmless,
+    is_only_parameters,
+    size_without_picture,
+    split_line,
+)
 from lightly_assets.media.decoding.job import FORMATS, Job, Outcome, frame_digest
 from lightly_assets.media.decoding.structure import find_cut
 
@@ -34,14 +41,6 @@ else:
     VideoPacket = Packet
 
 _CHECK_SECONDS = 0.5
-_LOG_LINE = re.compile(r"\[(?P<who>[^\]@]+) @ [^\]]+\] (?P<what>.*)")
-# Cut files begin with pictures that refer to others left out. Decoders drop those pictures, as they must, and
-# complain: at any time about the first group, about the second only until the first frame comes out.
-_CUT_ALWAYS = re.compile(r"mmco: unref short failure|co located POCs unavailable")
-_CUT_LEAD_IN = re.compile(
-    r"non-existing PPS|[PS]PS id out of range|no frame!|decode_slice_header error|reference"
-    r"|Could not find ref with POC|Error constructing the frame RPS"
-)
 _TRANSPORT_PACKETS = (188, 192, 204)
 # Demuxers whose index lists every packet, and not only some to seek to.
 _COMPLETE_INDEXES = ("avi", "mov")
@@ -84,6 +83,8 @@ class Decoder:
         self._filled = 0
         self._checked = time.monotonic()
         self._talkers: set[str] = set()
+        self._pictureless: Counter[int] = Counter()
+        self._parameters: Counter[int] = Counter()
         self._state = _file_state(job.path)
         self._size = self._state[0] if self._state else 0
 
@@ -102,6 +103,7 @@ class Decoder:
         except MemoryError:
             outcome.error("needs more memory than the limit allows")
         self._read_log()
+        self._check_pictureless()
         self._check_unchanged()
         if not outcome.errors and not outcome.frames:
             outcome.error("no frame decodes")
@@ -183,7 +185,7 @@ class Decoder:
         if packet is not None:
             self._packets += 1
             self._filled += packet.size > 0
-            self._expected += _shows_a_frame(packet, self.outcome.codec)
+            self._expected += self._shows_a_frame(packet)
             if packet.is_corrupt:
                 self.outcome.error(f"packet {self._packets - 1} is incomplete")
         frames: list[VideoFrame] = []
@@ -198,6 +200,19 @@ class Decoder:
                 place = "at the end" if packet is None else f"packet {self._packets - 1}"
                 self.outcome.error(f"{place}: {_reason(error)}")
         return frames
+
+    def _shows_a_frame(self, packet: VideoPacket) -> bool:
+        """Whether a sound packet makes a frame: empty, cut-off and hidden ones and mere parameters do not."""
+        if not packet.size or packet.is_discard:
+            return False
+        codec = self.outcome.codec
+        # VP8 keeps reference pictures that are never shown; bit 4 of the first byte says so (RFC 6386, 9.1).
+        if codec == "vp8":
+            return bool(bytes(memoryview(packet)[:1])[0] & 0x10)
+        if packet.size < SMALL and is_only_parameters(bytes(packet), codec):
+            self._parameters[packet.size] += 1
+            return False
+        return True
 
     def _frame(self, frame: VideoFrame, seconds: float | None) -> None:
         outcome = self.outcome
@@ -279,27 +294,26 @@ class Decoder:
     def _read_log(self) -> None:
         """Everything that the demuxer or the video decoder calls an error is one, but for cut files."""
         for line in chain.from_iterable(iter(self._log.take, [])):
-            match = _LOG_LINE.match(line)
-            if match is None or match["who"].strip() not in self._talkers:
+            who, what = split_line(line) or ("", "")
+            if who not in self._talkers:
                 continue
             self.outcome.odd = True
-            what = match["what"].strip()
-            started = self.outcome.frames > 0
-            if not (_CUT_ALWAYS.search(what) or (not started and _CUT_LEAD_IN.search(what))):
-                self.outcome.error(f"{match['who'].split(',')[0]}: {what}")
+            size = size_without_picture(what)
+            if size is not None:
+                # Said while the file is opened, perhaps, and the packet is yet to come.
+                self._pictureless[size] += 1
+            elif not is_harmless(what, started=self.outcome.frames > 0):
+                self.outcome.error(f"{who.split(',')[0]}: {what}")
+
+    def _check_pictureless(self) -> None:
+        """A packet in which the demuxer missed a picture must consist of delimiters and parameters."""
+        for size in self._pictureless - self._parameters:
+            self.outcome.error(f"a packet of {size} bytes holds no picture")
 
 
 def _decoder_threads() -> int:
     """More than there are cores: frames wait for parts of earlier ones, and a core for whoever has work."""
     return min((os.cpu_count() or 1) + 4, 16)
-
-
-def _shows_a_frame(packet: VideoPacket, codec: str | None) -> bool:
-    """Whether a sound packet makes a frame: empty, cut-off and hidden ones do not."""
-    if not packet.size or packet.is_discard:
-        return False
-    # VP8 keeps reference pictures that are never shown; bit 4 of the first byte says so (RFC 6386, 9.1).
-    return codec != "vp8" or bool(bytes(memoryview(packet)[:1])[0] & 0x10)
 
 
 def _file_state(path: str) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ UV     ?= uv
 CONFIG ?= demo/lightly.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui docs test test-day test-torch test-lightly lint types imports format lock clean
+.PHONY: help setup demo ui docs test snapshots test-day test-torch test-lightly lint types imports format lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ docs: $(VENV)/.docs  ## The documentation as a site, into build/docs, every link
 
 test: $(VENV)/.dev  ## Run the tests
 	$(BIN)/python -m pytest -n 2 -q --ignore tests/day
+
+snapshots: $(VENV)/.dev  ## Write anew what the tests in tests/snapshots compare with
+	WRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/snapshots
 
 test-day: $(VENV)/.dev  ## A day in the life of a project, with Dagster's daemon (about 15 minutes)
 	$(BIN)/python -m pytest -q tests/day

@@ -105,7 +105,7 @@ OF_MODEL: list[tuple[dict[str, Any], str]] = [
     ({"providers": "CUDA"}, 'model.providers is "CUDA"; it must be a list.'),
     (
         {"preprocess": {"std": [1, 0, 1]}},
-        "model.preprocess.std is [1.0, 0.0, 1.0]; its three numbers must be above 0.",
+        "model.preprocess.std is [1.0, 0.0, 1.0]; its numbers must be above 0.",
     ),
     ({"preprocess": "letterbox"}, 'model.preprocess is "letterbox"; it must be a mapping of keys to values.'),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from lightly_assets.config.categories import with_categories
 from lightly_assets.config.project import FILE_NAME, Project
 from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.format.rules.messages import (
@@ -79,6 +80,10 @@ def parse_project(data: dict[str, Any], path: Path) -> Project:
         if name in data:
             raise ConfigError(f"{path}: {name} is not a known key.")
     where = {"base_dir": path.parent.absolute(), "file_name": path.name}
+    try:
+        data = with_categories(data, path.parent)
+    except LightlyAssetsError as error:
+        raise ConfigError(f"{path}: {error}") from None
     try:
         return Project.model_validate(data | where)
     except ValidationError as error:

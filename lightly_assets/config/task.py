@@ -19,6 +19,7 @@ class Task(Section):
     name: str
     task_type: TaskType
     categories: Annotated[tuple[Category, ...], Field(min_length=1)]
+    """May be left out where the model's file, or one beside it, names its classes."""
     model: Any
     """Settings of a runtime, see :mod:`lightly_assets.models.config`."""
 

@@ -8,7 +8,11 @@ from typing import Any
 
 from lightly_assets.errors import is_bug
 from lightly_assets.format.schema import Category, TaskType
+from lightly_assets.models.config import FileModel
 from lightly_assets.models.conversions import as_result
+from lightly_assets.models.files import model_file
+from lightly_assets.models.metadata.agree import check_facts
+from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.protocol import Images, Model, ModelError, Runtime, Source, sources_text
 from lightly_assets.models.results import Result, ResultError
 from lightly_assets.models.runtimes import python as users_code
@@ -39,6 +43,10 @@ def load_model(
     """
     task = TaskType(task_type)
     _check_category_map(config.category_map, categories)
+    if isinstance(config, FileModel):
+        path = model_file(config.path, base_dir)
+        facts = facts_for(config, path)
+        check_facts(facts, path.name, task, categories, mapped=config.category_map is not None)
     return CheckedModel(config.load(task, len(categories), base_dir), task)
 
 

@@ -113,6 +113,8 @@ class FileModel(ModelSettings):
     """The best so many of an image are stored."""
     max_masks: Annotated[int, Field(ge=1)] = MAX_MASKS
     """Of instance masks the best so many of an image, after NMS."""
+    metadata: Literal["check", "ignore"] = "check"
+    """What the file, or one beside it, says is used and must not be contradicted; or is ignored."""
 
     @field_validator("path")
     @classmethod
@@ -128,7 +130,8 @@ class FileModel(ModelSettings):
 
     def predict_settings(self) -> dict[str, Any]:
         settings = super().predict_settings()
-        for name in ("path", "batch_size", "threads", "floor"):
+        # What metadata decides is part of the pixels.
+        for name in ("path", "batch_size", "threads", "floor", "metadata"):
             settings.pop(name)
         return settings | {"floor": self.stored_floor}
 

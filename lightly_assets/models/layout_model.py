@@ -1,7 +1,7 @@
 """From images to a model's raw outputs to results: what all runtimes with a declared layout share."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import LayoutModel
-from lightly_assets.models.layouts.base import LayoutError, Output, ReadSettings, described
+from lightly_assets.models.layouts.base import LAYOUTS, LayoutError, Output, ReadSettings, described
+from lightly_assets.models.metadata.agree import check_layout, check_pixels
+from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.pixels.preprocessor import Preprocessor
-from lightly_assets.models.preprocess import CHANNELS
+from lightly_assets.models.preprocess import CHANNELS, Preprocess
 from lightly_assets.models.protocol import Image, ModelError
 from lightly_assets.models.results import Result, ResultError
 
@@ -37,28 +39,32 @@ class Reader:
         image_input: Input | None,
         outputs: Sequence[Output],
         name: str,
-        metadata: Mapping[str, str] | None = None,
+        facts: Facts | None = None,
     ) -> None:
         self.name = name
         self._config, self._categories = config, categories
+        facts = facts or Facts()
+        check_layout(facts, name, config.layout, LAYOUTS.names)
+        check_pixels(facts, name, config.preprocess)
         settings = ReadSettings(
             task_type=task_type,
-            classes=config.classes or categories,
+            classes=config.classes or len(facts.names) or categories,
             floor=config.stored_floor,
             max_candidates=config.max_candidates,
             max_masks=config.max_masks,
             nms_iou=config.nms_when_predicting(task_type),
             nms_per_class=config.nms == "per-category",
             options=config.options,
-            classes_are_known=config.classes is not None or config.category_map is None,
-            metadata=metadata or {},
+            classes_are_known=bool(config.classes or facts.names or config.category_map is None),
+            metadata=facts.metadata,
         )
         try:
             self._layout = config.kind_of_layout(settings, outputs)
         except LayoutError as error:
             raise ModelError(f"The model {name} does not fit: {error}") from None
         self._check_classes(self._layout.classes, outputs)
-        self.preprocess = fitted_preprocess(config.preprocess, self._layout.pixels(), image_input, name)
+        defaults = facts.pixels.over(self._layout.pixels())
+        self.preprocess = fitted_preprocess(config.preprocess, defaults, image_input, name)
         self._preprocessor = Preprocessor(self.preprocess)
         self._single = image_input is not None and len(image_input.shape) == 3
         self._fixed = image_input.shape[0] if image_input is not None and not self._single else None
@@ -142,14 +148,13 @@ class Reader:
 
 
 def tried_outputs(
-    config: LayoutModel, image_input: Input | None, names: Sequence[str], run: Run, name: str
+    settings: Preprocess, image_input: Input | None, names: Sequence[str], run: Run, name: str
 ) -> list[Output]:
     """The outputs of a model that does not declare their shapes: it is run once, on black images.
 
     Raises:
         ModelError: the size of the input is not known, or the model cannot run on it.
     """
-    settings = fitted_preprocess(config.preprocess, config.kind_of_layout.defaults, image_input, name)
     size = settings.size or (settings.shortest and (settings.shortest, settings.shortest))
     if not size:
         raise ModelError(f"The model {name} does not say its input; say preprocess.size.")

@@ -58,17 +58,25 @@ def write(
     inputs: dict[str, tuple[Any, Shape]],
     outputs: dict[str, tuple[Any, Shape]],
     constants: dict[str, NDArray[Any]] | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> Path:
-    """A model with these nodes, inputs, outputs and constants."""
+    """A model with these nodes, inputs, outputs, constants and metadata."""
     graph = b"".join(_bytes(1, one) for one in nodes) + _bytes(2, "graph")
     graph += b"".join(_bytes(5, _tensor(name, array)) for name, array in (constants or {}).items())
     graph += b"".join(_bytes(11, _value(name, *about)) for name, about in inputs.items())
     graph += b"".join(_bytes(12, _value(name, *about)) for name, about in outputs.items())
-    path.write_bytes(_number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, "") + _number(2, 17)))
+    said = b"".join(_bytes(14, _bytes(1, key) + _bytes(2, value)) for key, value in (metadata or {}).items())
+    path.write_bytes(_number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, "") + _number(2, 17)) + said)
     return path
 
 
-def constant_model(path: Path, output: NDArray[Any], size: Shape, batch: int | str = "n") -> Path:
+def constant_model(
+    path: Path,
+    output: NDArray[Any],
+    size: Shape,
+    batch: int | str = "n",
+    metadata: dict[str, str] | None = None,
+) -> Path:
     """Says the same of every image: ``output`` (1, …), repeated for the batch."""
     first: Shape = [batch, 3, *size]
     rank = output.ndim
@@ -84,8 +92,8 @@ def constant_model(path: Path, output: NDArray[Any], size: Shape, batch: int | s
         "shape": np.array([-1] + [1] * (rank - 1), dtype=np.int64),
         "constant": output.astype(np.float32),
     }
-    shape: Shape = [batch, *output.shape[1:]]
-    return write(path, nodes, {"images": (np.float32, first)}, {"output": (np.float32, shape)}, constants)
+    inputs, outputs = {"images": (np.float32, first)}, {"output": (np.float32, [batch, *output.shape[1:]])}
+    return write(path, nodes, inputs, outputs, constants, metadata)
 
 
 def identity_model(path: Path, shape: Shape, dtype: Any = np.float32) -> Path:

@@ -27,6 +27,8 @@ class Case:
     settings: dict[str, Any]
     steps: Callable[[Any], Any]
     """(H, W, 3) uint8 → (3, h, w) float."""
+    config: dict[str, Any] | None = None
+    """What the package saves beside its models about the same."""
 
 
 def picture(height: int, width: int) -> Any:
@@ -87,74 +89,91 @@ def torchvision_cases() -> Iterator[Case]:
 def timm_cases() -> Iterator[Case]:
     from timm.data import create_transform
 
-    def steps(**settings: Any) -> Callable[[Any], Any]:
-        made = create_transform(is_training=False, **settings)
-        return lambda image: made(Image.fromarray(image)).numpy()
+    def case(name: str, settings: dict[str, Any], **given: Any) -> Case:
+        made = create_transform(is_training=False, **given)
+        # As timm writes them into config.json of its hub.
+        config = {"architecture": "any", "pretrained_cfg": given}
+        return Case(name, settings, lambda image: made(Image.fromarray(image)).numpy(), config)
 
     given = {"mean": IMAGENET["mean"], "std": IMAGENET["std"]}
     for share, kernel in ((0.875, "bicubic"), (0.9, "bilinear"), (0.95, "bicubic"), (1.0, "bicubic")):
-        yield Case(
+        yield case(
             f"timm_{share}",
             {"resize": "crop", "size": 30, "crop_share": share, "interpolation": kernel, **IMAGENET},
-            steps(input_size=(3, 30, 30), crop_pct=share, interpolation=kernel, **given),
+            input_size=(3, 30, 30),
+            crop_pct=share,
+            interpolation=kernel,
+            **given,
         )
-    yield Case(
+    yield case(
         "timm_not_square",
         {"resize": "crop", "size": [24, 36], "crop_share": 0.9, "interpolation": "bicubic", **IMAGENET},
-        steps(input_size=(3, 24, 36), crop_pct=0.9, interpolation="bicubic", **given),
+        input_size=(3, 24, 36),
+        crop_pct=0.9,
+        interpolation="bicubic",
+        **given,
     )
-    yield Case(
+    yield case(
         "timm_squash",
         {"resize": "crop", "size": 28, "resize_to": [32, 32], "interpolation": "bicubic", **IMAGENET},
-        steps(input_size=(3, 28, 28), crop_pct=0.875, crop_mode="squash", interpolation="bicubic", **given),
+        input_size=(3, 28, 28),
+        crop_pct=0.875,
+        crop_mode="squash",
+        interpolation="bicubic",
+        **given,
     )
 
 
 def transformers_cases() -> Iterator[Case]:
     import transformers
 
-    def steps(kind: str, **settings: Any) -> Callable[[Any], Any]:
-        processor = getattr(transformers, kind)(**settings)
-        return lambda image: np.asarray(
-            processor(Image.fromarray(image), return_tensors="np")["pixel_values"][0], dtype=np.float32
-        )
+    def case(name: str, settings: dict[str, Any], kind: str, **given: Any) -> Case:
+        processor = getattr(transformers, kind)(**given)
+
+        def steps(image: Any) -> Any:
+            made = processor(Image.fromarray(image), return_tensors="np")
+            return np.asarray(made["pixel_values"][0], dtype=np.float32)
+
+        return Case(name, settings, steps, json.loads(processor.to_json_string()))
 
     square = {"height": 32, "width": 32}
     stretch = {"resize": "stretch", "size": 32}
     for backend in ("", "Pil"):
-        yield Case(
+        yield case(
             f"transformers_detr{backend}",
             {"resize": "shortest", "shortest": 40, "longest": 60, **IMAGENET},
-            steps(f"DetrImageProcessor{backend}", size={"shortest_edge": 40, "longest_edge": 60}),
+            f"DetrImageProcessor{backend}",
+            size={"shortest_edge": 40, "longest_edge": 60},
         )
-        yield Case(
+        yield case(
             f"transformers_rtdetr{backend}",
             stretch | {"interpolation": "bilinear"},
-            steps(f"RTDetrImageProcessor{backend}", size=square),
+            f"RTDetrImageProcessor{backend}",
+            size=square,
         )
-        yield Case(
+        yield case(
             f"transformers_vit{backend}",
             stretch | {"interpolation": "bilinear", **HALF},
-            steps(f"ViTImageProcessor{backend}", size=square),
+            f"ViTImageProcessor{backend}",
+            size=square,
         )
-        yield Case(
+        yield case(
             f"transformers_segformer{backend}",
             stretch | {"interpolation": "bilinear", **IMAGENET},
-            steps(f"SegformerImageProcessor{backend}", size=square),
+            f"SegformerImageProcessor{backend}",
+            size=square,
         )
-        yield Case(
+        yield case(
             f"transformers_convnext{backend}",
             {"resize": "crop", "size": 28, "crop_share": 0.875, "interpolation": "bicubic", **IMAGENET},
-            steps(
-                f"ConvNextImageProcessor{backend}",
-                size={"shortest_edge": 28},
-                crop_pct=0.875,
-                resample=3,
-                image_mean=IMAGENET["mean"],
-                image_std=IMAGENET["std"],
-            ),
+            f"ConvNextImageProcessor{backend}",
+            size={"shortest_edge": 28},
+            crop_pct=0.875,
+            resample=3,
+            image_mean=IMAGENET["mean"],
+            image_std=IMAGENET["std"],
         )
-        yield Case(
+        yield case(
             f"transformers_mobilevit{backend}",
             {
                 "resize": "crop",
@@ -164,11 +183,25 @@ def transformers_cases() -> Iterator[Case]:
                 "interpolation": "bicubic",
                 "channels": "bgr",
             },
-            steps(
-                f"MobileViTImageProcessor{backend}",
-                size={"shortest_edge": 32},
-                crop_size={"height": 27, "width": 27},
-            ),
+            f"MobileViTImageProcessor{backend}",
+            size={"shortest_edge": 32},
+            crop_size={"height": 27, "width": 27},
+        )
+        yield case(
+            f"transformers_clip{backend}",
+            {
+                "resize": "crop",
+                "size": 27,
+                "resize_to": 32,
+                "crop_at": "floor",
+                "interpolation": "bicubic",
+                **IMAGENET,
+            },
+            f"CLIPImageProcessor{backend}",
+            size={"shortest_edge": 32},
+            crop_size={"height": 27, "width": 27},
+            image_mean=IMAGENET["mean"],
+            image_std=IMAGENET["std"],
         )
 
 
@@ -208,7 +241,8 @@ def main() -> None:
                 for name, default in (("mean", 0), ("std", 1))
             )
             arrays[f"{len(about)}"] = np.rint((made * std + mean) * 255).astype(np.uint8)
-            about.append({"name": case.name, "settings": case.settings, "size": size})
+            said = {} if case.config is None else {"config": case.config}
+            about.append({"name": case.name, "settings": case.settings, "size": size, **said})
         print(case.name, made.shape)
     arrays["about"] = np.array(json.dumps(about))
     np.savez_compressed(FILE, **arrays)

@@ -28,7 +28,7 @@ SIZES = [(90, 160), (64, 64), (17, 33), (5, 7), (1, 1), (200, 333)]
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("given", [(180, 320), (97, 55), (20, 301), (1, 7), (34, 66)])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_linear_and_area_are_opencvs_to_the_bit(
+def test_linear_area_and_cubic_are_opencvs_to_the_bit(
     given: tuple[int, int], size: tuple[int, int], channels: int
 ) -> None:
     image = picture(*given, channels)
@@ -36,8 +36,9 @@ def test_linear_and_area_are_opencvs_to_the_bit(
     np.testing.assert_array_equal(resize_image(image, *size, "linear"), wanted)
     # What a machine without OpenCV does.
     np.testing.assert_array_equal(linear(image, *size), wanted)
-    wanted = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).reshape(*size, channels)
-    np.testing.assert_array_equal(resize_image(image, *size, "area"), wanted)
+    for kernel, number in (("area", cv2.INTER_AREA), ("cubic", cv2.INTER_CUBIC)):
+        wanted = cv2.resize(image, size[::-1], interpolation=number).reshape(*size, channels)
+        np.testing.assert_array_equal(resize_image(image, *size, kernel), wanted)
 
 
 @pytest.mark.parametrize("size", SIZES)

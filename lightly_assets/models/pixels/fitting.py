@@ -115,9 +115,9 @@ def _check(settings: Preprocess, given: Preprocess, image_input: Input | None, n
         raise ModelError(
             f"preprocess.resize is shortest for {what}; say shortest: how long the shorter side is."
         )
-    if settings.resize_to is not None and settings.resize != "crop":
+    if given.resize_to is not None and settings.resize != "crop":
         raise ModelError(
-            f"preprocess.resize_to is {settings.resize_to}, but resize is {settings.resize} for {what}; "
+            f"preprocess.resize_to is {given.resize_to}, but resize is {settings.resize} for {what}; "
             "resize_to is what crop cuts from."
         )
     for field in ("mean", "std"):

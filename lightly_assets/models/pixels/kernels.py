@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from lightly_assets.models.protocol import ModelError
 
-Kernel = Literal["linear", "area", "bilinear", "bicubic", "lanczos", "nearest"]
+Kernel = Literal["linear", "area", "cubic", "bilinear", "bicubic", "lanczos", "nearest"]
 
+_OF_OPENCV = ("linear", "area", "cubic")
 # OpenCV's linear kernel counts in steps of 1/2048, and drops bits in two places on its way.
 _ONE = 2048
 _BITS_BEFORE, _BITS_BETWEEN, _BITS_AFTER = 4, 16, 2
@@ -26,29 +27,29 @@ def resize_image(image: NDArray[np.uint8], height: int, width: int, kernel: Kern
         image: (H, W, C) uint8, C from 1 to 4.
         height: of the result, pixels.
         width: of the result, pixels.
-        kernel: ``linear`` and ``area`` are OpenCV's INTER_LINEAR and INTER_AREA, bit for bit; ``bilinear``,
-            ``bicubic``, ``lanczos`` and ``nearest`` are Pillow's, which average where an image shrinks (all
-            but nearest).
+        kernel: ``linear``, ``area`` and ``cubic`` are OpenCV's INTER_LINEAR, INTER_AREA and INTER_CUBIC, bit
+            for bit; ``bilinear``, ``bicubic``, ``lanczos`` and ``nearest`` are Pillow's, which average where
+            an image shrinks (all but nearest).
 
     Returns:
         (height, width, C) uint8; the image itself where it has this size already.
 
     Raises:
-        ModelError: ``area`` without OpenCV, which alone knows it.
+        ModelError: ``area`` or ``cubic`` without OpenCV, which alone knows them.
     """
     if image.shape[:2] == (height, width):
         return image
-    if kernel not in ("linear", "area"):
+    if kernel not in _OF_OPENCV:
         return _with_pillow(image, height, width, kernel)
     cv2 = _opencv()
     if cv2 is not None:
-        interpolation = cv2.INTER_LINEAR if kernel == "linear" else cv2.INTER_AREA
+        interpolation = getattr(cv2, f"INTER_{kernel.upper()}")
         contiguous = np.ascontiguousarray(image)
         found = np.asarray(cv2.resize(contiguous, (width, height), interpolation=interpolation))
         return found.reshape(height, width, image.shape[2])
-    if kernel == "area":
+    if kernel != "linear":
         raise ModelError(
-            "preprocess.interpolation is area, which needs OpenCV; install it with: "
+            f"preprocess.interpolation is {kernel}, which needs OpenCV; install it with: "
             "pip install opencv-python-headless."
         )
     return linear(image, height, width)

@@ -16,6 +16,8 @@ from lightly_assets.models.config import KINDS, LayoutModel
 from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
 from lightly_assets.models.layout_model import Reader, tried_outputs
 from lightly_assets.models.layouts.base import Output
+from lightly_assets.models.metadata.facts import Facts
+from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
@@ -78,8 +80,9 @@ class OnnxRuntime:
         refuse_pickle(self.path, "ONNX")
         self.session = _session(self.path, config)
         image_input, self._feed = _inputs(self.session, self.path)
-        outputs = self._outputs(config, image_input)
-        self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name)
+        facts = facts_for(config, self.path)
+        outputs = self._outputs(config, image_input, facts)
+        self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name, facts)
         self.batch_size = self.reader.batch_size
         self.version = version_of(
             file_hash(self.path, *_external_data(self.path)),
@@ -87,18 +90,18 @@ class OnnxRuntime:
             CODE_VERSION,
         )
 
-    def _outputs(self, config: OnnxModel, image_input: Input) -> list[Output]:
+    def _outputs(self, config: OnnxModel, image_input: Input, facts: Facts) -> list[Output]:
         outputs = [Output(one.name, _shape(one.shape)) for one in self.session.get_outputs()]
         declared = not any(None in one.shape[1:] for one in outputs)
         # How many objects torchvision's detectors return depends on the image, and a black one has none.
         if declared or config.kind_of_layout.outputs_vary:
             return outputs
-        defaults = config.kind_of_layout.defaults
+        defaults = facts.pixels.over(config.kind_of_layout.defaults)
         pixels = fitted_preprocess(config.preprocess, defaults, image_input, self.path.name)
         if pixels.size is None and pixels.shortest is None:
             return outputs
         names = [one.name for one in outputs]
-        return tried_outputs(config, image_input, names, self._run, self.path.name)
+        return tried_outputs(pixels, image_input, names, self._run, self.path.name)
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:  # noqa: ARG002
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""

@@ -21,7 +21,8 @@ from lightly_assets.models.files import (
     zip_names,
 )
 from lightly_assets.models.layout_model import Reader, tried_outputs
-from lightly_assets.models.pixels.fitting import Input
+from lightly_assets.models.metadata.read import facts_for
+from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 from lightly_assets.models.runtimes.onnx import default_threads
@@ -66,8 +67,11 @@ class TorchRuntime:
         self._torch = torch
         self.device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._program, image_input = self._load()
-        outputs = tried_outputs(config, image_input, (), self._run, self.path.name)
-        self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name)
+        facts = facts_for(config, self.path)
+        defaults = facts.pixels.over(config.kind_of_layout.defaults)
+        pixels = fitted_preprocess(config.preprocess, defaults, image_input, self.path.name)
+        outputs = tried_outputs(pixels, image_input, (), self._run, self.path.name)
+        self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name, facts)
         self.batch_size = self.reader.batch_size
         self.version = version_of(
             file_hash(self.path),

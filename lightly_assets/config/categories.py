@@ -1,0 +1,49 @@
+"""Categories that ``lightly.yaml`` leaves out, taken from the model's file."""
+
+from pathlib import Path
+from typing import Any
+
+from lightly_assets.errors import BadValue
+from lightly_assets.models.metadata.read import facts_of
+
+# Kinds of models whose files can name their classes.
+_KINDS = ("onnx", "torch", "ultralytics")
+
+
+def with_categories(data: dict[str, Any], base_dir: Path) -> dict[str, Any]:
+    """What the project file says, and the classes of models' files as the categories of tasks that have none.
+
+    Raises:
+        BadValue: neither says what the categories are; the task is named.
+        ModelError: a model's file is damaged.
+    """
+    tasks = data.get("tasks")
+    if not isinstance(tasks, list):
+        return data
+    return data | {"tasks": [_filled(task, base_dir) for task in tasks]}
+
+
+def _filled(task: Any, base_dir: Path) -> Any:
+    if not isinstance(task, dict) or task.get("categories") is not None:
+        return task
+    model = task.get("model")
+    if (
+        not isinstance(model, dict)
+        or model.get("kind") not in _KINDS
+        or not isinstance(model.get("path"), str)
+    ):
+        return task
+    path = base_dir / model["path"]
+    where = f"task '{task.get('name')}'"
+    if not path.is_file():
+        raise BadValue(
+            f"{where}: categories are missing, and the model file {model['path']}, which may name its "
+            "classes, does not exist; list categories, or mend model.path."
+        )
+    names = facts_of(path).names
+    if not names:
+        raise BadValue(
+            f"{where}: categories are missing, and the model file {model['path']} does not name its classes; "
+            "list them in the order of the model, such as categories: [{id: 0, name: person}]."
+        )
+    return task | {"categories": [{"id": number, "name": name} for number, name in enumerate(names)]}

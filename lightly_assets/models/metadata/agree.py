@@ -1,0 +1,125 @@
+"""Settings against what the model's file says: what contradicts it is an error with the line to write."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lightly_assets.format.schema import Category, TaskType
+from lightly_assets.models.metadata.facts import Facts
+from lightly_assets.models.preprocess import Preprocess
+from lightly_assets.models.protocol import ModelError
+
+# What a file calls its task, and the task types that can be read from it.
+_TASKS: dict[str, tuple[TaskType, ...]] = {
+    "detect": (TaskType.OBJECT_DETECTION,),
+    "segment": (TaskType.INSTANCE_SEGMENTATION, TaskType.OBJECT_DETECTION),
+    "pose": (TaskType.KEYPOINT_DETECTION, TaskType.OBJECT_DETECTION),
+    "obb": (TaskType.OBJECT_DETECTION,),
+    "classify": (TaskType.CLASSIFICATION,),
+    "semantic": (TaskType.SEMANTIC_SEGMENTATION,),
+    "object-detection": (TaskType.OBJECT_DETECTION,),
+    "image-classification": (TaskType.CLASSIFICATION,),
+    "semantic-segmentation": (TaskType.SEMANTIC_SEGMENTATION,),
+}
+_WAY_OUT = "or 'metadata: ignore' beside path, if that is wrong"
+
+
+def task_types(facts: Facts) -> tuple[TaskType, ...]:
+    """The task types that a model can fill, as far as its file says; the likeliest first."""
+    return _TASKS.get(facts.task, ())
+
+
+def check_facts(
+    facts: Facts, name: str, task_type: TaskType, categories: Sequence[Category], mapped: bool
+) -> None:
+    """Task and classes of the settings against the file's.
+
+    Args:
+        facts: of the file.
+        name: of the file, for messages.
+        task_type: of the task.
+        categories: of the schema, ascending by id.
+        mapped: whether a category map says which class is which category.
+
+    Raises:
+        ModelError: they contradict each other.
+    """
+    possible = task_types(facts)
+    if possible and task_type not in possible:
+        raise ModelError(
+            f"task_type is {task_type}, but the model {name} is for '{facts.task}' "
+            f"({facts.signals['task']}); write 'task_type: {possible[0]}', {_WAY_OUT}."
+        )
+    # A list that merely lies there is only a proposal.
+    if not mapped and facts.names and not facts.signals["names"].endswith(".txt"):
+        _check_names(facts, name, [one.name for one in categories])
+
+
+def _check_names(facts: Facts, name: str, given: Sequence[str]) -> None:
+    """Class i is the i-th category, so a name that the file has for another class is in the wrong place."""
+    if len(given) != len(facts.names):
+        raise ModelError(
+            f"The model {name} has {len(facts.names)} classes ({facts.signals['names']}), but the task has "
+            f"{len(given)} categories; leave categories out to get them all, or say with category_map which "
+            f"class is which category id (others are left out), {_WAY_OUT}."
+        )
+    places = {_plain(one): number for number, one in enumerate(facts.names)}
+    for number, category in enumerate(given):
+        place = places.get(_plain(category), number)
+        if place != number and _plain(facts.names[number]) != _plain(category):
+            raise ModelError(
+                f"The category '{category}' stands for class {number} of the model {name}, but is its class "
+                f"{place} ({facts.signals['names']}); list the categories in the file's order, leave them "
+                f"out, or say 'category_map: {{{place}: …}}', {_WAY_OUT}."
+            )
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
+def check_layout(facts: Facts, name: str, layout: str, known: Sequence[str]) -> None:
+    """The layout of the settings against the file's. Raises ModelError."""
+    fits = [one for one in facts.layouts if one in known]
+    if fits and layout not in fits:
+        raise ModelError(
+            f"layout is {layout}, but the model {name} is made for {fits[0]} ({facts.signals['layout']}); "
+            f"write 'layout: {fits[0]}', {_WAY_OUT}."
+        )
+
+
+def check_pixels(facts: Facts, name: str, given: Preprocess) -> None:
+    """Pre-processing of the settings against what is said outright. Raises ModelError."""
+    for field, value in given.given().items():
+        if field not in facts.said:
+            continue
+        wanted = getattr(facts.pixels, field)
+        if not _same(value, wanted):
+            raise ModelError(
+                f"preprocess.{field} is {_shown(value)}, but the model {name} was made with {_shown(wanted)} "
+                f"({facts.signals[field]}); write '{field}: {_shown(wanted)}', {_WAY_OUT}."
+            )
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple) and isinstance(other, tuple) and one and other:
+        length = max(len(one), len(other))
+        pairs = zip(_stretched(one, length), _stretched(other, length), strict=False)
+        return len(one) in (1, length) and len(other) in (1, length) and all(_close(*pair) for pair in pairs)
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return _close(one, other)
+    return bool(one == other)
+
+
+def _close(one: float, other: float) -> bool:
+    # Configurations round: 0.229 for 0.2290.
+    return abs(one - other) <= 1e-3 * max(1.0, abs(other)) if other >= 0.1 else abs(one - other) <= 1e-6
+
+
+def _stretched(values: tuple[float, ...], length: int) -> tuple[float, ...]:
+    return values * length if len(values) == 1 else values
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(f'{one:g}' if isinstance(one, float) else str(one) for one in value)}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)

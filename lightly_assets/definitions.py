@@ -5,8 +5,10 @@ from pathlib import Path
 import dagster as dg
 
 from lightly_assets.config import Project, load_project
-from lightly_assets.graph.chain import build_chain, videos_spec
-from lightly_assets.graph.freshness import build_up_to_date
+from lightly_assets.graph.assets.chain import build_chain
+from lightly_assets.graph.assets.specs import videos_spec
+from lightly_assets.graph.checks.up_to_date import build_up_to_date
+from lightly_assets.graph.dagster_private import check_names
 from lightly_assets.graph.jobs import build_job, build_worker_jobs
 from lightly_assets.graph.partitions import partitions_definition
 from lightly_assets.graph.resources import ProjectResource, config_path
@@ -21,6 +23,7 @@ def build_definitions(config: Project | Path | str) -> dg.Definitions:
     Raises:
         ConfigError: the project file is wrong.
     """
+    check_names()
     project = config if isinstance(config, Project) else load_project(config)
     partitions_def = partitions_definition()
     chain = build_chain(project, partitions_def)

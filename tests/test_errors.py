@@ -190,7 +190,7 @@ def test_dagster_shows_users_errors_without_retries_and_bugs_as_they_are(
             def fail(*_: Any, error: Exception = error, **__: Any) -> Any:
                 raise error
 
-            monkeypatch.setattr("lightly_assets.graph.chain._run", fail)
+            monkeypatch.setattr("lightly_assets.graph.assets.chain._run", fail)
             config = {"ops": {"chain": {"config": {"partitions": [], "inputs": []}}}}
             with pytest.raises(shown, match=str(error)[:20]):
                 job.execute_in_process(instance=instance, run_config=config)

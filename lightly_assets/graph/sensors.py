@@ -7,9 +7,9 @@ from typing import Any
 import dagster as dg
 
 from lightly_assets.config import Project, load_project
-from lightly_assets.graph.chain import CHAIN
+from lightly_assets.graph.checks.up_to_date import stale_verdict
 from lightly_assets.graph.dead_runs import end_dead_runs
-from lightly_assets.graph.freshness import stale_verdict
+from lightly_assets.graph.keys import CHAIN
 from lightly_assets.graph.partitions import PARTITIONS_NAME, partition_of, partitions_definition
 from lightly_assets.pipeline.watching.look import Look, RunState, Watch
 from lightly_assets.pipeline.watching.model_versions import ModelVersions

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lightly_assets.graph.checks import verdict
+from lightly_assets.graph.checks.verdicts import verdict
 from tests.projects import SmallProject, positions, task, write_image, write_video
 
 PROGRAM = Path(sys.executable).with_name("lightly-assets")

@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 from sqlalchemy import Engine, event
 
-from lightly_assets.graph import recording
-from lightly_assets.graph.recording import Recording
+from lightly_assets.graph.reporting import recording
+from lightly_assets.graph.reporting.recording import Recording
 from tests.graph.test_chain import run_keys
 from tests.projects import SmallProject, positions, write_video
 
@@ -63,7 +63,7 @@ def test_the_rows_are_those_of_dagster_in_fewer_transactions(
     made, commits = [], []
     for name in ("together", "alone"):
         if name == "alone":
-            monkeypatch.setattr(recording, "SqliteEventLogStorage", type(None))
+            monkeypatch.setattr(recording.SqliteEventLog, "of", lambda _: None)
         home = tmp_path / name
         home.mkdir()
         with dg.DagsterInstance.local_temp(str(home)) as instance:

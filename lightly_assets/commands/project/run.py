@@ -263,9 +263,11 @@ def _run_dagster(
     import dagster as dg
 
     from lightly_assets.definitions import build_definitions
-    from lightly_assets.graph.chain import CHAIN, watcher
+    from lightly_assets.graph.assets.chain import watcher
+    from lightly_assets.graph.dagster_private import run_here
     from lightly_assets.graph.dead_runs import end_dead_runs, process_tags
-    from lightly_assets.graph.jobs import PREDICTIONS_JOB, run_here, task_assets
+    from lightly_assets.graph.jobs import PREDICTIONS_JOB, task_assets
+    from lightly_assets.graph.keys import CHAIN
     from lightly_assets.graph.partitions import add_partitions
     from lightly_assets.pipeline.running.outcome import RunSummary
 

@@ -85,7 +85,8 @@ def _tell_dagster(project: "Project") -> None:
     use_instance(project)
     import dagster as dg
 
-    from lightly_assets.graph.checks import TASKS_JSON, latest, verdict
+    from lightly_assets.graph.checks.verdicts import latest, verdict
+    from lightly_assets.graph.keys import TASKS_JSON
 
     with dg.DagsterInstance.get() as instance:
         about = latest(instance, TASKS_JSON)

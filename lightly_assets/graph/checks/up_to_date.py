@@ -8,7 +8,8 @@ partition, because Dagster keeps only one verdict without a run for each partiti
 import dagster as dg
 
 from lightly_assets.config import Project
-from lightly_assets.graph.checks import latest, verdict
+from lightly_assets.graph.checks.verdicts import latest, verdict
+from lightly_assets.graph.keys import stage_key
 from lightly_assets.graph.partitions import partition_of_key
 from lightly_assets.graph.resources import ProjectResource
 from lightly_assets.pipeline.session import Session
@@ -22,7 +23,7 @@ def build_up_to_date(project: Project) -> dg.AssetChecksDefinition:
     specs = [
         dg.AssetCheckSpec(
             UP_TO_DATE,
-            asset=dg.AssetKey([task.name, "task_folder"]),
+            asset=stage_key(task.name, "task_folder"),
             description="Made from the present content, with the present model and settings. Reported by the "
             "sensor where that changes.",
         )
@@ -37,7 +38,7 @@ def build_up_to_date(project: Project) -> dg.AssetChecksDefinition:
                 if task in selected:
                     yield dg.AssetCheckResult(
                         passed=staleness.text is None,
-                        asset_key=dg.AssetKey([task, "task_folder"]),
+                        asset_key=stage_key(task, "task_folder"),
                         check_name=UP_TO_DATE,
                         severity=dg.AssetCheckSeverity.WARN,
                         description=staleness.text,
@@ -64,7 +65,7 @@ def stale_inputs(session: Session) -> dict[str, Staleness]:
 
 def stale_verdict(instance: dg.DagsterInstance, task: str, staleness: Staleness) -> dg.AssetCheckEvaluation:
     """The verdict that the sensor reports."""
-    key = dg.AssetKey([task, "task_folder"])
+    key = stage_key(task, "task_folder")
     return verdict(
         key,
         UP_TO_DATE,

@@ -8,12 +8,8 @@ import warnings
 from collections.abc import Iterable
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData as Target,
-)
 
-FRAMES = dg.AssetKey("frames")
-TASKS_JSON = dg.AssetKey("tasks_json")
+from lightly_assets.graph.keys import FRAMES, TASKS_JSON, stage_key
 
 
 def chain_check_specs(
@@ -52,7 +48,7 @@ def _specs(tasks: Iterable[str], partitions_def: dg.PartitionsDefinition[str]) -
         ),
     ]
     for task in tasks:
-        singletons, folder = dg.AssetKey([task, "singletons"]), dg.AssetKey([task, "task_folder"])
+        singletons, folder = stage_key(task, "singletons"), stage_key(task, "task_folder")
         specs += [
             dg.AssetCheckSpec(
                 "singletons_valid",
@@ -85,41 +81,3 @@ def _specs(tasks: Iterable[str], partitions_def: dg.PartitionsDefinition[str]) -
             ),
         ]
     return specs
-
-
-def verdict(
-    asset: dg.AssetKey,
-    name: str,
-    partition: str | None,
-    problem: str | None,
-    *,
-    about: dg.EventLogRecord | None,
-    warning: bool = False,
-    metadata: dict[str, dg.MetadataValue] | None = None,
-) -> dg.AssetCheckEvaluation:
-    """An evaluation; passed where there is no problem. ``warning`` makes a problem one that stops nothing.
-
-    ``about`` is the materialisation that it speaks of, see :func:`latest`: without it the UI does not show
-    the verdict for the partition.
-    """
-    return dg.AssetCheckEvaluation(
-        asset_key=asset,
-        check_name=name,
-        passed=problem is None,
-        partition=partition,
-        description=problem,
-        severity=dg.AssetCheckSeverity.WARN if warning else dg.AssetCheckSeverity.ERROR,
-        metadata=metadata or {},
-        target_materialization_data=about
-        and Target(storage_id=about.storage_id, run_id=about.run_id, timestamp=about.timestamp),
-    )
-
-
-def latest(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str | None = None
-) -> dg.EventLogRecord | None:
-    """The latest materialisation of an asset, or of one of its partitions."""
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset, asset_partitions=[partition] if partition else None), limit=1
-    ).records
-    return records[0] if records else None

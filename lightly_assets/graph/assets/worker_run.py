@@ -7,13 +7,11 @@ has failed. Chosen alone, nothing else is done.
 import dagster as dg
 
 from lightly_assets.config import ConfigError, Project
-from lightly_assets.graph.checks import TASKS_JSON
+from lightly_assets.graph.keys import TASKS_JSON, WORKER_RUN
 from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.worker_run import run_worker
 from lightly_assets.worker import WorkerConfigError, WorkerRunSettings
 from lightly_assets.worker.gate import WorkerRun
-
-WORKER_RUN = dg.AssetKey("worker_run")
 
 
 def worker_run_specs(project: Project) -> list[dg.AssetSpec]:

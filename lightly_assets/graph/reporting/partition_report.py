@@ -8,15 +8,16 @@ import dagster as dg
 
 from lightly_assets.encoding.shift import CORNERS, ENOUGH
 from lightly_assets.format.schema import Schema
-from lightly_assets.graph import evidence
-from lightly_assets.graph.checks import FRAMES, TASKS_JSON, latest, verdict
-from lightly_assets.graph.recording import Recording
+from lightly_assets.graph.checks import evidence
+from lightly_assets.graph.checks.verdicts import latest, verdict
+from lightly_assets.graph.keys import FRAMES, TASKS_JSON, stage_key
+from lightly_assets.graph.reporting.recording import Recording
 from lightly_assets.pipeline.inputs.listing import Scan
 from lightly_assets.pipeline.running.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.state.index import Index, Indexed
 from lightly_assets.pipeline.state.records import Stage, version
 
-_STAGE_FIELD = {
+_STAGE_FIELD: dict[Stage, str] = {
     "predictions": "predictions_version",
     "singletons": "singletons_version",
     "task_folder": "published_from",
@@ -76,8 +77,8 @@ class Reporter:
     def not_made(self, state: PartitionState) -> list[dg.AssetKey]:
         """Selected assets that were not made for a partition."""
         made = [
-            dg.AssetKey("frames"),
-            *(dg.AssetKey([t, stage]) for t in self._tasks for stage in _STAGE_FIELD),
+            FRAMES,
+            *(stage_key(t, stage) for t in self._tasks for stage in _STAGE_FIELD),
         ]
         return [key for key in made if key in self._selected and (key, state.partition) not in self._made]
 
@@ -124,7 +125,7 @@ class Reporter:
         parent = FRAMES
         stages: tuple[Stage, ...] = ("predictions", "singletons", "task_folder")
         for stage in stages:
-            key = dg.AssetKey([task, stage])
+            key = stage_key(task, stage)
             made = [row for row in rows.values() if getattr(row, _STAGE_FIELD[stage])]
             waits = stage == "task_folder" and task in self._waiting
             if key in self._selected and not problem and not waits and len(made) == len(state.inputs):
@@ -272,7 +273,7 @@ def class_events(
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Whether every category of each task is predicted somewhere; a few predictions say nothing."""
     for task, schema in schemas.items():
-        key = dg.AssetCheckKey(dg.AssetKey([task, "task_folder"]), "every_class_predicted")
+        key = dg.AssetCheckKey(stage_key(task, "task_folder"), "every_class_predicted")
         if key not in checks:
             continue
         total, text = index.predictions(task), None

@@ -11,18 +11,25 @@ from contextvars import ContextVar
 from typing import Any, Protocol, cast
 
 import dagster as dg
-from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, DagsterEventType
 from pydantic import Field
 
-from lightly_assets.config import ConfigError, Project
+from lightly_assets.config import Project
 from lightly_assets.errors import LightlyAssetsError
-from lightly_assets.graph.checks import FRAMES, TASKS_JSON, chain_check_specs
+from lightly_assets.graph.assets.specs import chain_specs
+from lightly_assets.graph.assets.worker_run import worker_run_event, worker_run_specs
+from lightly_assets.graph.checks.check_specs import chain_check_specs
+from lightly_assets.graph.dagster_private import report_planned
 from lightly_assets.graph.dead_runs import sign
-from lightly_assets.graph.events import PartitionState, Reporter, class_events, tasks_json_events
+from lightly_assets.graph.keys import CHAIN, FRAMES, TASKS_JSON, WORKER_RUN, stage_key
 from lightly_assets.graph.partitions import inputs_by_partition, partition_of_key
-from lightly_assets.graph.recording import Recording
+from lightly_assets.graph.reporting.partition_report import (
+    PartitionState,
+    Reporter,
+    class_events,
+    tasks_json_events,
+)
+from lightly_assets.graph.reporting.recording import Recording
 from lightly_assets.graph.resources import ProjectResource
-from lightly_assets.graph.worker_run import WORKER_RUN, worker_run_event, worker_run_specs
 from lightly_assets.pipeline.gc import collect_by_policy
 from lightly_assets.pipeline.planning.plan import TASK_STAGES, Plan, Selection
 from lightly_assets.pipeline.running.outcome import RunSummary, UnitOutcome
@@ -30,8 +37,6 @@ from lightly_assets.pipeline.session import Session
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
-VIDEOS = dg.AssetKey("videos")
-CHAIN = "chain"
 _LOG_SECONDS = 30.0
 _MOST_NAMED = 20
 _PICTURE = dg.MarkdownMetadataValue
@@ -65,17 +70,6 @@ class ChainConfig(dg.Config):
     """Only these inputs of the partitions; all where empty."""
 
 
-def videos_spec(partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
-    """The input datasource, which others write."""
-    return dg.AssetSpec(
-        VIDEOS,
-        partitions_def=partitions_def,
-        group_name="input",
-        kinds={"video"},
-        description="Videos, and images by folder, in the input datasource. Never written by this project.",
-    )
-
-
 def build_chain(project: Project, partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """The chain for the tasks of a project.
 
@@ -83,11 +77,10 @@ def build_chain(project: Project, partitions_def: dg.PartitionsDefinition[str]) 
         ConfigError: two task names differ too little to be told apart by Dagster.
     """
     names = [task.name for task in project.tasks]
-    _refuse_twins(names)
 
     @dg.multi_asset(
         name=CHAIN,
-        specs=[*_specs(project, partitions_def), *worker_run_specs(project)],
+        specs=[*chain_specs(project, partitions_def), *worker_run_specs(project)],
         check_specs=chain_check_specs(names, partitions_def),
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.multi_run(100),
@@ -101,62 +94,6 @@ def build_chain(project: Project, partitions_def: dg.PartitionsDefinition[str]) 
             raise dg.Failure(str(error), allow_retries=error.retriable) from error
 
     return chain
-
-
-def _refuse_twins(names: list[str]) -> None:
-    seen: dict[str, str] = {}
-    for name in names:
-        twin = seen.setdefault(dg.AssetKey([name, "x"]).to_python_identifier(), name)
-        if twin != name:
-            raise ConfigError(
-                f"The tasks '{twin}' and '{name}' differ only in '.', '-' or '_', which Dagster cannot tell "
-                "apart; rename one of them."
-            )
-
-
-def _specs(project: Project, partitions_def: dg.PartitionsDefinition[str]) -> list[dg.AssetSpec]:
-    frames = dg.AssetSpec(
-        FRAMES,
-        deps=[VIDEOS],
-        partitions_def=partitions_def,
-        skippable=True,
-        group_name="input",
-        kinds={"python", "video"},
-        description="What decoding finds out: frames in decode order, size, rotation, damage.",
-    )
-    specs = [frames]
-    for task in project.tasks:
-        predictions, singletons, folder = (
-            dg.AssetKey([task.name, stage]) for stage in ("predictions", "singletons", "task_folder")
-        )
-        group = dg.AssetKey([task.name]).to_python_identifier()
-        texts = (
-            (predictions, FRAMES, "parquet", "What the model said, as columns."),
-            (singletons, predictions, "json", f"Predictions in the format ({task.task_type}), validated."),
-            (folder, singletons, "json", f"The published files of .lightly/predictions/{task.name}."),
-        )
-        specs += [
-            dg.AssetSpec(
-                key,
-                deps=[dep],
-                partitions_def=partitions_def,
-                skippable=True,
-                group_name=group,
-                kinds={"python", kind},
-                description=text,
-                metadata={"task_type": str(task.task_type), "model": task.model.kind},
-            )
-            for key, dep, kind, text in texts
-        ]
-    tasks_json = dg.AssetSpec(
-        TASKS_JSON,
-        deps=[dg.AssetKey([task.name, "task_folder"]) for task in project.tasks],
-        skippable=True,
-        group_name="output",
-        kinds={"json"},
-        description="The list of tasks that the Worker reads. Names of others in it are kept.",
-    )
-    return [*specs, tasks_json]
 
 
 class _Batch:
@@ -195,7 +132,7 @@ class _Batch:
 def _selection(selected: set[dg.AssetKey], tasks: Iterable[str]) -> Selection:
     """The stages whose assets (not only their checks) are selected."""
     stages = {
-        task: frozenset(stage for stage in TASK_STAGES if dg.AssetKey([task, stage]) in selected)
+        task: frozenset(stage for stage in TASK_STAGES if stage_key(task, stage) in selected)
         for task in tasks
     }
     return Selection({task: some for task, some in stages.items() if some}, frames=FRAMES in selected)
@@ -294,14 +231,7 @@ def _plan_failed(
     """
     for state in failed:
         for key in reporter.not_made(state):
-            event = DagsterEvent(
-                event_type_value=DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value,
-                job_name=context.run.job_name,
-                step_key=CHAIN,
-                event_specific_data=AssetMaterializationPlannedData(key, partition=state.partition),
-                message=f"{key.to_user_string()} was not made for {state.partition}.",
-            )
-            context.instance.report_dagster_event(event, context.run.run_id)
+            report_planned(context.instance, context.run, CHAIN, key, state.partition)
 
 
 def _failed_text(summary: RunSummary) -> str:

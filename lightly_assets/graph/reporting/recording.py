@@ -7,22 +7,16 @@ The rows are the same. Other event logs (PostgreSQL, say) are left as they are.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from functools import cache, partial
 from types import TracebackType
 from typing import Self
 
 import dagster as dg
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy import Connection
 
-from lightly_assets.graph.checks import latest
-
-_Connect = Callable[[str], AbstractContextManager[Connection]]
-_Store = Callable[[Connection, dg.EventLogEntry, int], None]
-_REPLACED = "_connect", "has_table", "_has_asset_key_index_cols_on_connection", "_store_asset_event"
+from lightly_assets.graph.checks.verdicts import latest
+from lightly_assets.graph.dagster_private import SqliteEventLog
 
 
 class Recording:
@@ -30,8 +24,7 @@ class Recording:
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
-        storage = instance.event_log_storage
-        self._storage = storage if isinstance(storage, SqliteEventLogStorage) else None
+        self._event_log = SqliteEventLog.of(instance)
         self._connections: dict[str, Connection] = {}
         self._open = ExitStack()
         self._owner = threading.get_ident()
@@ -39,17 +32,9 @@ class Recording:
         self._made: dict[tuple[dg.AssetKey, str | None], dg.EventLogRecord] = {}
 
     def __enter__(self) -> Self:
-        if self._storage is not None:
-            # Attributes of the object hide the methods of its class until __exit__ removes them.
-            usual: _Connect = self._storage._connect
-            there = self._storage.has_asset_key_index_cols()
-            vars(self._storage).update(
-                _connect=lambda shard: self._connect(shard, usual),
-                has_table=cache(self._storage.has_table),
-                _has_asset_key_index_cols_on_connection=lambda _: there,
-                _store_asset_event=partial(self._store, self._storage._store_asset_event),
-            )
-            self._open.callback(self._restore, self._storage)
+        if self._event_log is not None:
+            here = _Methods(self, self._event_log)
+            self._open.enter_context(self._event_log.replaced(here.connect, here.store_asset_event))
         return self
 
     def __exit__(
@@ -73,21 +58,20 @@ class Recording:
         """The latest materialisation of a partition: one of this block, without asking the database."""
         return self._made.get((asset, partition)) or latest(self._instance, asset, partition)
 
-    def _store(self, usual: _Store, connection: Connection, event: dg.EventLogEntry, event_id: int) -> None:
-        """In place of the storage's own: notes what was made while things are recorded together."""
-        usual(connection, event, event_id)
+    def note(self, event: dg.EventLogEntry, event_id: int) -> None:
+        """Keep what was made while things are recorded together: a verdict about it follows."""
         found = event.dagster_event
         if self._together and found and found.is_step_materialization and found.asset_key:
             self._made[found.asset_key, found.partition] = dg.EventLogRecord(event_id, event)
 
     @contextmanager
-    def _connect(self, shard: str, usual: _Connect) -> Iterator[Connection]:
-        """In place of the storage's own: a connection that is open already, in a transaction."""
+    def connection(self, shard: str, event_log: SqliteEventLog) -> Iterator[Connection]:
+        """A connection that is open already, in a transaction; for other threads, as usual."""
         if threading.get_ident() != self._owner:
-            with usual(shard) as connection:
+            with event_log.connect(shard) as connection:
                 yield connection
             return
-        connection = self._connections.get(shard) or self._new(shard, usual)
+        connection = self._connections.get(shard) or self._new(shard, event_log)
         if not connection.in_transaction():
             connection.begin()
         try:
@@ -99,20 +83,24 @@ class Recording:
         if not self._together:
             connection.commit()
 
-    def _new(self, shard: str, usual: _Connect) -> Connection:
-        assert self._storage is not None
-        with usual(shard):  # makes the database where there is none
+    def _new(self, shard: str, event_log: SqliteEventLog) -> Connection:
+        with event_log.connect(shard):  # makes the database where there is none
             pass
-        engine = create_engine(
-            self._storage.conn_string_for_shard(shard),
-            poolclass=NullPool,
-            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
-        )
+        engine = event_log.engine(shard)
         self._open.callback(engine.dispose)
         self._connections[shard] = self._open.enter_context(engine.connect())
         return self._connections[shard]
 
-    @staticmethod
-    def _restore(storage: SqliteEventLogStorage) -> None:
-        for name in _REPLACED:
-            vars(storage).pop(name, None)
+
+class _Methods:
+    """What the event log does instead of its own while a recording is open."""
+
+    def __init__(self, recording: Recording, event_log: SqliteEventLog) -> None:
+        self._recording, self._event_log = recording, event_log
+
+    def connect(self, shard: str) -> AbstractContextManager[Connection]:
+        return self._recording.connection(shard, self._event_log)
+
+    def store_asset_event(self, connection: Connection, event: dg.EventLogEntry, event_id: int) -> None:
+        self._event_log.store_asset_event(connection, event, event_id)
+        self._recording.note(event, event_id)

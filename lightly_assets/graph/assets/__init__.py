@@ -1,0 +1,1 @@
+"""The assets of a project: the input, the chain, the Worker run."""

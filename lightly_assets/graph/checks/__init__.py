@@ -1,0 +1,1 @@
+"""Asset checks: what they are, what they say, and on what that is founded."""

@@ -1,0 +1,270 @@
+"""What of Dagster is used that it does not promise to keep: each name, why, and what happens without it.
+
+Nothing else in this package may touch a name of Dagster that begins with an underscore, or a module of one
+(a test looks for them). Names are looked up when the graph is loaded: where a release has none of them any
+more, or has given a method other parameters, the public way is taken, which is slower or shows less. What is
+made and recorded stays the same.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Connection, Engine, NullPool, create_engine
+
+log = logging.getLogger(__name__)
+
+_SQLITE = "dagster._core.storage.event_log.sqlite.sqlite_event_log"
+_RECORDING = "events are recorded one by one, which takes several times as long"
+_RUNNING = "a run of the command line keeps all of its events in memory until it ends"
+_PLANNED = "a partition that failed in a run of many shows its failed checks, but not as failed itself"
+_TARGET = "verdicts of partitions are recorded, but the UI does not show them beside the partition"
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateName:
+    """A name that Dagster may take away."""
+
+    module: str
+    name: str
+    """In the module; ``Class.method`` for a method."""
+    reason: str
+    """What it is needed for."""
+    without: str
+    """What is lost where it is gone."""
+    parameters: tuple[str, ...] | None = None
+    """Of a method that is replaced or called, without ``self``."""
+
+    def find(self) -> Any:
+        """What it names; None where it is gone, or takes other parameters."""
+        try:
+            found: Any = import_module(self.module)
+            for part in self.name.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError):
+            return None
+        if self.parameters is not None and _parameters(found) != self.parameters:
+            return None
+        return found
+
+
+def _parameters(function: Any) -> tuple[str, ...]:
+    return tuple(name for name in inspect.signature(function).parameters if name != "self")
+
+
+NAMES = (
+    PrivateName(_SQLITE, "SqliteEventLogStorage", "the event log whose transactions are joined", _RECORDING),
+    PrivateName(
+        _SQLITE,
+        "SqliteEventLogStorage._connect",
+        "opens, commits and closes a database for every statement: replaced by an open connection",
+        _RECORDING,
+        ("shard",),
+    ),
+    PrivateName(
+        _SQLITE,
+        "SqliteEventLogStorage.has_table",
+        "opens one more database for every event: its answer is kept",
+        _RECORDING,
+        ("table_name",),
+    ),
+    PrivateName(
+        _SQLITE,
+        "SqliteEventLogStorage._has_asset_key_index_cols_on_connection",
+        "asks for the columns of a table for every event: its answer is kept",
+        _RECORDING,
+        ("conn",),
+    ),
+    PrivateName(
+        _SQLITE,
+        "SqliteEventLogStorage.has_asset_key_index_cols",
+        "the answer that is kept",
+        _RECORDING,
+        (),
+    ),
+    PrivateName(
+        _SQLITE,
+        "SqliteEventLogStorage._store_asset_event",
+        "tells which id a materialisation got, which a verdict on it names; asking costs milliseconds",
+        _RECORDING,
+        ("conn", "event", "event_id"),
+    ),
+    PrivateName(
+        _SQLITE,
+        "SqliteEventLogStorage.conn_string_for_shard",
+        "where the database lies that is kept open",
+        _RECORDING,
+        ("shard_name",),
+    ),
+    PrivateName(
+        "dagster._core.storage.sqlite",
+        "SQLITE_BUSY_TIMEOUT_SECONDS",
+        "how long Dagster waits for a database that another process writes to",
+        _RECORDING,
+    ),
+    PrivateName(
+        "dagster._core.events",
+        "AssetMaterializationPlannedData",
+        "a run that is told its partitions by its configuration plans none, and none shows as failed",
+        _PLANNED,
+    ),
+    PrivateName(
+        "dagster._core.definitions.asset_checks.asset_check_evaluation",
+        "AssetCheckEvaluationTargetMaterializationData",
+        "what a verdict is about: the only way to say it in a run of many partitions",
+        _TARGET,
+    ),
+    PrivateName(
+        "dagster._core.definitions.job_base",
+        "InMemoryJob",
+        "a run in this process whose events come one by one",
+        _RUNNING,
+    ),
+    PrivateName(
+        "dagster._core.execution.api",
+        "execute_run_iterator",
+        "a run in this process whose events come one by one",
+        _RUNNING,
+        ("job", "dagster_run", "instance", "resume_from_failure"),
+    ),
+)
+
+
+@cache
+def _found() -> dict[str, Any]:
+    """All names that are there. Those that are not are told once."""
+    found = {one.name: one.find() for one in NAMES}
+    for without in dict.fromkeys(one.without for one in NAMES if found[one.name] is None):
+        gone = [one.name for one in NAMES if found[one.name] is None and one.without == without]
+        log.warning("Dagster %s has no %s as it was: %s.", dg.__version__, ", ".join(gone), without)
+    return found
+
+
+def check_names() -> list[PrivateName]:
+    """The names that are gone; each is told in a warning the first time."""
+    return [one for one in NAMES if _found()[one.name] is None]
+
+
+def _all_there(without: str) -> bool:
+    return all(_found()[one.name] is not None for one in NAMES if one.without == without)
+
+
+# Recording
+
+Connect = Callable[[str], AbstractContextManager[Connection]]
+Store = Callable[[Connection, dg.EventLogEntry, int], None]
+
+
+class SqliteEventLog:
+    """Dagster's event log in SQLite files, as far as a recording reaches into it."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+        self.connect: Connect = storage._connect
+        """Opens a database (``shard``), makes it where there is none, and commits at the end."""
+        self.store_asset_event: Store = storage._store_asset_event
+
+    @classmethod
+    def of(cls, instance: dg.DagsterInstance) -> "SqliteEventLog | None":
+        """That of an instance; None for another kind of event log, and where names that it needs are gone."""
+        storage = instance.event_log_storage
+        if not _all_there(_RECORDING) or not isinstance(storage, _found()["SqliteEventLogStorage"]):
+            return None
+        return cls(storage)
+
+    @contextmanager
+    def replaced(self, connect: Connect, store_asset_event: Store) -> Iterator[None]:
+        """The event log with other methods, until the block ends.
+
+        Attributes of the object hide the methods of its class until they are removed.
+        """
+        there = self._storage.has_asset_key_index_cols()
+        others = {
+            "_connect": connect,
+            "has_table": cache(self._storage.has_table),
+            "_has_asset_key_index_cols_on_connection": lambda _: there,
+            "_store_asset_event": store_asset_event,
+        }
+        vars(self._storage).update(others)
+        try:
+            yield
+        finally:
+            for name in others:
+                vars(self._storage).pop(name, None)
+
+    def engine(self, shard: str) -> Engine:
+        """For a connection that stays open."""
+        return create_engine(
+            self._storage.conn_string_for_shard(shard),
+            poolclass=NullPool,
+            connect_args={"timeout": _found()["SQLITE_BUSY_TIMEOUT_SECONDS"]},
+        )
+
+
+# Events
+
+
+def report_planned(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, step: str, asset: dg.AssetKey, partition: str
+) -> None:
+    """Note that a run was to make an asset for a partition, and did not: so it shows as failed."""
+    if not _all_there(_PLANNED):
+        return
+    event = dg.DagsterEvent(
+        event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value,
+        job_name=run.job_name,
+        step_key=step,
+        event_specific_data=_found()["AssetMaterializationPlannedData"](asset, partition=partition),
+        message=f"{asset.to_user_string()} was not made for {partition}.",
+    )
+    instance.report_dagster_event(event, run.run_id)
+
+
+def verdict_target(record: dg.EventLogRecord | None) -> Any:
+    """What a verdict is about: a materialisation."""
+    if record is None or not _all_there(_TARGET):
+        return None
+    return _found()["AssetCheckEvaluationTargetMaterializationData"](
+        storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+    )
+
+
+# Running
+
+
+def run_here(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    *,
+    run_config: Mapping[str, Any],
+    tags: Mapping[str, str],
+    assets: list[dg.AssetKey] | None,
+) -> Iterator[dg.DagsterEvent]:
+    """A run of a job, or of some of its assets, in this process: its events as they come.
+
+    ``execute_in_process`` does the same, but keeps all events until the end, pictures and all: 150 kB of
+    memory for every video.
+    """
+    if not _all_there(_RUNNING):
+        result = job.execute_in_process(
+            instance=instance,
+            run_config=dict(run_config),
+            tags=dict(tags),
+            asset_selection=assets,
+            raise_on_error=False,
+        )
+        yield from result.all_events
+        return
+    run = instance.create_run_for_job(
+        job_def=job if assets is None else job.get_subset(asset_selection=set(assets)),
+        run_config=dict(run_config),
+        tags={**job.run_tags, **tags},
+        asset_selection=None if assets is None else frozenset(assets),
+    )
+    yield from _found()["execute_run_iterator"](_found()["InMemoryJob"](job), run, instance)

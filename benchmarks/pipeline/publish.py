@@ -22,7 +22,7 @@ import pytest
 from obstore.store import S3Store
 
 from lightly_assets.config import load_project
-from lightly_assets.pipeline.publishing.publisher import PREDICTIONS
+from lightly_assets.format.names.paths import PREDICTIONS
 from lightly_assets.pipeline.session import Session
 from tests.pipeline.buckets import in_bucket, root, send_input, use
 from tests.projects import SmallProject, task, write_video

@@ -7,7 +7,7 @@ from typing import Any
 
 from lightly_assets.errors import BadValue
 from lightly_assets.pipeline.inputs.frame_export import exported_names
-from lightly_assets.pipeline.publishing.publisher import PREDICTIONS, file_keys
+from lightly_assets.format.names.paths import PREDICTIONS, file_keys
 from lightly_assets.pipeline.session import Session
 from lightly_assets.worker.gate import old_lists
 

@@ -17,7 +17,7 @@ from lightly_assets.pipeline.planning.plan import Plan, Selection, UnitWork, mak
 from lightly_assets.pipeline.planning.schema_change import hold_back
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, decode_version, task_setups
 from lightly_assets.pipeline.publishing.inspection import Inspection, inspect_folder
-from lightly_assets.pipeline.publishing.publisher import file_keys
+from lightly_assets.format.names.paths import file_keys
 from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.flow import Flow
 from lightly_assets.pipeline.running.outcome import UnitOutcome

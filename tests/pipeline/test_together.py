@@ -16,7 +16,8 @@ import pytest
 from lightly_assets.checker.check import check
 from lightly_assets.config import load_project
 from lightly_assets.format.schema import Schema
-from lightly_assets.pipeline.publishing.publisher import TASKS_JSON, Listing
+from lightly_assets.format.names.paths import TASKS_JSON
+from lightly_assets.pipeline.publishing.publisher import Listing
 from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.state.index import Index
 from lightly_assets.storage import open_store

@@ -12,7 +12,8 @@ from collections.abc import Collection
 from lightly_assets.pipeline.inputs.listing import Scan
 from lightly_assets.pipeline.planning.plan import Plan, TaskWork, UnitWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, decode_version
-from lightly_assets.pipeline.publishing.publisher import PREDICTIONS, Listing, PublishError
+from lightly_assets.format.names.paths import PREDICTIONS
+from lightly_assets.pipeline.publishing.publisher import Listing, PublishError
 from lightly_assets.pipeline.state.index import Index, Indexed
 
 _AT_ONCE = 256

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from lightly_assets.pipeline.publishing.publisher import PREDICTIONS, file_keys
+from lightly_assets.format.names.paths import PREDICTIONS, file_keys
 from lightly_assets.pipeline.state.index import Indexed
 from lightly_assets.storage import Store
 

@@ -28,9 +28,9 @@ from typing import Any
 
 from lightly_assets.commands.project.instance import SETTINGS
 from lightly_assets.config import Project, load_project
+from lightly_assets.format.names.paths import file_keys
 from lightly_assets.graph.partitions import partition_of
 from lightly_assets.pipeline.planning.task_setup import decode_version
-from lightly_assets.format.names.paths import file_keys
 from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.state.records import (
     InputRecord,

@@ -32,6 +32,7 @@ from lightly_assets.checker.expected import (
 from lightly_assets.checker.readers import PROBLEMS, FolderReader, Reader, StoreReader, Unreadable
 from lightly_assets.checker.report import Findings, Report, make_report
 from lightly_assets.errors import BadValue
+from lightly_assets.format.names import paths
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.rules.fast_path import ParsedFile, find_suspects
 from lightly_assets.format.rules.file_rules import check_prediction_file, check_schema, check_tasks
@@ -40,7 +41,7 @@ from lightly_assets.format.rules.prediction_rules import UNKNOWN, Expected
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.storage import NotFound, Store, open_store
 
-PREDICTIONS = ".lightly/predictions/"
+PREDICTIONS = f"{paths.PREDICTIONS}/"
 
 # Files that another process gets at a time, and files that are parsed before they are checked: so few that
 # what was parsed is still in the cache.

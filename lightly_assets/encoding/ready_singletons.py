@@ -1,12 +1,13 @@
 """Predictions that are singletons already: found valid, and written as they are."""
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from lightly_assets.encoding.box_checks import check_far, check_shares
 from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings
-from lightly_assets.format.boxes import EDGE_TOLERANCE
+from lightly_assets.format.boxes import EDGE_TOLERANCE, fits_as_xyxy
 from lightly_assets.format.rules.prediction_rules import Expected, PredictionRules
 from lightly_assets.format.rules.table import RULES
 from lightly_assets.models.config import EncodeSettings
@@ -21,11 +22,11 @@ def encode_ready(result: Ready, settings: TaskSettings, width: int, height: int)
     if given.category_map is not None:
         singletons = _renamed(singletons, settings.class_map or {})
     rules = PredictionRules(settings.schema, Expected(None, width, height), None)
-    clipped = dropped = as_corners = 0
+    clipped = dropped = 0
+    as_corners = _count_as_corners(singletons, width, height)
     written: Singletons = []
     for index, one in enumerate(singletons):
         fitted = _fitted_bbox(one, settings, width, height, index)
-        as_corners += _fits_as_corners(one, width, height)
         if fitted is None:
             dropped += 1
             continue
@@ -58,12 +59,14 @@ def _bbox(singleton: dict[str, Any]) -> list[float] | None:
     bbox = singleton.get("bbox")
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(type(one) in (int, float) for one in bbox):
         return None
-    return bbox
+    # No double holds an integer of hundreds of digits.
+    return bbox if all(type(one) is float or abs(one) <= sys.float_info.max for one in bbox) else None
 
 
-def _fits_as_corners(singleton: dict[str, Any], width: int, height: int) -> bool:
-    x1, y1, x2, y2 = _bbox(singleton) or (0, 0, 0, 0)
-    return 0 <= x1 < x2 <= width + EDGE_TOLERANCE and 0 <= y1 < y2 <= height + EDGE_TOLERANCE
+def _count_as_corners(singletons: Singletons, width: int, height: int) -> int:
+    """How many boxes lie in the image when they are read as corners."""
+    boxes = [box for one in singletons if (box := _bbox(one))]
+    return int(fits_as_xyxy(np.array(boxes, dtype=np.float64), width, height).sum()) if boxes else 0
 
 
 def _fitted_bbox(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.format.rules.box_statistics import look_like_corners
+
 if TYPE_CHECKING:
     from lightly_assets.encoding.encode import Encoded
 
@@ -59,10 +61,8 @@ class Statistics:
 
     @property
     def are_corners(self) -> bool:
-        """Whether boxes are x1, y1, x2, y2: a tenth or more (and two) leave their image, and 99 % would fit
-        as corners. Of what was given, not of what is left once boxes are cut."""
-        given = self.boxes + self.dropped
-        return self.clipped + self.dropped >= max(2, given / 10) and self.as_corners >= 0.99 * given
+        """Whether boxes are x1, y1, x2, y2: of what was given, not of what is left once boxes are cut."""
+        return look_like_corners(self.boxes + self.dropped, self.clipped + self.dropped, self.as_corners)
 
     @property
     def median_score(self) -> float | None:

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from lightly_assets.errors import BadValue
+from lightly_assets.format.names.paths import file_keys, schema_key, task_folder
 from lightly_assets.pipeline.inputs.frame_export import exported_names
-from lightly_assets.format.names.paths import PREDICTIONS, file_keys
 from lightly_assets.pipeline.session import Session
 from lightly_assets.worker.gate import old_lists
 
@@ -110,9 +110,9 @@ def _remove_task(session: Session, task: str, collected: Collected) -> None:
         return
     warehouse.listing.withdraw([task])
     warehouse.lightly.delete_many(files)
-    folder = f"{PREDICTIONS}/{task}"
-    if set(warehouse.lightly.names(folder)) == {f"{folder}/schema.json"}:
-        warehouse.lightly.delete_many([f"{folder}/schema.json"])
+    folder = task_folder(task)
+    if set(warehouse.lightly.names(folder)) == {schema_key(task)}:
+        warehouse.lightly.delete_many([schema_key(task)])
     warehouse.forget(task, {row.input for row in rows})
 
 

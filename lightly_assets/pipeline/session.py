@@ -1,15 +1,15 @@
 """One run of a project: look, plan, work, and say what came of it. No Dagster, which only calls this."""
 
-import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from lightly_assets.config import Project
+from lightly_assets.format.names.paths import file_keys
 from lightly_assets.media import Limits
 from lightly_assets.pipeline.inputs.days import days_of
 from lightly_assets.pipeline.inputs.listing import Input, Scan, scan_input
@@ -17,15 +17,12 @@ from lightly_assets.pipeline.planning.plan import Plan, Selection, UnitWork, mak
 from lightly_assets.pipeline.planning.schema_change import hold_back
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, decode_version, task_setups
 from lightly_assets.pipeline.publishing.inspection import Inspection, inspect_folder
-from lightly_assets.format.names.paths import file_keys
 from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.flow import Flow
 from lightly_assets.pipeline.running.outcome import UnitOutcome
+from lightly_assets.pipeline.state.failures import FailureNote, attempt_version, read_failures
 from lightly_assets.pipeline.state.paused import change_quarantine, read_quarantine
-from lightly_assets.pipeline.state.records import place
-from lightly_assets.pipeline.watching.look import attempt_version
-from lightly_assets.pipeline.watching.seen_inputs import Versions
-from lightly_assets.storage import OWN_FOLDER, NotFound, StorageError
+from lightly_assets.storage import OWN_FOLDER, StorageError
 from lightly_assets.storage.disk.local import LocalStore
 from lightly_assets.storage.disk.temporary import is_abandoned, temporary_name
 
@@ -231,11 +228,8 @@ class Session:
 
     def failures(self) -> dict[str, dict[str, str]]:
         """What failed the last time and has not succeeded since: key → task (``""``: all) → one sentence."""
-        found: dict[str, dict[str, str]] = {}
-        for key, stored in self._known_failures().items():
-            with suppress(NotFound):  # somebody else has just removed it
-                found[key] = json.loads(self.warehouse.state.read(stored))["problems"]
-        return found
+        notes = read_failures(self.warehouse.state, self._known_failures().values())
+        return {note.input: dict(note.problems) for _, note in notes}
 
     def recovered(self, plan: Plan) -> list[str]:
         """Inputs that failed the last time and are up to date all the same.
@@ -251,13 +245,7 @@ class Session:
     def _known_failures(self) -> dict[str, str]:
         """Where the failure of each input is noted."""
         if self._failures is None:
-            state = self.warehouse.state
-            self._failures = {}
-            for name in state.names("failures"):
-                try:
-                    self._failures[json.loads(state.read(name))["input"]] = name
-                except NotFound:  # somebody else has just removed it
-                    continue
+            self._failures = {note.input: key for key, note in read_failures(self.warehouse.state)}
         return self._failures
 
     def remember_plan(self, plan: Plan) -> None:
@@ -279,22 +267,21 @@ class Session:
         """
         known, state = self._known_failures(), self.warehouse.state
         for key, by_task in problems.items():
-            name = f"failures/{place(key)}.json"
-            note: dict[str, Any] = {"input": key, "problems": dict(by_task)}
             one = self.scan.inputs.get(key) or self.scan.blocked.get(key)
+            note = FailureNote(key, by_task)
             if one is not None and key not in retriable:
-                note["made_of"] = {task: self._attempt(one, task) for task in by_task}
-                note["blocked"] = key in self.scan.colliding
-            state.write(name, json.dumps(note, indent=2, sort_keys=True).encode())
-            known[key] = name
+                tried = {task: self._attempt(one, task) for task in by_task}
+                note = FailureNote(key, by_task, tried, key in self.scan.colliding)
+            state.write(note.key, note.to_bytes())
+            known[key] = note.key
         healed = [key for key in inputs if key in known and key not in problems]
         state.delete_many([known.pop(key) for key in healed])
 
     def _attempt(self, one: Input, task: str) -> str:
         """What was tried: the sensor does not ask for the same again."""
         setup = self.setups.get(task)
-        versions = Versions(setup.model_version, setup.settings_hash, setup.schema.hash()) if setup else None
-        return attempt_version(one.entry.fingerprint, decode_version(self.project, one.kind), versions)
+        made_with = (setup.model_version, setup.settings_hash) if setup else (None, None)
+        return attempt_version(one.entry.fingerprint, decode_version(self.project, one.kind), *made_with)
 
     def _forget_gone(self) -> None:
         known = self._known_failures()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from lightly_assets.pipeline.publishing.publisher import PublishError
+from lightly_assets.pipeline.publishing.task_list import PublishError
 from lightly_assets.pipeline.session import Session
 
 

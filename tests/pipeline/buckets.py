@@ -19,9 +19,9 @@ from pytest import MonkeyPatch
 
 from lightly_assets.checker.check import check
 from lightly_assets.config import load_project
+from lightly_assets.format.names.paths import PREDICTIONS, TASKS_JSON
 from lightly_assets.format.schema import Schema
 from lightly_assets.pipeline.gc import collect
-from lightly_assets.format.names.paths import PREDICTIONS, TASKS_JSON
 from lightly_assets.pipeline.session import Session
 from lightly_assets.storage import StorageError, Store, open_store
 from lightly_assets.storage.bucket import claims

@@ -15,9 +15,9 @@ import pytest
 
 from lightly_assets.checker.check import check
 from lightly_assets.config import load_project
-from lightly_assets.format.schema import Schema
 from lightly_assets.format.names.paths import TASKS_JSON
-from lightly_assets.pipeline.publishing.publisher import Listing
+from lightly_assets.format.schema import Schema
+from lightly_assets.pipeline.publishing.task_list import TaskList
 from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.state.index import Index
 from lightly_assets.storage import open_store
@@ -134,7 +134,7 @@ def test_two_runs_at_once_end_as_one(root: str, tmp_path: Path) -> None:
 def test_twenty_publishers_of_different_tasks_lose_no_name(root: str) -> None:
     schema = Schema.parse({"task_type": "object-detection", "categories": [{"id": 0, "name": "a"}]}, "x")
     names = [f"task-{index}" for index in range(20)]
-    errors = at_once(partial(Listing(open_store(f"{root}/many")).publish, name, schema) for name in names)
+    errors = at_once(partial(TaskList(open_store(f"{root}/many")).publish, name, schema) for name in names)
     assert errors == []
     assert sorted(json.loads(open_store(f"{root}/many").read(TASKS_JSON))) == sorted(names)
 

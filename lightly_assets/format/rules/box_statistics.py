@@ -13,6 +13,14 @@ from lightly_assets.format.boxes import fits_as_xyxy, outside_image
 _ENOUGH = 20
 
 
+def look_like_corners(boxes: int, outside: int, fit_as_corners: int) -> bool:
+    """Whether boxes are corners that were taken for x, y, w, h.
+
+    They are where a tenth or more (and two) leave their image, and 99 % fit into it when read as corners.
+    """
+    return outside >= max(2, boxes / 10) and fit_as_corners >= 0.99 * boxes
+
+
 @dataclass(slots=True)
 class BoxStatistics:
     """Counts over many boxes; two of them can be added.
@@ -58,8 +66,8 @@ class BoxStatistics:
 
     @property
     def are_corners(self) -> bool:
-        """A tenth or more of the boxes (and two) leave their images, and 99 % fit when read as corners."""
-        return self.outside >= max(2, self.measured / 10) and self.fit_as_corners >= 0.99 * self.measured
+        """Whether those with a known image look like it."""
+        return look_like_corners(self.measured, self.outside, self.fit_as_corners)
 
     @property
     def may_be_corners(self) -> bool:

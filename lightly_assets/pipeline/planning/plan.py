@@ -141,7 +141,7 @@ def make_plan(
     if selection.frames:
         versions = {kind: frames_version(project, kind) for kind in ("video", "image")}
         frames = [(one.key, one.entry.fingerprint, versions[one.kind]) for one in wanted.values()]
-        for key in _unknown_frames(index, frames):
+        for key in index.without_frames(frames):
             _unit(units, scan, wanted[key]).frames.add(key)
     for unit in units.values():
         unit.tasks = {name: work for name, work in unit.tasks.items() if not work.is_empty}
@@ -180,10 +180,11 @@ def _assign(
             work.predict.add(key)
         elif "singletons" in stages:
             # Alone, a stage works with what is stored, stale or not.
-            row = next((row for row in index.entries(setup.name, [key]) if row.model), None)
-            if row is None:
+            stored = index.stored(setup.name, key, setup.settings_hash)
+            predicted = next((one for one in stored if one.predictions), None)
+            if predicted is None:
                 return f"'{key}' has no stored predictions of task '{setup.name}'; materialise them first."
-            if row.singletons_from != row.predictions_version or row.settings != setup.settings_hash:
+            if not predicted.encoded:
                 work.encode.add(key)
     elif stage == "singletons" and "singletons" in stages:
         work.encode.add(key)
@@ -191,20 +192,13 @@ def _assign(
         if (key in work.predict and work.encodes) or key in work.encode:
             work.publish.add(key)
         else:
-            row = next((row for row in index.entries(setup.name, [key]) if row.singletons_version), None)
-            if row is None and "singletons" not in stages and "predictions" not in stages:
+            stored = index.stored(setup.name, key, setup.settings_hash)
+            encoded = next((one for one in stored if one.singletons), None)
+            if encoded is None and "singletons" not in stages and "predictions" not in stages:
                 return f"'{key}' has no stored singletons of task '{setup.name}'; materialise them first."
-            if row is not None and (stage == "task_folder" or row.published_from != row.singletons_version):
+            if encoded is not None and (stage == "task_folder" or not encoded.published):
                 work.publish.add(key)
     return None
-
-
-def _unknown_frames(index: Index, stated: list[tuple[str, str, str]]) -> Iterator[str]:
-    """Inputs whose frames are not recorded yet."""
-    known = {row.input: (row.fingerprint, row.decode) for row in index.entries("")}
-    for key, fingerprint, decode in stated:
-        if known.get(key) != (fingerprint, decode):
-            yield key
 
 
 def _pieces(unit: UnitWork) -> Iterator[UnitWork]:

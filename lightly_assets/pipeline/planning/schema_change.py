@@ -9,17 +9,17 @@ task that is not listed; the next run goes on.
 from collections import defaultdict
 from collections.abc import Collection
 
+from lightly_assets.format.names.paths import task_folder
 from lightly_assets.pipeline.inputs.listing import Scan
 from lightly_assets.pipeline.planning.plan import Plan, TaskWork, UnitWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, decode_version
-from lightly_assets.format.names.paths import PREDICTIONS
-from lightly_assets.pipeline.publishing.publisher import Listing, PublishError
+from lightly_assets.pipeline.publishing.task_list import PublishError, TaskList
 from lightly_assets.pipeline.state.index import Index, Indexed
 
 _AT_ONCE = 256
 
 
-def hold_back(index: Index, listing: Listing, root: str, setup: TaskSetup, scan: Scan, plan: Plan) -> None:
+def hold_back(index: Index, listing: TaskList, root: str, setup: TaskSetup, scan: Scan, plan: Plan) -> None:
     """Change a plan so that it publishes a task whose schema changes as a whole, or nothing of it yet.
 
     ``root`` is the URL of the Lightly datasource, for messages.
@@ -39,7 +39,7 @@ def hold_back(index: Index, listing: Listing, root: str, setup: TaskSetup, scan:
     if not changes and not old:
         return
     if not rows:
-        folder = f"{root}/{PREDICTIONS}/{task}"
+        folder = f"{root}/{task_folder(task)}"
         text = (
             f"The folder of task '{task}' was written by somebody else, with another schema "
             f"({'; '.join(changes)}). Delete {folder} or rename the task."

@@ -25,15 +25,15 @@ from lightly_assets.format import rle
 from lightly_assets.format.boxes import BoxPolicy
 from lightly_assets.format.coco.annotations import annotation_singleton, image_singletons, is_image_id
 from lightly_assets.format.names.collisions import find_collisions
-from lightly_assets.format.names.frame_names import prediction_path
 from lightly_assets.format.names.keys import validate_key
+from lightly_assets.format.names.paths import file_key, task_folder
 from lightly_assets.format.names.suffixes import input_kind
-from lightly_assets.format.schema import Schema, TaskType, difference
-from lightly_assets.format.tasks import merge_tasks, parse_tasks, tasks_to_bytes, validate_task_name
+from lightly_assets.format.schema import Schema, TaskType
+from lightly_assets.format.tasks import validate_task_name
 from lightly_assets.models.results import Ready
-from lightly_assets.storage import NotFound, Store, open_store
+from lightly_assets.pipeline.publishing.task_list import PublishError, TaskList
+from lightly_assets.storage import Store, open_store
 
-PREDICTIONS = ".lightly/predictions/"
 _KEPT = 20
 _OTHER_MACHINE_SECONDS = 24 * 3600.0
 
@@ -115,12 +115,12 @@ def import_coco(
     by_id = _images(described, sized=found_type is not TaskType.CLASSIFICATION)
     if input is not None:
         _require_input(by_id.values(), input)
-    tasks = _existing_tasks(store)
-    _require_same_schema(store, task, schema)
+    task_list = TaskList(store)
+    _require_free(task_list, task, schema)
     imported = Imported(found_type)
     groups = _group(annotations, by_id, imported)
     write = _Converter(schema, default_score, boxes, imported)
-    store.sweep(f"{PREDICTIONS}{task}", older_than=_OTHER_MACHINE_SECONDS)  # of an import that was killed
+    store.sweep(task_folder(task), older_than=_OTHER_MACHINE_SECONDS)  # of an import that was killed
     with TemporaryFile() as converted:
         # All of it is converted before anything is published: one bad annotation leaves nothing behind.
         sizes = [
@@ -128,13 +128,11 @@ def import_coco(
         ]
         converted.seek(0)
         imported.files = store.write_many(
-            (PREDICTIONS + prediction_path(task, image.key), converted.read(size))
+            (file_key(task, image.key), converted.read(size))
             for image, size in zip(by_id.values(), sizes, strict=True)
         )
-    store.write(f"{PREDICTIONS}{task}/schema.json", schema.to_bytes())
     store.sync()  # what tasks.json names survives a power cut
-    if task not in tasks:
-        store.update(f"{PREDICTIONS}tasks.json", lambda data: _with_task(data, task))
+    task_list.publish(task, schema)
     return imported
 
 
@@ -226,29 +224,17 @@ def _require_input(images: Iterable[_Image], root: str | Path | Store) -> None:
         )
 
 
-def _existing_tasks(store: Store) -> list[str]:
-    """What is listed already; a corrupt list stops the import before anything is written."""
+def _require_free(task_list: TaskList, task: str, schema: Schema) -> None:
+    """What cannot be read, or is another task's, stops the import before anything is written."""
     try:
-        return parse_tasks(store.read(f"{PREDICTIONS}tasks.json"))
-    except NotFound:
-        return []
-    except BadValue as error:
+        task_list.tasks()
+        changes = task_list.schema_difference(task, schema)
+    except PublishError as error:
         raise CocoError(f"{error} Nothing was imported.") from None
-
-
-def _require_same_schema(store: Store, task: str, schema: Schema) -> None:
-    try:
-        existing = Schema.parse(store.read(f"{PREDICTIONS}{task}/schema.json"))
-    except (NotFound, BadValue):
-        return
-    if changes := difference(existing, schema):
+    if changes:
         raise CocoError(
             f"The task '{task}' has another schema: {'; '.join(changes)}. Choose another task name."
         )
-
-
-def _with_task(data: bytes | None, task: str) -> bytes:
-    return tasks_to_bytes(merge_tasks(parse_tasks(data) if data is not None else [], [task]))
 
 
 def _group(annotations: list[Any], images: dict[Any, _Image], imported: Imported) -> dict[Any, list[Any]]:

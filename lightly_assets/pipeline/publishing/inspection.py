@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from lightly_assets.format.names.paths import PREDICTIONS, file_keys
+from lightly_assets.format.names.paths import file_keys, schema_key, task_folder
 from lightly_assets.pipeline.state.index import Indexed
 from lightly_assets.storage import Store
 
@@ -26,10 +26,10 @@ def inspect_folder(store: Store, task: str, rows: Iterable[Indexed]) -> Inspecti
     Folders with the right number of files are taken to be right; the others are looked at file by file, so
     that what is in order costs little more than the listing.
     """
-    root = f"{PREDICTIONS}/{task}"
+    root = task_folder(task)
     published = [row for row in rows if row.published_from]
     found: Counter[str] = Counter(name.rpartition("/")[0] for name in store.names(root))
-    schema = store.stat(f"{root}/schema.json") is not None
+    schema = store.stat(schema_key(task)) is not None
     found[root] -= schema
     expected: Counter[str] = Counter()
     for row in published:
@@ -44,9 +44,9 @@ def inspect_folder(store: Store, task: str, rows: Iterable[Indexed]) -> Inspecti
 def _look(
     store: Store, task: str, rows: Collection[Indexed], odd: Collection[str], inspection: Inspection
 ) -> None:
-    root = f"{PREDICTIONS}/{task}"
+    root = task_folder(task)
     there = {name for name in store.names(root) if name.rpartition("/")[0] in odd}
-    there.discard(f"{root}/schema.json")
+    there.discard(schema_key(task))
     lost: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         for name in file_keys(task, row.input, row.frames):

@@ -6,8 +6,7 @@ longer true, ``schema.json``, and ``tasks.json`` last. What is there with the sa
 
 import gc
 import hashlib
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -16,19 +15,17 @@ from pathlib import Path
 import orjson
 
 from lightly_assets.encoding.json_bytes import wrapped
-from lightly_assets.errors import BadValue, LightlyAssetsError
-from lightly_assets.format.names.frame_names import frame_name
+from lightly_assets.format.names.paths import PREDICTIONS, file_key, file_keys, file_name
 from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.rules.fast_path import ParsedFile, find_suspects
 from lightly_assets.format.rules.file_rules import check_prediction_file
 from lightly_assets.format.rules.prediction_rules import Expected
 from lightly_assets.format.rules.table import RULES
-from lightly_assets.format.schema import Schema, difference
-from lightly_assets.format.tasks import merge_tasks, parse_tasks, tasks_to_bytes
+from lightly_assets.format.schema import Schema
 from lightly_assets.pipeline.state.records import InputRecord, Record
 from lightly_assets.pipeline.state.tables import read_rows
-from lightly_assets.storage import BadKey, NotFound, StorageError, Store
+from lightly_assets.storage import BadKey, StorageError, Store
 from lightly_assets.storage.keys import check_key
 from lightly_assets.storage.parallel import for_each
 

@@ -13,13 +13,8 @@ from lightly_assets.encoding.shift import oddities
 from lightly_assets.encoding.statistics import Statistics, from_record, to_record
 from lightly_assets.pipeline.planning.plan import TaskWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, frames_version
-from lightly_assets.pipeline.publishing.publisher import (
-    Listing,
-    Published,
-    Publisher,
-    PublishError,
-    possible_frames,
-)
+from lightly_assets.pipeline.publishing.publisher import Published, Publisher, possible_frames
+from lightly_assets.pipeline.publishing.task_list import PublishError, TaskList
 from lightly_assets.pipeline.running.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.state.index import Index
 from lightly_assets.pipeline.state.records import (
@@ -66,7 +61,7 @@ class Warehouse:
         self.state = self._store("state")
         self.records = Records(self.state)
         self.index = Index(project.local_state / "index.sqlite", self.state)
-        self.listing = Listing(self.lightly, [task.name for task in project.tasks])
+        self.listing = TaskList(self.lightly, [task.name for task in project.tasks])
         self.held_back: set[str] = set()
         """Tasks whose schema changes: listed again once all of their files have followed."""
         self._garbage: dict[tuple[str, str], set[str]] = {}

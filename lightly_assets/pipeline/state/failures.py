@@ -46,7 +46,7 @@ class FailureNote:
 
     @property
     def tried(self) -> Mapping[str, str]:
-        """Task → what was tried; an empty text is never tried again in vain, because nothing is equal to it."""
+        """Task → what was tried; an empty text where the same may be tried again: nothing is equal to it."""
         return self.made_of or dict.fromkeys(self.problems, "")
 
 
@@ -64,5 +64,5 @@ def read_failures(state: Store, keys: Iterable[str] | None = None) -> Iterator[t
     for key in state.names(FOLDER) if keys is None else keys:
         try:
             yield key, FailureNote.parse(state.read(key))
-        except NotFound:  # somebody else has just removed it
+        except (NotFound, orjson.JSONDecodeError):  # just removed by somebody else, or being written
             continue

@@ -2,14 +2,17 @@
 
 Which inputs are stale is a question to this table: a set difference in SQL, which takes as long for a million
 inputs as reading the table does.
+
+Who may call what: every method of :class:`Index` may be called by any thread at any time, but a refresh by
+one at a time. Each holds the lock of the one connection for as long as its transaction or its query takes, and
+never while a store is asked. What :meth:`Index.entries` yields are rows of several moments where others write
+meanwhile. Other processes have connections of their own; SQLite keeps their transactions apart.
 """
 
-import fcntl
-import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,10 +20,17 @@ from typing import Any
 
 import orjson
 
+from lightly_assets.pipeline.state.database import Tables, database_errors, open_database
 from lightly_assets.pipeline.state.records import STAGES, InputRecord, Record, Stage, record_key
-from lightly_assets.storage import Store, Unavailable
+from lightly_assets.pipeline.state.stale_rule import (
+    IS_PUBLISHED,
+    UP_TO_DATE,
+    first_stage,
+    has_frames,
+    is_encoded,
+)
+from lightly_assets.storage import Store
 
-_FORMAT = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
@@ -53,6 +63,7 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_of_record ON entries (record);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+_TABLES = Tables(3, ("records", "entries", "facts"), _SCHEMA)
 _COLUMNS = 24
 _AT_ONCE = 1000
 
@@ -87,16 +98,18 @@ class Indexed:
     bytes: int
 
 
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Let no other process make a database in a folder meanwhile: SQLite locks only what is made."""
-    opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
-    try:
-        with suppress(OSError):  # a file system without locks of folders
-            fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(opened)
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored of an input in a task, whatever is wanted now of its content and its model."""
+
+    predictions: bool
+    """There are any."""
+    encoded: bool
+    """The singletons are those of the predictions, with the settings that were asked about."""
+    singletons: bool
+    """There are any."""
+    published: bool
+    """The files are those of the singletons."""
 
 
 class Index:
@@ -106,52 +119,31 @@ class Index:
         self._store = store
         self._path = path
         # Transactions of one connection must not mix, nor rows be looked up in the middle of one.
-        self._lock = threading.Lock()
-        with self._errors():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with alone_in(path.parent):
-                self._connection = self._open()
-
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            # Losing the last rows in a power cut is fine: the records know them.
-            connection.execute("PRAGMA synchronous = OFF")
-            if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
-                for table in ("records", "entries", "facts"):
-                    connection.execute(f"DROP TABLE IF EXISTS {table}")
-                connection.execute(f"PRAGMA user_version = {_FORMAT}")
-            connection.executescript(_SCHEMA)
-        except sqlite3.OperationalError:  # the disk's fault, not the file's
-            connection.close()
-            raise
-        except sqlite3.DatabaseError:
-            # A table that can be made anew is not worth a failure.
-            connection.close()
-            self._path.unlink(missing_ok=True)
-            for suffix in ("-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-            return self._open()
-        return connection
+        self._lock = threading.RLock()
+        self._connection = open_database(path, _TABLES)
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """A disk that is full or read-only, in one sentence."""
-        try:
-            yield
-        except (sqlite3.OperationalError, OSError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise Unavailable(f"{self._path} cannot be written: {reason}; is the disk full?") from error
+    def _alone(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for one thread."""
+        with self._lock, database_errors(self._path):
+            yield self._connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction."""
+        with self._alone() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
 
     def close(self) -> None:
-        self._connection.close()
+        with self._lock:
+            self._connection.close()
 
     def refresh(self) -> None:
         """Take over what other processes and machines have recorded since.
 
         Raises:
-            ValueError: a record cannot be read.
+            BadValue: a record cannot be read.
             StorageError: the state root cannot be read.
         """
         after: str | None = ""
@@ -163,24 +155,13 @@ class Index:
 
         What is gone is noticed only where one call takes in everything.
         """
-        with self._errors():
-            return self._refresh_some(after, is_over)
-
-    def _refresh_some(self, after: str, is_over: Callable[[], bool]) -> str | None:
-        connection = self._connection
-        (newest,) = connection.execute("SELECT max(rowid) FROM records").fetchone()
-        connection.execute("CREATE TEMP TABLE IF NOT EXISTS there (key TEXT PRIMARY KEY) WITHOUT ROWID")
-        connection.execute("DELETE FROM there")
+        with self._alone() as connection:
+            (newest,) = connection.execute("SELECT max(rowid) FROM records").fetchone()
+            connection.execute("CREATE TEMP TABLE IF NOT EXISTS there (key TEXT PRIMARY KEY) WITHOUT ROWID")
+            connection.execute("DELETE FROM there")
         entries = self._store.list("manifests", after=after or None)
         while chunk := list(islice(entries, _AT_ONCE)):
-            keys = orjson.dumps([entry.key for entry in chunk]).decode()
-            known = dict(
-                connection.execute(
-                    "SELECT key, fingerprint FROM records WHERE key IN (SELECT value FROM json_each(?))",
-                    (keys,),
-                )
-            )
-            connection.execute("INSERT OR IGNORE INTO there SELECT value FROM json_each(?)", (keys,))
+            known = self._note_there([entry.key for entry in chunk])
             for entry in chunk:
                 seen = known.get(entry.key, "")
                 if seen != entry.fingerprint:
@@ -192,15 +173,22 @@ class Index:
             self._forget_missing(newest or 0)
         return None
 
+    def _note_there(self, keys: list[str]) -> dict[str, str]:
+        """Note records as seen; the fingerprints of those that are known."""
+        given = (orjson.dumps(keys).decode(),)
+        with self._alone() as connection:
+            connection.execute("INSERT OR IGNORE INTO there SELECT value FROM json_each(?)", given)
+            query = "SELECT key, fingerprint FROM records WHERE key IN (SELECT value FROM json_each(?))"
+            return dict(connection.execute(query, given).fetchall())
+
     def _forget_missing(self, newest: int) -> None:
         """Forget records that a listing has not seen, but for those that others have added meanwhile."""
-        connection = self._connection
-        gone = connection.execute(
-            "SELECT key FROM records WHERE rowid <= ? AND key NOT IN (SELECT key FROM there)", (newest,)
-        ).fetchall()
+        with self._alone() as connection:
+            gone = connection.execute(
+                "SELECT key FROM records WHERE rowid <= ? AND key NOT IN (SELECT key FROM there)", (newest,)
+            ).fetchall()
         if gone:
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
+            with self._writing() as connection:
                 connection.executemany("DELETE FROM entries WHERE record = ?", gone)
                 connection.executemany("DELETE FROM records WHERE key = ?", gone)
 
@@ -213,57 +201,85 @@ class Index:
     def _put(self, record: Record, key: str, fingerprint: str, seen: str | None = None) -> None:
         """Take over a record, unless its writer has done so itself since ``seen`` was looked up."""
         rows = [_row(record, key, name, one) for name, one in record.inputs.items()]
-        with self._lock, self._errors(), self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._writing() as connection:
             asked = "SELECT fingerprint FROM records WHERE key = ?"
-            if seen is not None and (self._connection.execute(asked, (key,)).fetchone() or ("",))[0] != seen:
+            if seen is not None and (connection.execute(asked, (key,)).fetchone() or ("",))[0] != seen:
                 return
-            self._connection.execute("DELETE FROM entries WHERE record = ?", (key,))
-            self._connection.executemany(
+            connection.execute("DELETE FROM entries WHERE record = ?", (key,))
+            connection.executemany(
                 f"INSERT OR REPLACE INTO entries VALUES ({','.join('?' * _COLUMNS)})",  # noqa: S608 - ours
                 rows,
             )
-            self._connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (key, fingerprint))
+            connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (key, fingerprint))
 
     def entries(self, task: str, keys: Iterable[str] | None = None) -> Iterator[Indexed]:
         """The rows of a task, by input; of some inputs, or of all."""
         if keys is None:
-            yield from self._select("WHERE task = ? ORDER BY input", (task,))
+            yield from self._all_entries(task)
             return
         for key in keys:
-            with self._lock:
-                rows = list(self._select("WHERE task = ? AND input = ?", (task, key)))
-            yield from rows
+            with self._alone() as connection:
+                rows = connection.execute(
+                    "SELECT * FROM entries WHERE task = ? AND input = ?", (task, key)
+                ).fetchall()
+            for row in rows:
+                yield Indexed(*row)
 
-    def _select(self, where: str, values: Sequence[Any]) -> Iterator[Indexed]:
-        for row in self._connection.execute(f"SELECT * FROM entries {where}", values):  # noqa: S608 - ours
-            yield Indexed(*row)
+    def _all_entries(self, task: str) -> Iterator[Indexed]:
+        """Some at a time, so that neither memory nor whoever writes has to wait for all."""
+        query = (
+            "SELECT * FROM entries WHERE task = ? AND (input, record) > (?, ?) ORDER BY input, record LIMIT ?"
+        )
+        behind = ("", "")
+        while True:
+            with self._alone() as connection:
+                rows = connection.execute(query, (task, *behind, _AT_ONCE)).fetchall()
+            for row in rows:
+                yield Indexed(*row)
+            if len(rows) < _AT_ONCE:
+                return
+            last = Indexed(*rows[-1])
+            behind = last.input, last.record
+
+    def stored(self, task: str, key: str, settings: str) -> list[Stored]:
+        """What is stored of an input in a task; one for each record that speaks of it."""
+        with self._alone() as connection:
+            rows = connection.execute(
+                f"""SELECT e.model != '', {is_encoded(":settings")},
+                    e.singletons_version != '', {IS_PUBLISHED}
+                FROM entries e WHERE e.task = :task AND e.input = :input""",  # noqa: S608 - ours
+                {"task": task, "input": key, "settings": settings},
+            ).fetchall()
+        return [Stored(*map(bool, row)) for row in rows]
 
     def never_predicted(self, task: str, categories: Iterable[int]) -> list[int]:
         """Of the given category ids those that no input has."""
         query = "SELECT 1 FROM entries WHERE task = ? AND instr(categories, ?) LIMIT 1"
-        return [
-            one
-            for one in categories
-            if self._connection.execute(query, (task, f",{one},")).fetchone() is None
-        ]
+        with self._alone() as connection:
+            return [
+                one for one in categories if connection.execute(query, (task, f",{one},")).fetchone() is None
+            ]
 
     def predictions(self, task: str) -> int:
         """How many singletons a task has."""
-        found = self._connection.execute("SELECT sum(predictions) FROM entries WHERE task = ?", (task,))
-        return int(found.fetchone()[0] or 0)
+        with self._alone() as connection:
+            query = "SELECT sum(predictions) FROM entries WHERE task = ?"
+            return int(connection.execute(query, (task,)).fetchone()[0] or 0)
 
     def tasks(self) -> list[str]:
         """The tasks that something is recorded of."""
-        rows = self._connection.execute("SELECT DISTINCT task FROM entries WHERE task != '' ORDER BY task")
-        return [task for (task,) in rows]
+        with self._alone() as connection:
+            rows = connection.execute("SELECT DISTINCT task FROM entries WHERE task != '' ORDER BY task")
+            return [task for (task,) in rows.fetchall()]
 
     def empty_records(self) -> list[str]:
         """Keys of records that speak of no input."""
-        rows = self._connection.execute(
-            "SELECT key FROM records WHERE NOT EXISTS (SELECT 1 FROM entries WHERE record = key) ORDER BY key"
-        )
-        return [key for (key,) in rows.fetchall()]
+        with self._alone() as connection:
+            rows = connection.execute(
+                "SELECT key FROM records WHERE NOT EXISTS (SELECT 1 FROM entries WHERE record = key) "
+                "ORDER BY key"
+            )
+            return [key for (key,) in rows.fetchall()]
 
     def stale(
         self, task: str, inputs: Iterable[tuple[str, str, str]], model: str, settings: str
@@ -272,30 +288,42 @@ class Index:
 
         An input that was never seen needs ``predictions``. Results come by key.
         """
-        with self._errors(), closing(self._connection.cursor()) as cursor:
-            cursor.execute(
+        # Where two records speak of an input, because its folder has grown, the fresher one counts.
+        stage = first_stage("w.fingerprint", "w.decode", ":model", ":settings")
+        rows = self._compared(
+            inputs,
+            f"""SELECT w.input, MAX({stage}) AS stage
+            FROM wanted w LEFT JOIN entries e ON e.task = :task AND e.input = w.input
+            GROUP BY w.input HAVING stage < {UP_TO_DATE} ORDER BY w.input""",  # noqa: S608 - ours
+            {"task": task, "model": model, "settings": settings},
+        )
+        yield from ((key, STAGES[stage]) for key, stage in rows)
+
+    def without_frames(self, inputs: Iterable[tuple[str, str, str]]) -> list[str]:
+        """Of the given (key, fingerprint, decode) those whose frames are not recorded so, by key."""
+        rows = self._compared(
+            inputs,
+            f"""SELECT w.input FROM wanted w WHERE NOT EXISTS (
+                SELECT 1 FROM entries e WHERE e.task = '' AND e.input = w.input
+                AND {has_frames("w.fingerprint", "w.decode")}) ORDER BY w.input""",  # noqa: S608 - ours
+            {},
+        )
+        return [key for (key,) in rows]
+
+    def _compared(
+        self, inputs: Iterable[tuple[str, str, str]], query: str, values: dict[str, str]
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query over ``wanted``, which holds the given (key, fingerprint, decode)."""
+        with self._alone() as connection:
+            connection.execute(
                 "CREATE TEMP TABLE IF NOT EXISTS wanted "
                 "(input TEXT PRIMARY KEY, fingerprint TEXT, decode TEXT)"
             )
-            cursor.execute("BEGIN")
-            cursor.execute("DELETE FROM wanted")
-            cursor.executemany("INSERT OR REPLACE INTO wanted VALUES (?, ?, ?)", inputs)
-            cursor.execute("COMMIT")
-            # Where two records speak of an input, because its folder has grown, the fresher one counts.
-            rows = cursor.execute(
-                """
-                SELECT w.input, MAX(CASE
-                    WHEN e.input IS NULL OR e.fingerprint != w.fingerprint OR e.decode != w.decode
-                        OR e.model != :model THEN 1
-                    WHEN e.singletons_from != e.predictions_version OR e.settings != :settings THEN 2
-                    WHEN e.published_from != e.singletons_version THEN 3
-                    ELSE 4 END) AS stage
-                FROM wanted w LEFT JOIN entries e ON e.task = :task AND e.input = w.input
-                GROUP BY w.input HAVING stage < 4 ORDER BY w.input
-                """,
-                {"task": task, "model": model, "settings": settings},
-            ).fetchall()
-        yield from ((key, STAGES[stage]) for key, stage in rows)
+            connection.execute("BEGIN")
+            connection.execute("DELETE FROM wanted")
+            connection.executemany("INSERT OR REPLACE INTO wanted VALUES (?, ?, ?)", inputs)
+            connection.execute("COMMIT")
+            return connection.execute(query, values).fetchall()
 
 
 def _row(record: Record, key: str, name: str, one: InputRecord) -> tuple[Any, ...]:

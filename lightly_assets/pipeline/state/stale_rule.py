@@ -1,8 +1,8 @@
 """What is stale: the one rule, as SQL, for whoever asks the tables of :mod:`.index`.
 
-An entry ``e`` says what the results of an input were made of. They are predictions of this content, decoded and
-predicted in this way; singletons of those predictions, written with these settings; and published files of
-those singletons. The first of these that does not hold is the first stage that must be done.
+An entry ``e`` says what the results of an input were made of. They are predictions of this content,
+decoded and predicted in this way; singletons of those predictions, written with these settings; and published
+files of those singletons. The first of these that does not hold is the first stage that must be done.
 
 All arguments are SQL expressions: columns or parameters.
 """

@@ -4,7 +4,6 @@ A look is bounded: it lists for some seconds, takes over some records, and goes 
 Nothing here runs anything, and no model is loaded in this process.
 """
 
-import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,19 +11,19 @@ from itertools import islice
 from types import TracebackType
 from typing import Literal, Self
 
-import orjson
-
 from lightly_assets.config import Project
 from lightly_assets.format.names.suffixes import InputKind, input_kind
 from lightly_assets.pipeline.inputs.days import days_of
 from lightly_assets.pipeline.inputs.listing import Input, glob_pattern
 from lightly_assets.pipeline.planning.task_setup import decode_version
+from lightly_assets.pipeline.state import failures
+from lightly_assets.pipeline.state.failures import attempt_version
 from lightly_assets.pipeline.state.index import Index
 from lightly_assets.pipeline.state.paused import read_quarantine
 from lightly_assets.pipeline.state.records import version
 from lightly_assets.pipeline.watching.seen_inputs import CAME_BACK, Changes, Sightings, Stale, Versions
 from lightly_assets.pipeline.watching.stale_summary import Staleness
-from lightly_assets.storage import Entry, NotFound, Store, open_store
+from lightly_assets.storage import Entry, open_store
 
 RunState = Literal["open", "ended", "cancelled", "unknown"]
 
@@ -250,10 +249,11 @@ class Watch:
 
     def _read_failures(self) -> None:
         known = self.sightings.known_notes()
-        there = {entry.key: entry.fingerprint for entry in self.state.list("failures")}
+        there = {entry.key: entry.fingerprint for entry in self.state.list(failures.FOLDER)}
         changed = [key for key, fingerprint in there.items() if known.get(key) != fingerprint]
         self.sightings.take_failures(
-            _notes(self.state, changed, there), [key for key in known if key not in there]
+            ((key, there[key], note) for key, note in failures.read_failures(self.state, changed)),
+            [key for key in known if key not in there],
         )
 
     def _unblock(self) -> None:
@@ -283,7 +283,7 @@ class Watch:
         look.waiting = {
             task: count
             for task, wanted in versions.items()
-            if (count := self.sightings.not_encoded(task, wanted))
+            if (count := self.sightings.not_encoded(task, wanted, decode))
         }
         look.open_runs = len(self.sightings.under_way())
         batches = _Batches(self._settings.runs - look.open_runs, self._project)
@@ -353,10 +353,7 @@ class _Wants:
     def of(self, stale: Stale) -> tuple[str | None, bool]:
         """And whether other inputs are to blame for a failure: then trying again is worth it when some go."""
         one = stale.input
-        made_of = {
-            task: attempt_version(one.entry.fingerprint, self._decode[one.kind], self._versions.get(task))
-            for task in ["", *stale.stages]
-        }
+        made_of = {task: self._attempt(one, self._versions.get(task)) for task in ["", *stale.stages]}
         failed = self._failures.get(one.key, {})
         blocked = any(by_others for _, by_others in failed.values())
         if not blocked:
@@ -364,6 +361,10 @@ class _Wants:
             if stale.stages and ("" in hopeless or set(stale.stages) <= set(hopeless)):
                 return None, False
         return version(*sorted(made_of.items()), self._unblocked if blocked else ""), blocked
+
+    def _attempt(self, one: Input, task: Versions | None) -> str:
+        made_with = (task.model, task.settings) if task else (None, None)
+        return attempt_version(one.entry.fingerprint, self._decode[one.kind], *made_with)
 
 
 def _offer(
@@ -387,11 +388,6 @@ def _offer(
         look.given_up += 1
     else:
         batches.offer(stale, want, attempts + 1)
-
-
-def attempt_version(fingerprint: str, decode: str, task: Versions | None) -> str:
-    """What is tried when an input is worked on: the same again would give the same."""
-    return version(fingerprint, decode, *((task.model, task.settings) if task else ()))
 
 
 class _Batches:
@@ -443,15 +439,3 @@ class _Batches:
             chosen = {key: (want, attempts) for key, (_, want, attempts) in batch.items()}
             partitions = dict.fromkeys(stale.partition for stale, _, _ in batch.values())
             yield Request(version(ended, *sorted(chosen.items())), tuple(partitions), tuple(batch)), chosen
-
-
-def _notes(
-    state: Store, names: list[str], fingerprints: Mapping[str, str]
-) -> Iterator[tuple[str, str, str, Mapping[str, str], bool]]:
-    for name in names:
-        try:
-            note = orjson.loads(state.read(name))
-        except (NotFound, json.JSONDecodeError):  # just removed, or being written
-            continue
-        made_of = note.get("made_of") or dict.fromkeys(note["problems"], "")
-        yield name, fingerprints[name], note["input"], made_of, bool(note.get("blocked"))

@@ -14,12 +14,12 @@ from typing import Any
 
 from lightly_assets.format.names.suffixes import InputKind
 from lightly_assets.pipeline.inputs.listing import Input
-from lightly_assets.pipeline.state.index import alone_in
+from lightly_assets.pipeline.state.database import Tables, open_database
+from lightly_assets.pipeline.state.failures import FailureNote
 from lightly_assets.pipeline.state.records import STAGES, Stage
+from lightly_assets.pipeline.state.stale_rule import UP_TO_DATE, first_stage, has_frames
 from lightly_assets.storage import Entry
 
-_FORMAT = 1
-_TABLES = ("inputs", "seen", "gone", "requests", "batches", "failures", "facts")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS inputs (
     key TEXT PRIMARY KEY,
@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS failures (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-
+_TABLES = Tables(1, ("inputs", "seen", "gone", "requests", "batches", "failures", "facts"), _SCHEMA)
 
 CAME_BACK = "came back"
 """The fact that inputs are there again that a run has called gone."""
@@ -90,10 +90,7 @@ class Sightings:
     """The table. One process at a time writes it: the daemon runs a sensor's ticks one after the other."""
 
     def __init__(self, path: Path, index: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
-        with alone_in(path.parent):
-            self._connection = self._open()
+        self._connection = open_database(path, _TABLES)
         self._index = index
         self._attach()
 
@@ -108,23 +105,6 @@ class Sightings:
         self._connection.close()
         self._connection = copy
         self._attach()
-
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = OFF")
-            if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
-                for table in _TABLES:
-                    connection.execute(f"DROP TABLE IF EXISTS {table}")
-                connection.execute(f"PRAGMA user_version = {_FORMAT}")
-            connection.executescript(_SCHEMA)
-        except sqlite3.DatabaseError:
-            connection.close()
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-            return self._open()
-        return connection
 
     def close(self) -> None:
         self._connection.close()
@@ -244,34 +224,28 @@ class Sightings:
 
     def stale(self, tasks: Mapping[str, Versions], decode: Mapping[InputKind, str]) -> Iterator[Stale]:
         """The stable inputs that need work, by key."""
-        columns = [
-            """(SELECT max(CASE
-            WHEN e.fingerprint = i.fingerprint AND e.decode = :decode_video AND i.kind = 'video' THEN 4
-            WHEN e.fingerprint = i.fingerprint AND e.decode = :decode_image AND i.kind = 'image' THEN 4
-            ELSE 0 END) FROM known.entries e WHERE e.task = '' AND e.input = i.key)"""
-        ]
         values: dict[str, Any] = {f"decode_{kind}": version for kind, version in decode.items()}
+        frames = f"CASE WHEN {has_frames('i.fingerprint', _DECODE)} THEN {UP_TO_DATE} ELSE 0 END"
+        columns = [_best(frames, "''")]
         for number, (name, versions) in enumerate(tasks.items()):
             values |= {f"t{number}": name, f"m{number}": versions.model, f"s{number}": versions.settings}
-            columns.append(f"""(SELECT max(CASE
-                WHEN e.fingerprint != i.fingerprint OR e.model != :m{number} OR e.decode !=
-                    CASE i.kind WHEN 'video' THEN :decode_video ELSE :decode_image END THEN 1
-                WHEN e.singletons_from != e.predictions_version OR e.settings != :s{number} THEN 2
-                WHEN e.published_from != e.singletons_version THEN 3
-                ELSE 4 END) FROM known.entries e WHERE e.task = :t{number} AND e.input = i.key)""")
+            stage = first_stage("i.fingerprint", _DECODE, f":m{number}", f":s{number}")
+            columns.append(_best(stage, f":t{number}"))
         names = [f"c{number}" for number in range(len(columns))]
         selected = ", ".join(f"{text} AS {name}" for text, name in zip(columns, names, strict=True))
         query = f"""SELECT * FROM (
             SELECT i.key, i.kind, i.fingerprint, i.size, i.modified, i.partition, {selected}
             FROM inputs i WHERE i.stable)
-            WHERE {" OR ".join(f"ifnull({name}, 0) < 4" for name in names)} ORDER BY key"""
+            WHERE {" OR ".join(f"ifnull({name}, 0) < {UP_TO_DATE}" for name in names)} ORDER BY key"""
         for key, kind, fingerprint, size, modified, partition, frames, *found in self._connection.execute(
             query, values
         ):
             stages = {
-                name: STAGES[stage or 1] for name, stage in zip(tasks, found, strict=True) if (stage or 0) < 4
+                name: STAGES[stage or 1]
+                for name, stage in zip(tasks, found, strict=True)
+                if (stage or 0) < UP_TO_DATE
             }
-            if (frames or 0) < 4 and not stages:
+            if (frames or 0) < UP_TO_DATE and not stages:
                 stages[""] = "frames"
             known = frames is not None or any(stage is not None for stage in found)
             yield Stale(_input(key, kind, fingerprint, size, modified), partition, stages, known)
@@ -286,14 +260,20 @@ class Sightings:
             if key not in stale:
                 yield Stale(_input(key, *seen), partition, {}, True)
 
-    def not_encoded(self, task: str, versions: Versions) -> int:
+    def not_encoded(self, task: str, versions: Versions, decode: Mapping[InputKind, str]) -> int:
         """Where the schema of a task changes: published inputs that are not encoded with the new one yet."""
+        stage = first_stage("i.fingerprint", _DECODE, ":model", ":settings")
         (count,) = self._connection.execute(
-            """SELECT count(*) FROM known.entries e LEFT JOIN inputs i ON i.key = e.input
-            WHERE e.task = :task AND e.published_from != '' AND e.schema != :schema AND NOT (
-                i.key IS NOT NULL AND i.fingerprint = e.fingerprint AND e.model = :model
-                AND e.settings = :settings AND e.singletons_from = e.predictions_version)""",
-            {"task": task, "schema": versions.schema, "model": versions.model, "settings": versions.settings},
+            f"""SELECT count(*) FROM known.entries e LEFT JOIN inputs i ON i.key = e.input
+            WHERE e.task = :task AND e.published_from != '' AND e.schema != :schema
+                AND (i.key IS NULL OR {stage} < {STAGES.index("task_folder")})""",
+            {
+                "task": task,
+                "schema": versions.schema,
+                "model": versions.model,
+                "settings": versions.settings,
+                **{f"decode_{kind}": version for kind, version in decode.items()},
+            },
         ).fetchone()
         return int(count)
 
@@ -371,16 +351,17 @@ class Sightings:
         """The failure notes that were read: their place in the state, and fingerprint."""
         return dict(self._connection.execute("SELECT DISTINCT note, fingerprint FROM failures"))
 
-    def take_failures(
-        self, read: Iterable[tuple[str, str, str, Mapping[str, str], bool]], gone: Collection[str]
-    ) -> None:
-        """Take over notes: place, fingerprint, input, task → what it was made of, whether it was blocked."""
+    def take_failures(self, read: Iterable[tuple[str, str, FailureNote]], gone: Collection[str]) -> None:
+        """Take over notes, each with its place in the state root and its fingerprint."""
         with self._writing() as connection:
-            for note, fingerprint, key, made_of, blocked in read:
-                connection.execute("DELETE FROM failures WHERE note = ?", (note,))
+            for place, fingerprint, note in read:
+                connection.execute("DELETE FROM failures WHERE note = ?", (place,))
                 connection.executemany(
                     "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)",
-                    [(note, fingerprint, key, task, made, int(blocked)) for task, made in made_of.items()],
+                    [
+                        (place, fingerprint, note.input, task, tried, int(note.blocked))
+                        for task, tried in note.tried.items()
+                    ],
                 )
             connection.executemany("DELETE FROM failures WHERE note = ?", ((note,) for note in gone))
 
@@ -396,3 +377,12 @@ class Sightings:
 
 def _input(key: str, kind: InputKind, fingerprint: str, size: int, modified: float) -> Input:
     return Input(key, kind, Entry(key, size, fingerprint, datetime.fromtimestamp(modified, UTC)))
+
+
+# How an input ``i`` is decoded, by its kind.
+_DECODE = "CASE i.kind WHEN 'video' THEN :decode_video ELSE :decode_image END"
+
+
+def _best(stage: str, task: str) -> str:
+    """The stage of an input ``i`` in a task: the fresher where two records speak of it; NULL without any."""
+    return f"(SELECT max({stage}) FROM known.entries e WHERE e.task = {task} AND e.input = i.key)"

@@ -4,7 +4,7 @@ Which inputs are stale is a question to this table: a set difference in SQL, whi
 inputs as reading the table does.
 
 Who may call what: every method of :class:`Index` may be called by any thread at any time, but a refresh by
-one at a time. Each holds the lock of the one connection for as long as its transaction or its query takes, and
+one at a time. Each holds the lock of the one connection for as long as its transaction or query takes, and
 never while a store is asked. What :meth:`Index.entries` yields are rows of several moments where others write
 meanwhile. Other processes have connections of their own; SQLite keeps their transactions apart.
 """

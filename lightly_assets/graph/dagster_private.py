@@ -13,17 +13,21 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 
 log = logging.getLogger(__name__)
 
+_KEYS = ("keys", "after_storage_id", "partition_keys")
+_SQL = "dagster._core.storage.event_log.sql_event_log"
+_RECORDS = "dagster._core.storage.asset_check_execution_record"
 _SQLITE = "dagster._core.storage.event_log.sqlite.sqlite_event_log"
 _RECORDING = "events are recorded one by one, which takes several times as long"
 _RUNNING = "a run of the command line keeps all of its events in memory until it ends"
 _PLANNED = "a partition that failed in a run of many shows its failed checks, but not as failed itself"
+_MANY = "pages of the UI take as long as Dagster needs: minutes for tens of thousands of partitions"
 _TARGET = "verdicts of partitions are recorded, but the UI does not show them beside the partition"
 
 
@@ -133,6 +137,32 @@ NAMES = (
         _RUNNING,
         ("job", "dagster_run", "instance", "resume_from_failure"),
     ),
+    *(
+        PrivateName(
+            module, name, "the state of the checks of many partitions, kept between pages", _MANY, given
+        )
+        for module, name, given in (
+            ("dagster._core.asset_graph_view.serializable_entity_subset", "SerializableEntitySubset", None),
+            (_RECORDS, "AssetCheckExecutionRecordStatus", None),
+            (_RECORDS, "AssetCheckExecutionResolvedStatus", None),
+            (_RECORDS, "AssetCheckPartitionInfo", None),
+            ("dagster._core.storage.asset_check_state", "AssetCheckState", None),
+            ("dagster._core.storage.dagster_run", "FINISHED_STATUSES", None),
+            ("dagster._core.storage.event_log.schema", "AssetCheckExecutionsTable", None),
+            ("dagster._core.storage.event_log.schema", "SqlEventLogStorageTable", None),
+            (_SQL, "SqlEventLogStorage", None),
+            (_SQL, "SqlEventLogStorage.get_asset_check_state", ("keys",)),
+            (_SQL, "SqlEventLogStorage.get_asset_check_partition_info", _KEYS),
+            (_SQL, "SqlEventLogStorage.index_connection", ()),
+            (_SQL, "SqlEventLogStorage._instance", None),
+        )
+    ),
+    PrivateName(
+        "dagster._serdes",
+        "ConfigurableClassData",
+        "names the type of what dagster.yaml says of a storage",
+        "nothing: it is only an annotation",
+    ),
 )
 
 
@@ -153,6 +183,44 @@ def check_names() -> list[PrivateName]:
 
 def _all_there(without: str) -> bool:
     return all(_found()[one.name] is not None for one in NAMES if one.without == without)
+
+
+# Checks of many partitions
+
+if TYPE_CHECKING:
+    from dagster._core.asset_graph_view.serializable_entity_subset import (
+        SerializableEntitySubset as SerializableEntitySubset,
+    )
+    from dagster._core.storage.asset_check_execution_record import (
+        AssetCheckExecutionRecordStatus as AssetCheckExecutionRecordStatus,
+    )
+    from dagster._core.storage.asset_check_execution_record import (
+        AssetCheckExecutionResolvedStatus as AssetCheckExecutionResolvedStatus,
+    )
+    from dagster._core.storage.asset_check_execution_record import (
+        AssetCheckPartitionInfo as AssetCheckPartitionInfo,
+    )
+    from dagster._core.storage.asset_check_state import AssetCheckState as AssetCheckState
+    from dagster._core.storage.dagster_run import FINISHED_STATUSES as FINISHED_STATUSES
+    from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as AssetCheckExecutionsTable
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as SqlEventLogStorageTable
+    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage as SqlEventLogStorage
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+        SqliteEventLogStorage as SqliteEventLogStorage,
+    )
+    from dagster._serdes import ConfigurableClassData as ConfigurableClassData
+
+
+def __getattr__(name: str) -> Any:
+    """A name of the table by itself; None where it is gone."""
+    if any(one.name == name for one in NAMES):
+        return _found()[name]
+    raise AttributeError(f"module {__name__} has no attribute {name}")
+
+
+def knows_checks_of_partitions() -> bool:
+    """Whether all is there that the state of the checks of many partitions is worked out with."""
+    return _all_there(_MANY)
 
 
 # Recording

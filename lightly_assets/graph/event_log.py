@@ -23,30 +23,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
-from dagster._core.asset_graph_view.serializable_entity_subset import SerializableEntitySubset
-from dagster._core.storage.asset_check_execution_record import (
-    AssetCheckExecutionRecordStatus as Recorded,
-)
-from dagster._core.storage.asset_check_execution_record import (
-    AssetCheckExecutionResolvedStatus as Status,
-)
-from dagster._core.storage.asset_check_execution_record import AssetCheckPartitionInfo
-from dagster._core.storage.asset_check_state import AssetCheckState
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._serdes import ConfigurableClassData
 from sqlalchemy import ColumnElement, func, select
 
+from lightly_assets.graph.dagster_private import (
+    FINISHED_STATUSES,
+    AssetCheckExecutionsTable,
+    AssetCheckPartitionInfo,
+    AssetCheckState,
+    ConfigurableClassData,
+    SerializableEntitySubset,
+    SqlEventLogStorageTable,
+    SqliteEventLogStorage,
+    knows_checks_of_partitions,
+)
+from lightly_assets.graph.dagster_private import (
+    AssetCheckExecutionRecordStatus as Recorded,
+)
+from lightly_assets.graph.dagster_private import (
+    AssetCheckExecutionResolvedStatus as Status,
+)
+
 if TYPE_CHECKING:
-    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+    from lightly_assets.graph.dagster_private import SqlEventLogStorage
 
     _Base = SqlEventLogStorage
 else:
     _Base = object
 
-_Checks = AssetCheckExecutionsTable.c
-_Events = SqlEventLogStorageTable.c
+if TYPE_CHECKING or knows_checks_of_partitions():
+    _Checks = AssetCheckExecutionsTable.c
+    _Events = SqlEventLogStorageTable.c
 _MATERIALIZATION = dg.DagsterEventType.ASSET_MATERIALIZATION.value
 
 # How long the keys of a definition may be taken for known. Keys that are not among them are always asked for.
@@ -112,6 +118,8 @@ class ManyPartitions(_Base):
         self, keys: Sequence[tuple[dg.AssetCheckKey, dg.PartitionsDefinition[Any] | None]]
     ) -> Mapping[dg.AssetCheckKey, AssetCheckState]:
         """The state of checks; the same as Dagster's own."""
+        if not knows_checks_of_partitions():
+            return super().get_asset_check_state(keys)
         ours = {key: one for key, one in keys if isinstance(one, dg.DynamicPartitionsDefinition) and one.name}
         others = [(key, one) for key, one in keys if key not in ours]
         found = dict(super().get_asset_check_state(others)) if others else {}

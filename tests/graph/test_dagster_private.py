@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.partitions.context import partition_loading_context
 
 import lightly_assets
 from lightly_assets.config import load_project
@@ -17,6 +18,7 @@ from lightly_assets.graph import dagster_private
 from lightly_assets.graph.dagster_private import NAMES, SqliteEventLog, check_names, run_here
 from lightly_assets.graph.jobs import PREDICTIONS_JOB
 from tests.graph.test_chain import run_keys
+from tests.graph.test_event_log import _shape as shape
 from tests.graph.test_recording import rows
 from tests.projects import SmallProject, positions, write_video
 
@@ -35,6 +37,20 @@ LISTED = {
     "AssetCheckEvaluationTargetMaterializationData",
     "InMemoryJob",
     "execute_run_iterator",
+    "SerializableEntitySubset",
+    "AssetCheckExecutionRecordStatus",
+    "AssetCheckExecutionResolvedStatus",
+    "AssetCheckPartitionInfo",
+    "AssetCheckState",
+    "FINISHED_STATUSES",
+    "AssetCheckExecutionsTable",
+    "SqlEventLogStorageTable",
+    "SqlEventLogStorage",
+    "SqlEventLogStorage.get_asset_check_state",
+    "SqlEventLogStorage.get_asset_check_partition_info",
+    "SqlEventLogStorage.index_connection",
+    "SqlEventLogStorage._instance",
+    "ConfigurableClassData",
 }
 
 
@@ -155,6 +171,22 @@ def test_a_run_in_this_process_does_without_them(
     assert len(check_names()) == len(NAMES)
     assert sorted(events()) == sorted(usual) and len(usual) == 9
     assert {run.tags["a"] for run in instance.get_runs()} == {"b"}
+
+
+def test_the_event_log_for_many_partitions_does_without_them(
+    videos: SmallProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = {"module": "lightly_assets.graph.event_log", "class": "SqliteEventLog", "config": {}}
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with dg.DagsterInstance.local_temp(str(tmp_path), {"event_log_storage": storage}) as instance:
+        run_keys(videos, instance, ["a.mp4", "bad.mp4"])
+        partitions = dg.DynamicPartitionsDefinition(name="lightly_inputs")
+        check = dg.AssetCheckKey(dg.AssetKey("frames"), "frame_count_matches")
+        with partition_loading_context(dynamic_partitions_store=instance):
+            usual = instance.event_log_storage.get_asset_check_state([(check, partitions)])[check]
+            take_away(monkeypatch, *(one.name for one in NAMES if one.without.startswith("pages of the UI")))
+            theirs = instance.event_log_storage.get_asset_check_state([(check, partitions)])[check]
+    assert shape(theirs) == shape(usual) and "a.mp4" in str(shape(usual))
 
 
 def test_all_that_is_gone_is_told_once(

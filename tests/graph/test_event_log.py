@@ -14,7 +14,7 @@ from dagster._core.storage.asset_check_state import AssetCheckState, bulk_update
 from dagster._core.utils import make_new_run_id
 
 from lightly_assets.graph import event_log
-from lightly_assets.graph.checks import latest, verdict
+from lightly_assets.graph.checks.verdicts import latest, verdict
 from lightly_assets.graph.event_log import SqliteEventLog
 
 PARTITIONS = dg.DynamicPartitionsDefinition(name="inputs")

@@ -111,7 +111,14 @@ class Registry(Mapping[str, T], Generic[T]):
     def _import_all(self) -> None:
         # Another thread may have been here meanwhile.
         if self._unread is not None:
-            path = import_module(self._unread).__path__
-            for module in sorted(found.name for found in iter_modules(path)):
-                import_module(f"{self._unread}.{module}")
+            _import_folder(self._unread)
             self._unread = None
+
+
+def _import_folder(package: str) -> None:
+    """Imports the modules of a package, and those of its folders."""
+    for found in sorted(iter_modules(import_module(package).__path__), key=lambda one: one.name):
+        if found.ispkg:
+            _import_folder(f"{package}.{found.name}")
+        else:
+            import_module(f"{package}.{found.name}")

@@ -13,13 +13,18 @@ from lightly_assets.models.conversions import as_result
 from lightly_assets.models.files import model_file
 from lightly_assets.models.metadata.agree import check_facts
 from lightly_assets.models.metadata.read import facts_for
-from lightly_assets.models.protocol import Images, Model, ModelError, Runtime, Source, sources_text
+from lightly_assets.models.protocol import (
+    Images,
+    Model,
+    ModelError,
+    Runtime,
+    Source,
+    out_of_memory,
+    sources_text,
+)
 from lightly_assets.models.results import Result, ResultError
 from lightly_assets.models.runtimes import python as users_code
 from lightly_assets.models.runtimes.python import described_error
-
-# In the messages of ONNX Runtime, CUDA, cuDNN and C++.
-_MEMORY_WORDS = ("out of memory", "failed to allocate memory", "alloc_failed", "bad_alloc")
 
 # It calls what users have written, and what they were given to call.
 _USERS_CODE = users_code.__file__
@@ -98,7 +103,7 @@ class CheckedModel:
         except (Exception, SystemExit) as error:
             if is_bug(error, foreign=_USERS_CODE):
                 raise
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise ModelError(
                     f"{sources_text(sources)}: the model raised {described_error(error)}.", sources[0]
                 ) from error
@@ -144,10 +149,3 @@ class CheckedModel:
 
     def _bad(self, error: ResultError, source: Source) -> ModelError:
         return ModelError(f"{source}: {error}", source)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "_ArrayMemoryError"):
-        return True
-    text = str(error).lower()
-    return any(words in text for words in _MEMORY_WORDS)

@@ -184,7 +184,8 @@ class LayoutModel(FileModel):
 
     def nms_when_predicting(self, task_type: TaskType) -> float | None:
         """The IoU of a suppression before masks are made; None where encoding suppresses."""
-        if task_type is not TaskType.INSTANCE_SEGMENTATION or not self.nms_is_ours:
+        first = task_type is TaskType.INSTANCE_SEGMENTATION or self.kind_of_layout.suppresses_when_predicting
+        if not first or not self.nms_is_ours:
             return None
         return 0.7 if self.nms_iou is None else self.nms_iou
 
@@ -200,7 +201,10 @@ class LayoutModel(FileModel):
             defaults["first_class"] = first
         if self.nms_is_ours and detects:
             defaults |= {"nms_iou": 0.7, "max_detections": 300}
-        return self._encode(**defaults)
+        settings = self._encode(**defaults)
+        if self.kind_of_layout.suppresses_when_predicting:
+            settings = settings.model_copy(update={"nms_iou": None})
+        return settings
 
 
 def _layout(data: dict[str, Any]) -> type[Layout] | None:

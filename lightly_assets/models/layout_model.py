@@ -10,13 +10,20 @@ from numpy.typing import NDArray
 
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import LayoutModel
-from lightly_assets.models.layouts.base import LAYOUTS, LayoutError, Output, ReadSettings, described
+from lightly_assets.models.layouts.base import (
+    LAYOUTS,
+    LayoutError,
+    Output,
+    ReadSettings,
+    described,
+    likely_layouts,
+)
 from lightly_assets.models.metadata.agree import check_layout, check_pixels
 from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.pixels.preprocessor import Preprocessor
 from lightly_assets.models.preprocess import CHANNELS, Preprocess
-from lightly_assets.models.protocol import Image, ModelError
+from lightly_assets.models.protocol import Image, ModelError, out_of_memory
 from lightly_assets.models.results import Result, ResultError
 
 Run = Callable[[NDArray[Any]], Sequence[NDArray[Any]]]
@@ -61,7 +68,9 @@ class Reader:
         try:
             self._layout = config.kind_of_layout(settings, outputs)
         except LayoutError as error:
-            raise ModelError(f"The model {name} does not fit: {error}") from None
+            raise ModelError(
+                f"The model {name} does not fit: {_with_likely(error, config, outputs)}"
+            ) from None
         self._check_classes(self._layout.classes, outputs)
         defaults = facts.pixels.over(self._layout.pixels())
         self.preprocess = fitted_preprocess(config.preprocess, defaults, image_input, name)
@@ -69,9 +78,10 @@ class Reader:
         self._single = image_input is not None and len(image_input.shape) == 3
         self._fixed = image_input.shape[0] if image_input is not None and not self._single else None
         self.batch_size = self._batch_size(config)
+        self._worked = False
 
     def _batch_size(self, config: LayoutModel) -> int:
-        if self._single or config.kind_of_layout.one_image:
+        if self._single or self._layout.one_image:
             return 1
         if self._fixed is None:
             return config.batch_size
@@ -128,27 +138,74 @@ class Reader:
         return results
 
     def _batch(self, images: Sequence[Image], run: Run) -> list[Result]:
+        if self.batch_size == 1 and len(images) > 1:
+            return [result for image in images for result in self._batch([image], run)]
         batch, views = self._preprocessor(images)
         if self._fixed is not None and len(batch) < self._fixed:
             batch = np.concatenate(
                 [batch, np.zeros((self._fixed - len(batch), *batch.shape[1:]), batch.dtype)]
             )
-        outputs = [np.asarray(one) for one in run(batch[0] if self._single else batch)]
+        outputs = self._outputs(batch, run)
+        if outputs is None:
+            return self._batch(images, run)
         if self._fixed is not None and self._fixed > len(images):
             outputs = [one[: len(images)] if one.shape[:1] == (self._fixed,) else one for one in outputs]
-        for one in outputs:
-            if one.dtype.kind == "f" and not np.isfinite(one).all():
-                bad = ~np.isfinite(one.reshape(len(one), -1)).all(axis=1)
-                index = int(np.flatnonzero(bad)[0]) if len(one) == len(images) else 0
-                raise ResultError(f"The output of the model {self.name} has NaN or infinite numbers.", index)
+        self._check_finite(outputs, len(images))
         try:
             return self._layout.results(outputs, views)
         except LayoutError as error:
             raise ModelError(f"The output of {self.name} does not fit the layout: {error}.") from None
 
+    def _outputs(self, batch: NDArray[Any], run: Run) -> list[NDArray[Any]] | None:
+        """What the model says; None where it says it of one image only, whatever the file declares."""
+        try:
+            outputs = [np.asarray(one) for one in run(batch[0] if self._single else batch)]
+        except Exception as error:
+            if len(batch) == 1 or self._fixed is not None or self._worked or out_of_memory(error):
+                raise
+            run(batch[:1])
+            self._one_at_a_time(len(batch))
+            return None
+        burnt = len(batch) > 1 and self._layout.batch_first and len(outputs[0]) == 1
+        if burnt and self._fixed is None:
+            self._one_at_a_time(len(batch))
+            return None
+        self._worked = self._worked or len(batch) > 1
+        return outputs
+
+    def _one_at_a_time(self, tried: int) -> None:
+        self.batch_size = 1
+        log.warning(
+            "%s declares batches of any size, but is made for one image: it failed with %d and goes on one "
+            "by one; 'batch_size: 1' beside path says so.",
+            self.name,
+            tried,
+        )
+
+    def _check_finite(self, outputs: Sequence[NDArray[Any]], count: int) -> None:
+        for one in outputs:
+            if one.dtype.kind != "f" or np.isfinite(one).all():
+                continue
+            good = np.isfinite(one)
+            if self._layout.minus_infinity:
+                good |= np.isneginf(one)
+            if not good.all():
+                bad = ~good.reshape(len(one), -1).all(axis=1)
+                index = int(np.flatnonzero(bad)[0]) if len(one) == count else 0
+                raise ResultError(f"The output of the model {self.name} has NaN or infinite numbers.", index)
+
+
+def _with_likely(error: LayoutError, config: LayoutModel, outputs: Sequence[Output]) -> str:
+    """What is wrong, and the layout that the outputs look like."""
+    likely = [name for name in likely_layouts(outputs) if name != config.layout]
+    text = str(error).rstrip(".")
+    if not likely or any(f"layout: {name}" in text for name in likely):
+        return f"{text}."
+    return f"{text}; they look like layout: {' or layout: '.join(likely)}."
+
 
 def tried_outputs(
-    settings: Preprocess, image_input: Input | None, names: Sequence[str], run: Run, name: str
+    settings: Preprocess, image_input: Input | None, declared: Sequence[Output], run: Run, name: str
 ) -> list[Output]:
     """The outputs of a model that does not declare their shapes: it is run once, on black images.
 
@@ -170,6 +227,9 @@ def tried_outputs(
         raise ModelError(
             f"The model {name} cannot run on an input of {shape} {settings.dtype}: {first}."
         ) from None
-    given = [*names, *(f"output{place}" for place in range(len(names), len(found)))]
+    given = [*declared, *(Output(f"output{place}", ()) for place in range(len(declared), len(found)))]
     # The first dimension is the batch, except of layouts that take one image.
-    return [Output(one, (None, *output.shape[1:])) for one, output in zip(given, found, strict=True)]
+    return [
+        Output(one.name, (None, *output.shape[1:]), str(output.dtype), one.last)
+        for one, output in zip(given, found, strict=True)
+    ]

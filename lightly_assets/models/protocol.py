@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.models.results import Result
 
+# In the messages of ONNX Runtime, CUDA, cuDNN and C++.
+_MEMORY_WORDS = ("out of memory", "failed to allocate memory", "alloc_failed", "bad_alloc")
+
 Image = NDArray[np.uint8]
 Images = NDArray[np.uint8] | list[Image]
 
@@ -82,3 +85,11 @@ def sources_text(sources: Sequence[Source]) -> str:
     if first.input == last.input and first.index is not None:
         return f"{first.input}, frames {first.index} to {last.index}"
     return f"{first} to {last}"
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of any runtime says that memory was not enough."""
+    if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "_ArrayMemoryError"):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in _MEMORY_WORDS)

@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_TYPES = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int64): 7, np.dtype(np.float16): 10}
+_TYPES = {
+    np.dtype(np.float32): 1,
+    np.dtype(np.uint8): 2,
+    np.dtype(np.int32): 6,
+    np.dtype(np.int64): 7,
+    np.dtype(np.float16): 10,
+}
 Shape = list[int | str]
 
 
@@ -27,9 +33,12 @@ def _bytes(field: int, value: bytes | str) -> bytes:
     return _varint(field << 3 | 2) + _varint(len(data)) + data
 
 
-def _tensor(name: str, array: NDArray[Any]) -> bytes:
+def _tensor(name: str, array: NDArray[Any], location: str | None = None) -> bytes:
     sizes = b"".join(_number(1, size) for size in array.shape)
-    return sizes + _number(2, _TYPES[array.dtype]) + _bytes(8, name) + _bytes(9, array.tobytes())
+    about = sizes + _number(2, _TYPES[array.dtype]) + _bytes(8, name)
+    if location is None:
+        return about + _bytes(9, array.tobytes())
+    return about + _bytes(13, _bytes(1, "location") + _bytes(2, location)) + _number(14, 1)
 
 
 def _value(name: str, dtype: Any, shape: Shape) -> bytes:
@@ -59,15 +68,56 @@ def write(
     outputs: dict[str, tuple[Any, Shape]],
     constants: dict[str, NDArray[Any]] | None = None,
     metadata: dict[str, str] | None = None,
+    external: dict[str, str] | None = None,
 ) -> Path:
-    """A model with these nodes, inputs, outputs, constants and metadata."""
+    """A model with these nodes, inputs, outputs and constants; ``external`` ones lie in files beside it."""
     graph = b"".join(_bytes(1, one) for one in nodes) + _bytes(2, "graph")
-    graph += b"".join(_bytes(5, _tensor(name, array)) for name, array in (constants or {}).items())
+    for name, array in (constants or {}).items():
+        location = (external or {}).get(name)
+        if location is not None:
+            (path.parent / location).write_bytes(array.tobytes())
+        graph += _bytes(5, _tensor(name, array, location))
     graph += b"".join(_bytes(11, _value(name, *about)) for name, about in inputs.items())
     graph += b"".join(_bytes(12, _value(name, *about)) for name, about in outputs.items())
     said = b"".join(_bytes(14, _bytes(1, key) + _bytes(2, value)) for key, value in (metadata or {}).items())
     path.write_bytes(_number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, "") + _number(2, 17)) + said)
     return path
+
+
+def constants_model(
+    path: Path,
+    outputs: dict[str, NDArray[Any]],
+    size: Shape,
+    batch: int | str = 1,
+    metadata: dict[str, str] | None = None,
+    extra_inputs: dict[str, tuple[Any, Shape]] | None = None,
+    last: str = "Cast",
+) -> Path:
+    """Says the same of every image in several outputs of any dtype; its own batch is what the arrays have.
+
+    Args:
+        batch: what the file declares.
+        last: the type of the node that makes each output, such as ``Softmax``.
+    """
+    first: Shape = [batch, 3, *size]
+    nodes = [
+        node("ReduceMean", ["images"], ["mean"], keepdims=0),
+        node("Mul", ["mean", "zero"], ["nothing"]),
+    ]
+    constants: dict[str, NDArray[Any]] = {"zero": np.zeros((), dtype=np.float32)}
+    for name, array in outputs.items():
+        constants[f"{name}_constant"] = array.astype(np.float32)
+        nodes.append(node("Add", ["nothing", f"{name}_constant"], [f"{name}_sum"]))
+        if last == "Cast":
+            nodes.append(node("Cast", [f"{name}_sum"], [name], to=_TYPES[array.dtype]))
+        else:
+            nodes.append(node(last, [f"{name}_sum"], [name]))
+    declared: dict[str, tuple[Any, Shape]] = {
+        name: (array.dtype, list(array.shape)) for name, array in outputs.items()
+    }
+    return write(
+        path, nodes, {"images": (np.float32, first), **(extra_inputs or {})}, declared, constants, metadata
+    )
 
 
 def constant_model(

@@ -148,7 +148,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"task_type": "classification"}, "yolo cannot do classification"),
     ({"task_type": "instance-segmentation"}, "needs the mask prototypes, an output of rank 4"),
     ({"task_type": "keypoint-detection"}, "say how many 'classes'"),
-    ({"layout": "logits", "task_type": "classification"}, "needs an output of rank 2; there is output"),
+    (
+        {"layout": "logits", "task_type": "classification"},
+        "needs scores, an output of rank 2; there is output",
+    ),
     ({"layout": "detr"}, "needs class logits"),
     ({"providers": ["NoSuchProvider"]}, "NoSuchProvider is not at hand; there are .*CPU"),
 ]
@@ -206,7 +209,7 @@ UNDECLARED: list[tuple[str, str, str, int, str]] = [
     ("objects", "object-detection", "rtdetr_topk", 2, "needs rows"),
     ("objects", "object-detection", "yolo", 3, "has 2 classes .* 3 categories"),
     ("people", "keypoint-detection", "yolo", 2, "leaves 16 numbers for 2 class scores"),
-    ("instances", "object-detection", "yolo", 2, "has 18 classes"),
+    ("instances", "object-detection", "yolo", 3, "has 2 classes"),
 ]
 
 

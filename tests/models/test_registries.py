@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import lightly_assets.models.layouts
-import lightly_assets.models.runtimes
 from lightly_assets.format.schema import Category
 from lightly_assets.models import documentation
 from lightly_assets.models.checked_model import load_model
@@ -93,18 +91,14 @@ def _predict(model: Any) -> Any:
     return model.predict(np.zeros((1, 32, 32, 3), dtype=np.uint8), [Source("a.png", None, 32, 32)])[0]
 
 
-def _with_file(monkeypatch: pytest.MonkeyPatch, package: Any, folder: Path, text: str) -> None:
-    (folder / "of_a_test.py").write_text(text)
-    monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
-
-
-def test_a_layout_is_one_new_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_layout_is_one_new_file(tmp_path: Path) -> None:
     model = constant_model(tmp_path / "m.onnx", np.zeros((1, 6, 5)), [64, 64])
     settings = {"kind": "onnx", "path": model.name, "layout": "middle_box", "share": 0.25}
     with pytest.raises(ValueError, match=r"layout is 'middle_box'; allowed are .*yolo"):
         parse_model(settings)
-    with LAYOUTS.trial():
-        _with_file(monkeypatch, lightly_assets.models.layouts, tmp_path, LAYOUT)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "of_a_test.py").write_text(LAYOUT)
+    with LAYOUTS.trial(tmp_path / "new"):
         loaded = _load(settings, tmp_path)
         assert loaded.batch_size == 1
         np.testing.assert_allclose(_predict(loaded).boxes, [[0, 0, 8, 8]])
@@ -126,11 +120,11 @@ def test_a_layout_is_one_new_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         parse_model(settings)
 
 
-def test_a_kind_of_model_is_one_new_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_kind_of_model_is_one_new_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"kind is 'silent'; allowed are .*onnx"):
         parse_model({"kind": "silent"})
-    with KINDS.trial():
-        _with_file(monkeypatch, lightly_assets.models.runtimes, tmp_path, KIND)
+    (tmp_path / "of_a_test.py").write_text(KIND)
+    with KINDS.trial(tmp_path):
         assert _predict(_load({"kind": "silent"}, tmp_path)).singletons == []
         with pytest.raises(ValueError, match=r"kind is 'loud'; allowed are .*silent"):
             parse_model({"kind": "loud"})

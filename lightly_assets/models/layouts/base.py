@@ -1,7 +1,7 @@
 """What all output layouts have in common, and their registry."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -24,6 +24,8 @@ class Output:
     shape: tuple[int | None, ...]
     dtype: str = ""
     """As NumPy names it; empty where the file does not say."""
+    last: str = ""
+    """The type of the node that makes its numbers, such as ``Softmax``, where the file tells."""
 
     def __str__(self) -> str:
         shape = ", ".join("?" if size is None else str(size) for size in self.shape)
@@ -83,12 +85,16 @@ class Layout(ABC):
     """For the documentation: models that write it."""
     suppression: ClassVar[Suppression] = "none"
     """Who removes boxes that overlap."""
+    suppresses_when_predicting: ClassVar[bool] = False
+    """Whether our suppression needs more than the boxes that are stored, so that it comes first."""
     defaults: ClassVar[Preprocess] = Preprocess()
     """Pre-processing that such models usually want."""
     first_class: ClassVar[int] = 0
     """The number of the class that is the first category: 1 where 0 is the background."""
-    one_image: ClassVar[bool] = False
+    one_image: bool = False
     """Whether such models take one image at a time."""
+    batch_first: bool = True
+    """Whether the first dimension of the first output is the batch."""
     outputs_vary: ClassVar[bool] = False
     """Whether the outputs' sizes depend on what the image shows, so a black one tells nothing of them."""
     minus_infinity: ClassVar[bool] = False
@@ -102,6 +108,11 @@ class Layout(ABC):
         self.declared = outputs
         if settings.task_type not in self.tasks:
             raise LayoutError(f"The layout {self.name} cannot do {settings.task_type}.")
+
+    @classmethod
+    def recognises(cls, outputs: Sequence[Output]) -> bool:  # noqa: ARG003
+        """Whether outputs can hardly be of another layout: by names, dtypes and shapes alone."""
+        return False
 
     @property
     def classes(self) -> int | None:
@@ -126,9 +137,45 @@ def layout(kind: type[Layout]) -> type[Layout]:
     return LAYOUTS.add(kind.name, kind)
 
 
+def likely_layouts(outputs: Sequence[Output]) -> list[str]:
+    """The names of layouts that recognise outputs."""
+    return [name for name, kind in sorted(LAYOUTS.items()) if kind.recognises(outputs)]
+
+
 def described(outputs: Sequence[Output]) -> str:
     """``output0 (1, 84, 8400), output1 (1, 32, 160, 160)``."""
     return ", ".join(str(output) for output in outputs)
+
+
+def output_of_rank(
+    outputs: Sequence[Output],
+    ranks: Sequence[int],
+    name: str | None,
+    needs: str,
+    fits: Callable[[Output], bool] = lambda _: True,
+) -> int:
+    """The place of the output that is meant: the named one, or the only one that fits.
+
+    Raises:
+        LayoutError: there is none, or several and nothing tells which.
+    """
+    if name is not None:
+        places = [place for place, one in enumerate(outputs) if one.name == name]
+        if not places:
+            raise LayoutError(f"output is {name!r}; there is {described(outputs)}.")
+        return places[0]
+    of_rank = [place for place, one in enumerate(outputs) if len(one.shape) in ranks]
+    places = [place for place in of_rank if fits(outputs[place])] or of_rank
+    if not places:
+        rank = " or ".join(map(str, ranks))
+        raise LayoutError(f"{needs}, an output of rank {rank}; there is {described(outputs)}.")
+    if len(places) > 1:
+        some = described([outputs[place] for place in places])
+        raise LayoutError(
+            f"{needs}, and several outputs could be them: {some}; write output: {outputs[places[0]].name} "
+            "(or another name) beside layout."
+        )
+    return places[0]
 
 
 def best(scores: NDArray[Any], floor: float, most: int) -> NDArray[np.intp]:
@@ -158,9 +205,15 @@ def sigmoid(values: NDArray[Any]) -> NDArray[Any]:
 
 def softmax(values: NDArray[Any], axis: int) -> NDArray[Any]:
     """Along an axis, without overflow."""
-    shifted = values - values.max(axis=axis, keepdims=True)
+    peaks = values.max(axis=axis, keepdims=True)
+    nothing = np.isneginf(peaks)
+    if nothing.any():
+        # All classes are ruled out: nobody's probability.
+        peaks = np.where(nothing, 0, peaks)
+    shifted = values - peaks
     np.exp(shifted, out=shifted)
-    shifted /= shifted.sum(axis=axis, keepdims=True)
+    sums = shifted.sum(axis=axis, keepdims=True)
+    shifted /= np.where(nothing, 1, sums) if nothing.any() else sums
     return np.asarray(shifted)
 
 

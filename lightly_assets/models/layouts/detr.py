@@ -20,8 +20,16 @@ from lightly_assets.models.layouts.base import (
     sigmoid,
     softmax,
 )
+from lightly_assets.models.layouts.shared.values import (
+    check_logits,
+    check_relative,
+    check_shares,
+    check_whole,
+)
 from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess, View
 from lightly_assets.models.results import Detections, Result
+
+_PIXELS = "boxes in pixels have the layout boxes_scores (corners) or detr_postprocessed"
 
 
 @layout
@@ -54,6 +62,7 @@ class Detr(Layout):
         return self._count
 
     def _places(self, outputs: Sequence[Output]) -> tuple[int, int]:
+        self._refuse_labels(outputs)
         threes = [index for index, output in enumerate(outputs) if len(output.shape) == 3]
         boxes = [index for index in threes if outputs[index].shape[2] in (4, None)]
         named = [index for index in boxes if any(word in outputs[index].name for word in ("box", "det"))]
@@ -68,6 +77,16 @@ class Detr(Layout):
         logits = [index for index in rest if any(word in outputs[index].name for word in ("logit", "label"))]
         return (logits or rest)[0], box
 
+    def _refuse_labels(self, outputs: Sequence[Output]) -> None:
+        """Class numbers instead of logits: the graph has done its post-processing already."""
+        whole = [one for one in outputs if one.dtype.startswith(("int", "uint")) and len(one.shape) <= 2]
+        if whole:
+            raise LayoutError(
+                f"The layout {self.name} needs class logits (B, Q, C) and boxes (B, Q, 4); there is "
+                f"{described(outputs)}, and {whole[0].name} holds class numbers: write layout: "
+                "boxes_scores_labels, or detr_postprocessed with an input orig_target_sizes."
+            )
+
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
         logits, boxes = outputs[self._logits], outputs[self._boxes]
         if len(logits) != len(views):
@@ -76,9 +95,11 @@ class Detr(Layout):
         return [self._result(one, box, view) for one, box, view in pairs]
 
     def _result(self, logits: NDArray[Any], boxes: NDArray[Any], view: View) -> Result:
+        check_logits(logits, "boxes_scores, where non-maximum suppression is ours")
         scores = softmax(logits, axis=1)[:, :-1]
         top = scores.max(axis=1)
         kept = best(top, self.settings.floor, self.settings.max_candidates)
+        check_relative(boxes[kept], _PIXELS)
         return _detections(boxes[kept], top[kept], scores[kept].argmax(axis=1), scores[kept], view)
 
 
@@ -96,11 +117,18 @@ class RtDetr(Detr):
     _no_object = 0
 
     def _places(self, outputs: Sequence[Output]) -> tuple[int, int]:
+        self._refuse_labels(outputs)
         threes = [index for index, output in enumerate(outputs) if len(output.shape) == 3]
         self._joint = len(threes) == 1
         if not self._joint:
             return super()._places(outputs)
         self._no_object = 4
+        columns = outputs[threes[0]].shape[2]
+        if columns is not None and columns <= 4:
+            raise LayoutError(
+                f"The layout {self.name} needs logits and boxes, or rows of both; there is "
+                f"{described(outputs)}: boxes, scores and labels apart have the layout boxes_scores_labels."
+            )
         return threes[0], threes[0]
 
     def pixels(self) -> Preprocess:
@@ -118,11 +146,15 @@ class RtDetr(Detr):
             boxes, scores = logits[:, :4], logits[:, 4:]
             top = scores.max(axis=1)
             kept = best(top, self.settings.floor, self.settings.max_candidates)
+            check_shares(scores[kept], "class scores", "rows with logits fit no layout")
+            check_relative(boxes[kept], "with boxes in pixels write layout: yolo and order: rows beside it")
             return _detections(boxes[kept], top[kept], scores[kept].argmax(axis=1), scores[kept], view)
+        check_logits(logits, "boxes_scores, where non-maximum suppression is ours")
         scores = sigmoid(logits)
         flat = scores.ravel()
         kept = best(flat, self.settings.floor, min(len(logits), self.settings.max_candidates))
         queries, classes = np.divmod(kept, scores.shape[1])
+        check_relative(boxes[queries], _PIXELS)
         return _detections(boxes[queries], flat[kept], classes, scores[queries], view)
 
 
@@ -148,6 +180,9 @@ class RtDetrTopk(Detr):
 
     def _result(self, logits: NDArray[Any], boxes: NDArray[Any], view: View) -> Result:
         kept = best(logits[:, 4], self.settings.floor, self.settings.max_candidates)
+        check_shares(logits[kept, 4], "scores", "the fifth number of a row is something else")
+        check_whole(logits[kept, 5], "classes", "rows of class scores have the layout rtdetr")
+        check_relative(boxes[kept, :4], "write layout: yolo_nms for corners in pixels")
         classes = logits[kept, 5].astype(np.int64)
         return _detections(boxes[kept, :4], logits[kept, 4], classes, None, view)
 

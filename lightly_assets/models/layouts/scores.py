@@ -1,27 +1,45 @@
 """Scores as they are, of images (B, C) and of pixels (B, C, h, w), and label maps (B, h, w)."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.layouts.base import (
     Layout,
     LayoutError,
+    LayoutOptions,
     Output,
     ReadSettings,
     described,
     layout,
+    output_of_rank,
     sigmoid,
     softmax,
 )
+from lightly_assets.models.layouts.shared.values import check_shares
 from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess, View
 from lightly_assets.models.resize import between, resample
 from lightly_assets.models.results import Classification, Result, SemanticScores
 
 _ROWS = 16
+# A softmax in float32 and in float16 adds up to 1 within this.
+_SUM = {4: 1e-5, 2: 2e-3}
+
+
+class ScoresOptions(LayoutOptions):
+    """What these layouts can be told."""
+
+    output: str | None = Field(default=None, description="the name of the output with the scores")
+    classes_axis: Literal["first", "last"] = Field(
+        default="first", description="of every pixel: `(B, C, h, w)`, or `last`: `(B, h, w, C)`"
+    )
+    verified: bool = Field(
+        default=False, description="these are logits, although they look like probabilities"
+    )
 
 
 @layout
@@ -34,23 +52,67 @@ class Logits(Layout):
     outputs = "before the softmax: classification `(B, C)`, semantic segmentation `(B, C, h, w)`"
     families = "torchvision, timm, transformers"
     suppression = ""
+    minus_infinity = True
+    Options: ClassVar[type[LayoutOptions]] = ScoresOptions
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         super().__init__(settings, outputs)
-        rank = 2 if settings.task_type is TaskType.CLASSIFICATION else 4
-        places = [index for index, output in enumerate(outputs) if len(output.shape) == rank]
-        if not places:
-            raise LayoutError(
-                f"{settings.task_type} with the layout {self.name} needs an output of rank {rank}; there is "
-                f"{described(outputs)}."
-            )
-        self._place = places[0]
-        channels = outputs[self._place].shape[1]
+        options = settings.options
+        self.options = options if isinstance(options, ScoresOptions) else ScoresOptions()
+        self._axis = 1 if self.options.classes_axis == "first" else 3
+        self._place = self._scores_output(outputs)
+        channels = outputs[self._place].shape[self._axis if self._of_pixels else 1]
         self._count = 2 if channels == 1 else channels
+        self._checked = self.options.verified
+        self._refuse_last(outputs[self._place])
 
     @property
     def classes(self) -> int | None:
         return self._count
+
+    @property
+    def _of_pixels(self) -> bool:
+        return self.settings.task_type is TaskType.SEMANTIC_SEGMENTATION
+
+    def _scores_output(self, outputs: Sequence[Output]) -> int:
+        needs = f"{self.settings.task_type} with the layout {self.name} needs scores"
+        ranks: tuple[int, ...] = (4,) if self._of_pixels else (2,)
+        if not self._of_pixels and not any(len(one.shape) == 2 for one in outputs):
+            # Some classifiers keep the axes of the last convolution: (B, C, 1, 1).
+            ranks = (2, 4) if any(one.shape[2:] == (1, 1) for one in outputs) else (2,)
+        known = self.settings.classes
+
+        def fits(one: Output) -> bool:
+            channels = one.shape[self._axis if self._of_pixels else 1]
+            return not self.settings.classes_are_known or channels in (
+                known,
+                None,
+                1 if known == 2 else known,
+            )
+
+        return output_of_rank(outputs, ranks, self.options.output, needs, fits)
+
+    def _refuse_last(self, output: Output) -> None:
+        """What the graph says of its last node."""
+        if output.last == "Softmax" and not self._checked:
+            raise LayoutError(
+                f"{output.name} comes from a softmax, so that it holds probabilities and no logits; write "
+                "layout: probabilities."
+            )
+        if output.last == "Sigmoid" and not self._checked:
+            self._refuse_multi_label(f"{output.name} comes from a sigmoid")
+
+    def _refuse_multi_label(self, why: str) -> None:
+        if self._of_pixels or self.declared[self._place].shape[1] == 1:
+            raise LayoutError(
+                f"{why}, so that these are probabilities and no logits; write layout: probabilities (or "
+                "verified: true beside layout, if they are logits)"
+            )
+        raise LayoutError(
+            f"{why}, so that each class has a probability of its own (multi-label), and the format has one "
+            "class for each image or pixel; make a task for each class, or choose in a function of your own "
+            "(kind: python)"
+        )
 
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
         scores = outputs[self._place]
@@ -58,12 +120,37 @@ class Logits(Layout):
             scores = scores.astype(np.float32)
         if len(scores) != len(views):
             raise LayoutError(f"the output has the shape {scores.shape} for {len(views)} images")
-        if self.settings.task_type is TaskType.CLASSIFICATION:
+        if not self._of_pixels:
+            scores = scores.reshape(len(scores), -1)
+        elif self._axis == 3:
+            scores = np.ascontiguousarray(scores.transpose(0, 3, 1, 2))
+        if not self._checked:
+            self._check(scores, outputs[self._place].dtype)
+            self._checked = True
+        if not self._of_pixels:
             return [Classification(probabilities=self._activated(one)) for one in scores]
         return [
-            SemanticScores(self._activated(resized_scores(one, view)))
+            SemanticScores(self._activated(resized_scores(self._finite(one), view)))
             for one, view in zip(scores, views, strict=True)
         ]
+
+    def _check(self, scores: NDArray[Any], dtype: np.dtype[Any]) -> None:
+        """Of the first batch: probabilities would be flattened by a second softmax."""
+        if scores.shape[1] == 1 or scores.min() < 0 or scores.max() > 1:
+            return
+        sums = scores.sum(axis=1, dtype=np.float64)
+        if np.abs(sums - 1).max() <= _SUM.get(dtype.itemsize, 1e-5):
+            raise LayoutError(
+                "scores lie in 0..1 and add up to 1, so that they are probabilities and no logits; write "
+                "layout: probabilities (or verified: true beside layout, if they are logits)"
+            )
+        if scores.shape[1] > 2:
+            self._refuse_multi_label("all scores lie in 0..1 and do not add up to 1")
+
+    @staticmethod
+    def _finite(scores: NDArray[Any]) -> NDArray[Any]:
+        """Classes that are ruled out by -inf, as numbers that can be read between."""
+        return np.maximum(scores, np.finfo(scores.dtype).min / 8) if scores.min() == -np.inf else scores
 
     def _activated(self, scores: NDArray[Any]) -> NDArray[Any]:
         if len(scores) == 1:
@@ -84,6 +171,18 @@ class Probabilities(Logits):
     name = "probabilities"
     outputs = "the same after the softmax"
     families = "Keras, Paddle, ultralytics"
+    minus_infinity = False
+
+    def _refuse_last(self, output: Output) -> None:
+        single = self._of_pixels or output.shape[1] == 1
+        if output.last == "Sigmoid" and not single and not self._checked:
+            self._refuse_multi_label(f"{output.name} comes from a sigmoid")
+
+    def _check(self, scores: NDArray[Any], dtype: np.dtype[Any]) -> None:  # noqa: ARG002
+        check_shares(scores, "probabilities", "write layout: logits if the softmax is still to be done")
+        # No tolerance can be as wide.
+        if not self._of_pixels and scores.shape[1] > 1 and scores.sum(axis=1, dtype=np.float64).max() > 1.6:
+            self._refuse_multi_label("scores add up to more than 1")
 
     def _activated(self, scores: NDArray[Any]) -> NDArray[Any]:
         return _two(scores) if len(scores) == 1 else scores
@@ -102,6 +201,12 @@ def resized_scores(scores: NDArray[Any], view: View) -> NDArray[np.float32]:
     return resample(scores, between(rows, view.rows(rows)), between(columns, view.columns(columns)))
 
 
+class LabelMapOptions(LayoutOptions):
+    """What the layout can be told."""
+
+    output: str | None = Field(default=None, description="the name of the output with the labels")
+
+
 @layout
 class LabelMap(Layout):
     """(B, h, w) or (B, 1, h, w) class numbers."""
@@ -112,9 +217,12 @@ class LabelMap(Layout):
     outputs = "class numbers `(B, h, w)` or `(B, 1, h, w)`"
     families = "segmentation with an argmax in the graph"
     suppression = ""
+    Options = LabelMapOptions
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         super().__init__(settings, outputs)
+        options = settings.options
+        name = options.output if isinstance(options, LabelMapOptions) else None
         places = [
             index
             for index, output in enumerate(outputs)
@@ -122,7 +230,13 @@ class LabelMap(Layout):
         ]
         if not places:
             raise LayoutError(f"A label map has the shape (B, h, w); there is {described(outputs)}.")
-        self._place = places[0]
+        # Of several, class numbers are the ones that are whole.
+        whole = [place for place in places if outputs[place].dtype.startswith(("int", "uint"))]
+        needs = "The layout label_map needs class numbers"
+        chosen = [outputs[place] for place in whole or places]
+        self._place = (whole or places)[output_of_rank(chosen, (3, 4), None, needs)]
+        if name is not None:
+            self._place = output_of_rank(outputs, (3, 4), name, needs)
 
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
         maps = outputs[self._place]

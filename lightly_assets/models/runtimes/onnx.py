@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.format.schema import TaskType
@@ -21,6 +20,8 @@ from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
+from lightly_assets.models.runtimes.inputs import EXTRA_INPUTS, extra_feeds
+from lightly_assets.models.runtimes.onnx_graph import OnnxGraph, read_graph
 
 # Part of the version: raise it when this file or a layout changes what a model says.
 CODE_VERSION = 1
@@ -31,6 +32,10 @@ _DTYPES = {
     "tensor(uint8)": "uint8",
     "tensor(int32)": "int32",
 }
+# Of outputs and of inputs beside the images.
+_ALL_DTYPES = _DTYPES | {f"tensor({name})": name for name in ("int8", "int64", "bool")}
+_ALL_DTYPES["tensor(double)"] = "float64"
+_CPU = "CPUExecutionProvider"
 # The best first. TensorRT is left out: it compiles for minutes before the first image.
 _PROVIDERS = (
     "CUDAExecutionProvider",
@@ -39,9 +44,8 @@ _PROVIDERS = (
     "OpenVINOExecutionProvider",
     "CoreMLExecutionProvider",
     "DmlExecutionProvider",
-    "CPUExecutionProvider",
+    _CPU,
 )
-_MASK_INPUT = "pixel_mask"
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +55,8 @@ class _Feed:
     """The inputs of a model: the images, and what some models want besides."""
 
     images: str
-    mask: str | None
+    others: dict[str, str]
+    """Name and dtype of the inputs beside the images."""
 
 
 @KINDS.register("onnx")
@@ -79,19 +84,25 @@ class OnnxRuntime:
         self.path = model_file(config.path, base_dir)
         refuse_pickle(self.path, "ONNX")
         self.session = _session(self.path, config)
+        self._graph = read_graph(self.path)
         image_input, self._feed = _inputs(self.session, self.path)
         facts = facts_for(config, self.path)
         outputs = self._outputs(config, image_input, facts)
         self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name, facts)
         self.batch_size = self.reader.batch_size
         self.version = version_of(
-            file_hash(self.path, *_external_data(self.path)),
-            self.reader.version_settings(task_type),
+            file_hash(self.path, *_external_data(self.path, self._graph)),
+            self.reader.version_settings(task_type) | _provider(self.session),
             CODE_VERSION,
         )
 
     def _outputs(self, config: OnnxModel, image_input: Input, facts: Facts) -> list[Output]:
-        outputs = [Output(one.name, _shape(one.shape)) for one in self.session.get_outputs()]
+        outputs = [
+            Output(
+                one.name, _shape(one.shape), _ALL_DTYPES.get(one.type, ""), self._graph.last.get(one.name, "")
+            )
+            for one in self.session.get_outputs()
+        ]
         declared = not any(None in one.shape[1:] for one in outputs)
         # How many objects torchvision's detectors return depends on the image, and a black one has none.
         if declared or config.kind_of_layout.outputs_vary:
@@ -100,17 +111,14 @@ class OnnxRuntime:
         pixels = fitted_preprocess(config.preprocess, defaults, image_input, self.path.name)
         if pixels.size is None and pixels.shortest is None:
             return outputs
-        names = [one.name for one in outputs]
-        return tried_outputs(pixels, image_input, names, self._run, self.path.name)
+        return tried_outputs(pixels, image_input, outputs, self._run, self.path.name)
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:  # noqa: ARG002
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
         return self.reader.predict(list(images), self._run)
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
-        feeds = {self._feed.images: batch}
-        if self._feed.mask:
-            feeds[self._feed.mask] = np.ones((len(batch), *batch.shape[-2:]), dtype=np.int64)
+        feeds = {self._feed.images: batch, **extra_feeds(self._feed.others, batch.shape)}
         outputs: list[NDArray[Any]] = self.session.run(None, feeds)
         return outputs
 
@@ -127,7 +135,8 @@ def _session(path: Path, config: OnnxModel) -> Any:
     options.inter_op_num_threads = 1
     # Threads that wait must not spin: decoding and encoding need the cores meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    # Its errors are exceptions as well.
+    options.log_severity_level = 4
     available = ort.get_available_providers()
     providers = config.providers or [name for name in _PROVIDERS if name in available]
     if missing := [name for name in providers if name not in available]:
@@ -161,21 +170,34 @@ def _shape(shape: Sequence[Any]) -> tuple[int | None, ...]:
 
 def _inputs(session: Any, path: Path) -> tuple[Input, _Feed]:
     inputs = session.get_inputs()
-    images = [one for one in inputs if len(one.shape) in (3, 4) and one.type in _DTYPES]
-    others = [one.name for one in inputs if one not in images]
-    if len(images) != 1 or any(name != _MASK_INPUT for name in others):
+    others = {
+        one.name: _ALL_DTYPES[one.type]
+        for one in inputs
+        if one.name in EXTRA_INPUTS and one.type in _ALL_DTYPES
+    }
+    images = [
+        one for one in inputs if one.name not in others and len(one.shape) in (3, 4) and one.type in _DTYPES
+    ]
+    if len(images) != 1 or len(inputs) != 1 + len(others):
         found = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
         raise ModelError(
             f"The model {path.name} takes {found}; it must take one input of images (float32, float16, "
-            f"uint8 or int32; rank 4, or 3 for a single image), and at most a {_MASK_INPUT}."
+            f"uint8 or int32; rank 4, or 3 for a single image), and beside it only "
+            f"{', '.join(EXTRA_INPUTS)}."
         )
     one = images[0]
-    return Input(one.name, _shape(one.shape), _DTYPES[one.type]), _Feed(
-        one.name, others[0] if others else None
-    )
+    return Input(one.name, _shape(one.shape), _DTYPES[one.type]), _Feed(one.name, others)
 
 
-def _external_data(path: Path) -> list[Path]:
-    """Files beside the model that hold its weights, as exporters name them."""
+def _external_data(path: Path, graph: OnnxGraph) -> list[Path]:
+    """Files that hold the model's weights: as exporters name them, and whatever the graph names."""
     beside = [path.with_name(path.name + suffix) for suffix in (".data", "_data")]
-    return [file for file in beside if file.is_file()]
+    found = [file for file in beside if file.is_file()]
+    named = sorted(path.parent / name for name in graph.external)
+    return found + [file for file in named if file not in beside and file.is_file()]
+
+
+def _provider(session: Any) -> dict[str, str]:
+    """What runs the model is part of its version, as results differ; not on CPUs, the one of always."""
+    first = session.get_providers()[0]
+    return {} if first == _CPU else {"provider": first}

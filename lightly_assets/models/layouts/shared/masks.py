@@ -82,6 +82,27 @@ def _narrow(
     return (low - first, share), slice(first, int(low[-1]) + 2)
 
 
+def pasted_masks(masks: NDArray[Any], boxes: NDArray[Any], view: View) -> RunLengths:
+    """Masks of the whole image from (N, h, w) scores over each object's box (corners in its pixels)."""
+    # Outside of the box is nothing, and the edge lies between it and the first pixel.
+    framed = np.pad(masks.astype(np.float32), ((0, 0), (1, 1), (1, 1)))
+    return RunLengths(
+        [_pasted(mask, box, view) for mask, box in zip(framed, boxes, strict=True)], view.height, view.width
+    )
+
+
+def _pasted(framed: NDArray[np.float32], box: NDArray[Any], view: View) -> NDArray[np.int64]:
+    left, right = _pixels(box[0], box[2], view.width)
+    top, bottom = _pixels(box[1], box[3], view.height)
+    if right <= left or bottom <= top:
+        return np.array([view.width * view.height], dtype=np.int64)
+    rows, columns = framed.shape
+    y = (np.arange(top, bottom) + 0.5 - box[1]) / (box[3] - box[1]) * (rows - 2) + 1
+    x = (np.arange(left, right) + 0.5 - box[0]) / (box[2] - box[0]) * (columns - 2) + 1
+    crop = resample(framed[None], between(rows, y), between(columns, x))[0] >= 0.5
+    return run_lengths_of_crop(crop, left, top, view.width, view.height)
+
+
 def resized_masks(masks: NDArray[Any], view: View, threshold: float) -> RunLengths:
     """Masks of the whole image from (N, h, w) scores over the model's input."""
     rows, columns = masks.shape[1:]

@@ -1,0 +1,70 @@
+"""What outputs must look like to be what a layout takes them for; where they do not, which layout fits.
+
+A wrong layout gives numbers, too, and boxes that look like some. So every batch is looked at: what is checked
+costs little, as it is about the objects that are kept.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightly_assets.models.layouts.base import LayoutError
+from lightly_assets.models.preprocess import View
+
+# Half precision and graphs' own rounding.
+_LOW, _HIGH = -0.01, 1.01
+# What is sure enough to be an object: no junk in a corner.
+_SURE = 0.25
+# Shares of the input may leave it a little.
+_SHARE = 2.0
+
+
+def check_shares(values: NDArray[Any], what: str, instead: str) -> None:
+    """Raises LayoutError where numbers that must lie in 0..1 do not."""
+    if not values.size:
+        return
+    low, high = float(values.min()), float(values.max())
+    if low < _LOW or high > _HIGH:
+        bad = high if high > _HIGH else low
+        raise LayoutError(f"{what} must lie in 0..1, and one is {bad:.4g}; {instead}")
+
+
+def check_whole(values: NDArray[Any], what: str, instead: str) -> None:
+    """Raises LayoutError where class numbers are no whole numbers."""
+    parts = values != np.floor(values)
+    if parts.any():
+        raise LayoutError(f"{what} must be whole numbers, and one is {values[parts][0]:.4g}; {instead}")
+
+
+def are_shares(boxes: NDArray[Any], scores: NDArray[Any]) -> bool:
+    """Whether all (N, 4) boxes of an image lie in its first pixels, one of them being sure."""
+    return bool(len(boxes)) and scores.max() >= _SURE and np.abs(boxes).max() <= 1.5
+
+
+def check_relative(boxes: NDArray[Any], instead: str) -> None:
+    """Raises LayoutError where most of (N, 4) boxes that should be shares of the input are pixels."""
+    if not len(boxes):
+        return
+    if (boxes[:, 2:] < 0).any():
+        raise LayoutError(
+            f"sizes of boxes must be shares of the input, and one is {boxes[:, 2:].min():.4g}; {instead}"
+        )
+    far = np.abs(boxes).max(axis=1) > _SHARE
+    if far.mean() > 0.5:
+        shown = [round(float(one), 2) for one in boxes[int(np.flatnonzero(far)[0])]]
+        raise LayoutError(f"boxes must be shares of the input, and one is {shown}; {instead}")
+
+
+def check_logits(logits: NDArray[Any], instead: str) -> None:
+    """Raises LayoutError where (N, C) logits all lie in 0..1: those of a detector are far below, mostly."""
+    if logits.size and logits.min() >= 0 and logits.max() <= 1:
+        raise LayoutError(
+            f"class logits all lie in 0..1, so that they are probabilities already; write layout: {instead}"
+        )
+
+
+def grid_rows(view: View, strides: Sequence[int] = (8, 16, 32)) -> int:
+    """How many cells the grids of these strides have together, over the model's input."""
+    return sum((view.input_height // one) * (view.input_width // one) for one in strides)

@@ -7,7 +7,7 @@ UV     ?= uv
 CONFIG ?= demo/lightly.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui docs test snapshots test-day test-torch test-lightly lint types imports format lock clean
+.PHONY: help setup demo ui docs test snapshots test-day test-torch test-lightly test-versions lint types imports format lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -64,9 +64,16 @@ test-lightly: $(VENV)/.dev  ## Compare names of frames with Lightly's own video 
 	$(VENV)-lightly/bin/python -m pip install --quiet -r tests/lightly_reader/requirements.txt -e .
 	$(VENV)-lightly/bin/python -m pytest -q tests/lightly_reader
 
-lint: $(VENV)/.dev  ## Style and formatting
+# The oldest and the newest releases that pyproject.toml allows, each in an environment of its own.
+test-versions:  ## The main tests with the lowest and the highest allowed versions (downloads)
+	$(PYTHON) tests/versions/run.py lowest
+	$(PYTHON) tests/versions/run.py highest
+
+lint: $(VENV)/.dev  ## Style, formatting, dead code, dependencies that nobody imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/vulture
+	$(BIN)/deptry .
 
 types: $(VENV)/.dev  ## Static types, strict
 	$(BIN)/mypy

@@ -15,6 +15,10 @@ class LightlyPredictionsComponent(dg.Component, dg.Model, dg.Resolvable):
         type: lightly_assets.component.LightlyPredictionsComponent
         attributes:
           config: lightly.yaml
+
+    >>> component = LightlyPredictionsComponent(config="lightly.yaml")
+    >>> component.config
+    'lightly.yaml'
     """
 
     config: str = "lightly.yaml"

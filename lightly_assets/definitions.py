@@ -22,6 +22,10 @@ def build_definitions(config: Project | Path | str) -> dg.Definitions:
 
     Raises:
         ConfigError: the project file is wrong.
+
+    >>> definitions = build_definitions("lightly.yaml")
+    >>> definitions.resolve_job_def("predictions").name
+    'predictions'
     """
     check_names()
     project = config if isinstance(config, Project) else load_project(config)

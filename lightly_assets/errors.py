@@ -14,7 +14,15 @@ _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
 class LightlyAssetsError(Exception):
-    """Something outside of this package is not as it must be; the text is one sentence for people."""
+    """Something outside of this package is not as it must be; the text is one sentence for people.
+
+    >>> from lightly_assets import frame_name
+    >>> try:
+    ...     frame_name("notes.txt", 0, 10)
+    ... except LightlyAssetsError as error:
+    ...     print(str(error).partition(";")[0])
+    'notes.txt' is not a video
+    """
 
     retriable = False
     """Whether doing the same again later can succeed without anybody changing anything."""

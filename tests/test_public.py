@@ -1,7 +1,10 @@
 """The public names: all there, loaded late."""
 
+import doctest
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,3 +31,18 @@ def test_they_do_what_the_specification_says() -> None:
 def test_importing_the_package_imports_nothing_large() -> None:
     code = "import sys, lightly_assets\nassert not {'dagster', 'numpy', 'pydantic', 'av'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", sorted(set(lightly_assets.__all__) - {"__version__"}))
+def test_each_has_an_example_that_is_right(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(Path(__file__).parent / "earlier" / "project", tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    value = getattr(lightly_assets, name)
+    finder = doctest.DocTestFinder(recurse=False)
+    (found,) = finder.find(value, name, module=sys.modules[value.__module__])
+    assert found.examples, f"{name} shows no example in its docstring"
+    said: list[str] = []
+    doctest.DocTestRunner().run(found, out=said.append)
+    assert said == []

@@ -97,6 +97,12 @@ def check(
 
     Raises:
         StorageError: the store of a root is out of reach.
+
+    >>> report = check("lightly", "input")
+    >>> report.ok
+    True
+    >>> print(report.to_text().splitlines()[-1])  # doctest: +ELLIPSIS
+    30 prediction files: 0 errors, ...
     """
     reader = reader_of(root)
     run = _Run(reader, processes, visitor=visitor)

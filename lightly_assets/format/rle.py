@@ -27,6 +27,10 @@ def encode(mask: Any) -> list[int]:
 
     Raises:
         BadValue: the shape is not (H, W), or a value is neither 0 nor 1. It says what it got.
+
+    >>> import numpy as np
+    >>> encode(np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]]))
+    [2, 2, 1, 3, 3, 1]
     """
     array = as_numpy(mask)
     if array.ndim != 2:
@@ -112,6 +116,11 @@ def decode(counts: Any, height: int, width: int) -> NDArray[np.uint8]:
 
     Raises:
         BadValue: the counts are no non-negative integers, or do not add up to height × width.
+
+    >>> decode([2, 2, 1, 3, 3, 1], 3, 4)
+    array([[0, 0, 1, 1],
+           [0, 1, 1, 1],
+           [0, 0, 0, 1]], dtype=uint8)
     """
     runs = check_counts(counts, height, width)
     values = np.zeros(runs.size, dtype=np.uint8)

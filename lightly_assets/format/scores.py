@@ -30,6 +30,9 @@ def approximate_probabilities(scores: Any, categories: Any, num_categories: int)
 
     Raises:
         BadValue: a category is not in [0, num_categories - 1].
+
+    >>> approximate_probabilities([0.7], [0], 4).round(3).tolist()
+    [[0.7, 0.1, 0.1, 0.1]]
     """
     values = np.atleast_1d(np.asarray(scores, dtype=np.float64))
     places = _places(categories, num_categories)
@@ -47,6 +50,9 @@ def class_distribution(categories: Any, num_categories: int, probabilities: Any 
 
     Raises:
         BadValue: as :func:`approximate_probabilities`, or the shape of the probabilities is another one.
+
+    >>> class_distribution([1, 0], 2).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
     """
     places = _places(categories, num_categories)
     result = np.zeros((places.size, num_categories))
@@ -152,6 +158,10 @@ def active_learning_scores(
 
     Raises:
         BadValue: shapes that do not fit each other, or a category that does not exist.
+
+    >>> found = active_learning_scores([0.6, 0.9], [0, 1], 2, images=[0, 0])
+    >>> {name: float(values[0].round(3)) for name, values in found.items()}["objectness_least_confidence"]
+    0.25
     """
     vectors = approximate_probabilities(scores, categories, num_categories)
     if probabilities is not None:

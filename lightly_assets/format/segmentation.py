@@ -52,6 +52,11 @@ def convert_to_lightly_predictions(
 
     Raises:
         BadValue: the shape is another one, or a score lies outside [0, 1] or is not a number.
+
+    >>> import numpy as np
+    >>> scores = np.array([[[[0.9, 0.9], [0.9, 0.2]], [[0.1, 0.1], [0.1, 0.8]]]])
+    >>> [(one["category_id"], one["segmentation"]) for one in convert_to_lightly_predictions(scores)[0]]
+    [(0, [0, 3, 1]), (1, [3, 1])]
     """
     volume = as_numpy(scores)
     if volume.ndim != 4 or 0 in volume.shape[1:]:

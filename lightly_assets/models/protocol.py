@@ -35,7 +35,17 @@ class Source:
 
 
 class Model(Protocol):
-    """A model that is loaded and ready."""
+    """A model that is loaded and ready.
+
+    >>> class Sunny:
+    ...     version, batch_size = "1", 8
+    ...
+    ...     def predict(self, images, sources):
+    ...         return [Classification(category_id=0, score=0.9) for _ in images]
+    >>> from lightly_assets import Classification
+    >>> len(Sunny().predict(images=[None, None], sources=[None, None]))
+    2
+    """
 
     version: str
     """Hash of everything that decides what it says: file, settings, code. Not of what encoding decides."""

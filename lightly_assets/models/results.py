@@ -73,7 +73,11 @@ Masks = NDArray[Any] | RunLengths
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Classification:
-    """The class of an image: per-class probabilities, or a category and its score, or both."""
+    """The class of an image: per-class probabilities, or a category and its score, or both.
+
+    >>> Classification(probabilities=[0.2, 0.8]).probabilities.tolist()
+    [0.2, 0.8]
+    """
 
     category_id: int | None = None
     """Defaults to the most probable one."""
@@ -103,7 +107,12 @@ class Classification:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """The objects in an image."""
+    """The objects in an image.
+
+    >>> found = Detections(boxes=[[10, 20, 40, 60]], scores=[0.9], category_ids=[1])
+    >>> len(found), found.boxes.shape
+    (1, (1, 4))
+    """
 
     boxes: Any
     """(N, 4) corners x1, y1, x2, y2 in pixels of the image, the maximum exclusive."""
@@ -134,7 +143,12 @@ class Detections:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Keypoints:
-    """Objects that are known by their keypoints."""
+    """Objects that are known by their keypoints.
+
+    >>> person = [[12, 30, 0.9], [20, 31, 0.8]]
+    >>> len(Keypoints(keypoints=[person], scores=[0.7], category_ids=[0]))
+    1
+    """
 
     keypoints: Any
     """(N, K, 3) x, y in pixels and a score in [0, 1], or N arrays (K_i, 3) where the number varies."""
@@ -164,7 +178,12 @@ class Keypoints:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SemanticScores:
-    """The class of every pixel: per-class scores, or a label map. Exactly one of the two."""
+    """The class of every pixel: per-class scores, or a label map. Exactly one of the two.
+
+    >>> import numpy as np
+    >>> SemanticScores(label_map=np.zeros((4, 6), dtype=np.uint8), category_scores={0: 0.8}).size
+    (4, 6)
+    """
 
     scores: Any = None
     """(C, H, W) in [0, 1]; channel i is the i-th category of the schema (or class i, with a category map)."""

@@ -36,6 +36,9 @@ def frame_name(video: str, index: int, num_frames: int) -> str:
 
     Raises:
         BadValue: the key has no video suffix, or the index is not one of the video's frames.
+
+    >>> frame_name("sub/v.mp4", 7, 10)
+    'sub/v-07-mp4.png'
     """
     stem, suffix = split_suffix(video)
     if suffix.lower() not in VIDEO_SUFFIXES:
@@ -48,7 +51,11 @@ def frame_name(video: str, index: int, num_frames: int) -> str:
 
 
 def prediction_path(task: str, file_name: str) -> str:
-    """Where the predictions of an image or a frame lie: ``("task", "sub/a.png")`` → ``"task/sub/a.json"``."""
+    """Where the predictions of an image or a frame lie: ``("task", "sub/a.png")`` → ``"task/sub/a.json"``.
+
+    >>> prediction_path("people", frame_name("sub/v.mp4", 7, 10))
+    'people/sub/v-07-mp4.json'
+    """
     return f"{task}/{split_suffix(file_name)[0]}.json"
 
 

@@ -7,7 +7,7 @@ UV     ?= uv
 CONFIG ?= demo/lightly.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui docs test snapshots test-day test-torch test-lightly test-versions lint types imports format lock clean
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*## / {print $$1}' $(firstword $(MAKEFILE_LIST)))
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,13 +45,16 @@ docs: $(VENV)/.docs  ## The documentation as a site, into build/docs, every link
 	@echo "build/docs/index.html"
 
 test: $(VENV)/.dev  ## Run the tests
-	$(BIN)/python -m pytest -n 2 -q --ignore tests/day
+	$(BIN)/python -m pytest -n 2 -q --ignore tests/day --ignore tests/postgres
 
 snapshots: $(VENV)/.dev  ## Write anew what the tests in tests/snapshots compare with
 	WRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/snapshots
 
 test-day: $(VENV)/.dev  ## A day in the life of a project, with Dagster's daemon (about 15 minutes)
 	$(BIN)/python -m pytest -q tests/day
+
+test-postgres: $(VENV)/.dev  ## Dagster's instance on a real PostgreSQL server (needs Debian's package postgresql)
+	$(BIN)/python -m pytest -q tests/postgres
 
 # Packages that models come from: gigabytes, so they have an environment of their own and no part in `make test`.
 test-torch: $(VENV)/.dev  ## Compare with torch, torchvision, ultralytics and transformers (large downloads)

@@ -59,7 +59,7 @@ def errors_for_people(*, as_json: bool = False, document: dict[str, Any] | None 
     try:
         yield
     except Exception as error:
-        text = str(error) if isinstance(error, LightlyAssetsError) else _about_disk(error)
+        text = str(error) if isinstance(error, LightlyAssetsError) else _about_outside(error)
         if text is None:
             raise
         if as_json:
@@ -67,6 +67,28 @@ def errors_for_people(*, as_json: bool = False, document: dict[str, Any] | None 
         else:
             say(f"Error: {text}", error=True)
         raise typer.Exit(FAILED) from None
+
+
+def _about_outside(error: Exception) -> str | None:
+    """What is no fault of the package's: a disk, or the database that Dagster's instance is in."""
+    return _about_disk(error) or _about_postgres(error)
+
+
+def _about_postgres(error: Exception) -> str | None:
+    """What is wrong with the PostgreSQL server of Dagster's instance. Nothing of its URL is repeated."""
+    if isinstance(error, ModuleNotFoundError) and error.name in ("psycopg", "psycopg2", "dagster_postgres"):
+        return (
+            f"Dagster's instance is in PostgreSQL, and the module {error.name} is not installed; install "
+            "'lightly-assets[postgres]', and let the URL in dagster.yaml start with postgresql+psycopg2://."
+        )
+    seen: BaseException | None = error
+    while seen is not None:
+        if type(seen).__module__.startswith("psycopg") and type(seen).__name__ == "OperationalError":
+            return (
+                f"The PostgreSQL server of Dagster's instance does not answer: {str(seen).splitlines()[0]}."
+            )
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 def _about_disk(error: Exception) -> str | None:

@@ -15,7 +15,7 @@ from dagster._core.utils import make_new_run_id
 
 from lightly_assets.graph import event_log
 from lightly_assets.graph.checks.verdicts import latest, verdict
-from lightly_assets.graph.event_log import SqliteEventLog
+from lightly_assets.graph.event_log import ManyPartitions, SqliteEventLog
 
 PARTITIONS = dg.DynamicPartitionsDefinition(name="inputs")
 ASSETS = [dg.AssetKey("frames"), dg.AssetKey(["people", "singletons"])]
@@ -141,6 +141,12 @@ def _job() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_state_is_that_of_dagsters_own(instance: dg.DagsterInstance, seed: int) -> None:
     assert isinstance(instance.event_log_storage, SqliteEventLog)
+    agrees_all_along(instance, seed)
+
+
+def agrees_all_along(instance: dg.DagsterInstance, seed: int) -> None:
+    """A random history, and every now and then the question."""
+    assert isinstance(instance.event_log_storage, ManyPartitions)
     history = _History(instance, seed)
     instance.add_dynamic_partitions("inputs", [f"v{number}.mp4" for number in range(5)])
     seen: set[Any] = set()
@@ -155,8 +161,13 @@ def test_the_state_is_that_of_dagsters_own(instance: dg.DagsterInstance, seed: i
 def test_only_partitions_with_news_are_read_again(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    reads_only_news(instance, monkeypatch)
+
+
+def reads_only_news(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked of the database, beside how much there is."""
     storage = instance.event_log_storage
-    assert isinstance(storage, SqliteEventLog)
+    assert isinstance(storage, ManyPartitions)
     monkeypatch.setattr(event_log, "_OVERLAP", 0)
     names = [f"v{number}.mp4" for number in range(30)]
     instance.add_dynamic_partitions("inputs", names)

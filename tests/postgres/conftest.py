@@ -1,0 +1,56 @@
+"""A real PostgreSQL server on loopback, with a folder and a port of its own."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def _binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "")]
+    if not found[-1].is_file():
+        pytest.fail("these tests need PostgreSQL's server: apt-get install postgresql")
+    return found[-1].parent
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an empty database. The server refuses to run as root, so root lends it another user."""
+    binaries, port = _binaries(), _free_port()
+    folder = tmp_path_factory.mktemp("postgres")
+    user = pwd.getpwnam("postgres").pw_name if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+        for parent in folder.parents[:3]:
+            parent.chmod(parent.stat().st_mode | 0o055)
+    data = folder / "data"
+    subprocess.run(
+        [binaries / "initdb", "-D", data, "-U", "dagster", "-A", "trust", "-E", "UTF8", "--no-sync"],
+        check=True,
+        capture_output=True,
+        user=user,
+        cwd=folder,
+    )
+    arguments = ["-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-c", "fsync=off"]
+    with subprocess.Popen([binaries / "postgres", *arguments], user=user, cwd=folder) as server:
+        try:
+            ready = [binaries / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
+            for _ in range(60):
+                if subprocess.run(ready, capture_output=True, check=False).returncode == 0:
+                    break
+            else:
+                pytest.fail("PostgreSQL did not start")
+            yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
+        finally:
+            server.terminate()

@@ -28,7 +28,7 @@ from lightly_assets.format.schema import Schema
 from lightly_assets.graph.jobs import PREDICTIONS_JOB
 from lightly_assets.media.decoding import decoder_process
 from lightly_assets.models.results import Detections
-from lightly_assets.models.runtimes.labels import CocoLabels
+from lightly_assets.models.runtimes.coco import CocoLabels
 from lightly_assets.pipeline.publishing.publisher import Publisher
 from lightly_assets.pipeline.running import commit
 from lightly_assets.pipeline.session import Session
@@ -157,7 +157,7 @@ def test_a_bug_in_a_reader_of_labels_is_not_the_labels_fault(
     (small.folder / "labels.json").write_text('{"images": [], "annotations": [], "categories": []}')
     labels = {"kind": "coco", "path": "labels.json", "missing": "empty"}
     small.write(tasks=[task("squares") | {"model": labels}])
-    monkeypatch.setattr(CocoLabels, "_image", broken)
+    monkeypatch.setattr(CocoLabels, "_singletons", broken)
     with pytest.raises(ValueError, match="could not be broadcast") as caught:
         run(small)
     assert not isinstance(caught.value, LightlyAssetsError)

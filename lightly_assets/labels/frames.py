@@ -52,14 +52,14 @@ def is_numbered(name: str) -> bool:
 
 
 def frames_problem(
-    listed: Collection[int], count: int, video: str, *, file: str, shift: int = 0
+    listed: Collection[int], count: int, video: str, *, file: str, shift: int | None = 0
 ) -> str | None:
     """One sentence where labels name frames that a video does not have; it names the likely offset.
 
     Args:
         listed: indices of the frames that the labels list, after any conversion of their numbers.
         count: frames of the video in decode order.
-        shift: what the caller's ``first_frame`` is already.
+        shift: what the caller's ``first_frame`` is already; None where there is no such setting.
     """
     if not listed or (last := max(listed)) < count:
         return None
@@ -70,10 +70,11 @@ def frames_problem(
         + (f" ({beyond:,} such frames)" if beyond > 1 else "")
         + f", which has {count} frames, 0 to {count - 1}"
     )
-    if first and last - first < count:
+    if shift is not None and first and last - first < count:
         said = offset_words(first + shift)
         return f"{text}; its frames begin at {first}, so they probably count from {first}: {said}."
-    return f"{text}; is it another video, or was each n-th frame labelled (frame_step)?"
+    step = "" if shift is None else ", or was each n-th frame labelled (frame_step)"
+    return f"{text}; is it another video{step}?"
 
 
 def offset_words(first: int) -> str:

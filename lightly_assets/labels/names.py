@@ -102,7 +102,7 @@ class Names:
             LabelsError: the settings name a video or an input that is not there.
         """
         self.settings = settings or NameSettings()
-        self.keys = {key for key in keys if input_kind(key) is not None}
+        self.keys = {key: None for key in keys if input_kind(key) is not None}  # a set in order
         # Bare names need an index each; most labels need neither.
         self._by_base: dict[str, list[str]] | None = None
         self._by_stem: dict[str, list[str]] | None = None

@@ -6,6 +6,8 @@ from typing import Any
 
 # Examples that are kept of each kind; the rest is counted.
 KEPT = 5
+# Sentences about objects that are wrong.
+KEPT_PROBLEMS = 20
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
@@ -55,12 +57,22 @@ class LabelReport:
     """Images and frames of the input that the labels do not list."""
     dropped: dict[str, Counted] = field(default_factory=dict)
     """Objects that are not written: why → how many, and where."""
+    wrong: int = 0
+    """Objects that are no such, or of no image: not written."""
+    problems: list[str] = field(default_factory=list)
+    """What is wrong with the first of them, a sentence each."""
     notes: list[str] = field(default_factory=list)
     """Whatever else somebody should know, a sentence each."""
 
     def drop(self, why: str, where: str, count: int = 1) -> None:
         """Counts an object that is not written; ``why`` is a few words such as ``marked as ignored``."""
         self.dropped.setdefault(why, Counted()).add(where, count)
+
+    def leave_out(self, problem: str) -> None:
+        """Counts an object that cannot be written; one bad object does not stop a file of a million."""
+        self.wrong += 1
+        if len(self.problems) < KEPT_PROBLEMS:
+            self.problems.append(problem)
 
     @property
     def dropped_count(self) -> int:
@@ -75,6 +87,8 @@ class LabelReport:
             "unknown": self.unknown.to_json(),
             "unlisted": self.unlisted.to_json(),
             "dropped": {why: one.to_json() for why, one in self.dropped.items()},
+            "wrong": self.wrong,
+            "problems": self.problems,
             "notes": self.notes,
         }
 
@@ -96,4 +110,8 @@ class LabelReport:
             )
         for why, one in self.dropped.items():
             yield f"Left out: {counted(one.count, 'object')} {why}, such as {one.examples[0]}."
+        for problem in self.problems:
+            yield f"Left out: {problem}"
+        if (more := self.wrong - len(self.problems)) > 0:
+            yield f"Left out: {counted(more, 'more object')}."
         yield from self.notes

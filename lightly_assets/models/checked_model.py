@@ -1,7 +1,7 @@
 """Models from their settings, with everything checked that can be before a video is opened."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from lightly_assets.models.metadata.agree import check_facts
 from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.protocol import (
     Images,
+    LooksUp,
     Model,
     ModelError,
     Runtime,
@@ -47,20 +48,11 @@ def load_model(
         ModelError: the file is missing, refused or broken, or does not fit the settings or the task.
     """
     task = TaskType(task_type)
-    _check_category_map(config.category_map, categories)
     if isinstance(config, FileModel):
         path = model_file(config.path, base_dir)
         facts = facts_for(config, path)
         check_facts(facts, path.name, task, categories, mapped=config.category_map is not None)
-    return CheckedModel(config.load(task, len(categories), base_dir), task)
-
-
-def _check_category_map(given: dict[int, int] | None, categories: Sequence[Category]) -> None:
-    known = [one.id for one in categories]
-    for category in (given or {}).values():
-        if category not in known:
-            shown = ", ".join(map(str, known[:10])) + (", …" if len(known) > 10 else "")
-            raise ModelError(f"category_map leads to the category id {category}; the task has {shown}.")
+    return CheckedModel(config.load_for(task, categories, base_dir), task)
 
 
 class CheckedModel:
@@ -75,6 +67,16 @@ class CheckedModel:
         self.version = runtime.version
         self.batch_size = runtime.batch_size
         self._halved = False
+
+    def meet(self, keys: Collection[str]) -> None:
+        """Tell labels which inputs there are; see :class:`~lightly_assets.models.protocol.Model`."""
+        if isinstance(self.runtime, LooksUp):
+            self.runtime.meet(keys)
+
+    def check_end(self, key: str, frames: int) -> None:
+        """Tell labels how many frames a video had; see :class:`~lightly_assets.models.protocol.Model`."""
+        if isinstance(self.runtime, LooksUp):
+            self.runtime.check_end(key, frames)
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""

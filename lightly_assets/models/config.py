@@ -5,6 +5,7 @@ Some settings decide what the model says (predict time: a change runs it again),
 is part of the model's version.
 """
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Literal
@@ -14,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from lightly_assets.errors import BadValue
 from lightly_assets.format.registry import Registry
 from lightly_assets.format.rules.messages import field_name, problem_sentence, shown
-from lightly_assets.format.schema import TaskType
+from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.models.layouts.base import LAYOUTS, Layout, LayoutOptions
 from lightly_assets.models.preprocess import Preprocess
-from lightly_assets.models.protocol import Runtime
+from lightly_assets.models.protocol import ModelError, Runtime
 
 Share = Annotated[float, Field(ge=0, le=1)]
 BatchSize = Annotated[int, Field(ge=1)]
@@ -92,11 +93,26 @@ class ModelSettings(BaseModel):
         """
         raise NotImplementedError
 
+    def load_for(self, task_type: TaskType, categories: Sequence[Category], base_dir: Path) -> Runtime:
+        """As :meth:`load`, where the names of the categories matter, too."""
+        _check_category_map(self.category_map, categories)
+        return self.load(task_type, len(categories), base_dir)
+
     def _encode(self, **defaults: Any) -> EncodeSettings:
-        given = {name: getattr(self, name) for name in ENCODE_FIELDS}
         return EncodeSettings(
-            **defaults | {name: value for name, value in given.items() if value is not None}
+            **defaults | {name: value for name, value in self._encode_fields().items() if value is not None}
         )
+
+    def _encode_fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ENCODE_FIELDS}
+
+
+def _check_category_map(given: dict[int, int] | None, categories: Sequence[Category]) -> None:
+    known = [one.id for one in categories]
+    for category in (given or {}).values():
+        if category not in known:
+            shown = ", ".join(map(str, known[:10])) + (", …" if len(known) > 10 else "")
+            raise ModelError(f"category_map leads to the category id {category}; the task has {shown}.")
 
 
 class FileModel(ModelSettings):

@@ -1,8 +1,8 @@
 """What a model is to the rest of the package: images in, one result per image out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ class Source:
     """Pixels."""
     height: int
     """Pixels."""
+    orientation: int = field(default=1, compare=False)
+    """EXIF orientation of an image, 1 to 8: how it is shown. Its pixels are as they are stored."""
 
     def __str__(self) -> str:
         return self.input if self.index is None else f"{self.input}, frame {self.index}"
@@ -63,6 +65,31 @@ class Model(Protocol):
             ModelError: what is wrong, with the input and the frame.
         """
         ...
+
+    def meet(self, keys: Collection[str]) -> None:
+        """Which inputs there are, before any of them is asked for; most models do not care.
+
+        Raises:
+            ModelError: labels that do not fit them.
+        """
+
+    def check_end(self, key: str, frames: int) -> None:
+        """A video was decoded to its end and has so many frames; most models do not care.
+
+        Raises:
+            ModelError: labels that are of other frames.
+        """
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A runtime that looks results up instead of the pixels: labels, whose names have to fit the input."""
+
+    def meet(self, keys: Collection[str]) -> None:
+        """Which inputs there are, before one is asked for. Raises ModelError where they do not fit."""
+
+    def check_end(self, key: str, frames: int) -> None:
+        """A video was decoded to its end. Raises ModelError where it has other frames than expected."""
 
 
 class Runtime(Protocol):

@@ -86,6 +86,9 @@ class Session:
             verify = isinstance(self.warehouse.lightly, LocalStore)
         publishing = [name for name, stages in selection.tasks.items() if "task_folder" in stages]
         lost = {name: self.inspect(name).lost for name in publishing} if verify else {}
+        known = {*self.scan.inputs, *self.scan.problems, *self.scan.paused}
+        for name in selection.tasks:
+            self.setups[name].meet(known)
         plan = make_plan(self.project, self.setups, self.scan, self.warehouse.index, selection, keys, lost)
         for name in publishing:
             house = self.warehouse

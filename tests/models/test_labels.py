@@ -9,7 +9,7 @@ import pytest
 
 from lightly_assets.format import rle
 from lightly_assets.format.coco.masks import to_coco
-from lightly_assets.format.schema import Category
+from lightly_assets.format.schema import Category, Schema
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
 from lightly_assets.models.protocol import ModelError, Source
@@ -34,6 +34,14 @@ COCO: dict[str, Any] = {
     ],
 }  # fmt: skip
 
+# Its first object has everything.
+MASKS = COCO | {"annotations": COCO["annotations"][:1]}
+
+
+def schema(*names: str) -> Schema:
+    categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
+    return Schema.parse({"task_type": "object-detection", "categories": categories})
+
 
 def load(folder: Path, data: Any = COCO, task_type: str = "object-detection", **settings: Any) -> Any:
     (folder / "labels.json").write_text(json.dumps(data))
@@ -50,16 +58,18 @@ def test_boxes_keep_their_numbers_and_labels_get_a_score_of_one(tmp_path: Path) 
     model = load(tmp_path)
     assert singletons(model, "sub/a.png") == [{"category_id": 1, "bbox": [10, 5, 20.5, 15], "score": 1.0}]
     assert singletons(model, "sub/v.mp4", 3) == [{"category_id": 2, "bbox": [1, 2, 3, 4], "score": 0.25}]
-    assert singletons(model, "sub/v.mp4", 4) == []
     assert singletons(model, "empty.png") == []
+    with pytest.raises(ModelError, match=r"sub/v\.mp4, frame 4: .* does not list this frame, but 1 frame"):
+        singletons(model, "sub/v.mp4", 4)
+    assert singletons(load(tmp_path, missing="empty"), "sub/v.mp4", 4) == []
     assert singletons(load(tmp_path, default_score=0.5), "sub/a.png")[0]["score"] == 0.5
 
 
 def test_masks_become_row_major(tmp_path: Path) -> None:
-    found = singletons(load(tmp_path, task_type="instance-segmentation"), "sub/a.png")[0]
+    found = singletons(load(tmp_path, MASKS, "instance-segmentation"), "sub/a.png")[0]
     np.testing.assert_array_equal(rle.decode(found["segmentation"], 40, 60), MASK)
     assert list(found) == ["category_id", "segmentation", "score", "bbox"]
-    found = singletons(load(tmp_path, task_type="semantic-segmentation"), "sub/a.png")[0]
+    found = singletons(load(tmp_path, MASKS, "semantic-segmentation"), "sub/a.png")[0]
     assert list(found) == ["category_id", "segmentation", "score"]
 
 
@@ -74,7 +84,7 @@ def test_semantic_masks_of_a_category_are_united(tmp_path: Path) -> None:
 
 
 def test_visibility_becomes_a_score(tmp_path: Path) -> None:
-    found = singletons(load(tmp_path, task_type="keypoint-detection"), "sub/a.png")[0]
+    found = singletons(load(tmp_path, MASKS, "keypoint-detection"), "sub/a.png")[0]
     assert found["keypoints"] == [1, 2, 1.0, 3, 4, 0.5, 0, 0, 0.0]
     assert found["bbox"] == [10, 5, 20.5, 15]
 
@@ -92,7 +102,7 @@ def test_a_list_of_results_beside_its_images(tmp_path: Path) -> None:
     (tmp_path / "images.json").write_text(json.dumps(COCO))
     model = load(tmp_path, COCO["annotations"][1:], images="images.json")
     assert singletons(model, "sub/v.mp4", 3)[0]["score"] == 0.25
-    with pytest.raises(ModelError, match="a list of results; images must name"):
+    with pytest.raises(ModelError, match="holds results; name the annotation file"):
         load(tmp_path, COCO["annotations"])
 
 
@@ -108,25 +118,21 @@ def test_another_size_is_an_error(tmp_path: Path) -> None:
 
 
 BROKEN: list[tuple[Any, str]] = [
-    ([1, 2], "a list of results"),
-    ({"annotations": []}, "no list of images"),
-    ({"images": [{"id": 1}], "annotations": []}, r"images\[0\] must have an id \(a number"),
+    ([1, 2], "the list holds 1; results are objects"),
+    ({"annotations": []}, "no list 'images'"),
+    ({"images": [{"id": 1}], "annotations": []}, r"images\[0\]: it needs an id and a file_name"),
     (
         {"images": [{"id": [1], "file_name": "a.png"}], "annotations": []},
-        r"images\[0\] must have an id \(a number",
+        r"images\[0\] \('a\.png'\): its id is \[1\]; it must be a number",
     ),
     (
         {"images": [{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], "annotations": []},
-        "'a.png' and 'b.png' have the same id, 1",
+        r"'b.png'\) has the id 1, which 'a.png' has already",
     ),
-    (
-        {"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "a.png"}], "annotations": []},
-        "list 'a.png' twice",
-    ),
-    ({"images": [], "annotations": [{"image_id": 3}]}, "annotation 0 has the image_id 3, which no image has"),
+    ({"images": [], "annotations": [{"image_id": 3}]}, "there is no image with the id 3"),
     (
         {"images": [], "annotations": [{"image_id": {}}]},
-        "annotation 0 has the image_id {}, which no image has",
+        "there is no image with the id {}",
     ),
 ]
 
@@ -150,7 +156,7 @@ def test_a_task_folder_as_the_model(tmp_path: Path) -> None:
     for name in ("sub/v-003-mp4", "sub/a"):
         data = {"file_name": f"{name}.png", "predictions": given}
         (task / f"{name}.json").write_text(json.dumps(data))
-    (task / "schema.json").write_text("{}")
+    (task / "schema.json").write_bytes(schema("person", "car").to_bytes())
 
     def folder(**settings: Any) -> Any:
         config = parse_model({"kind": "lightly", "path": "old", **settings})

@@ -121,7 +121,8 @@ LABELS = COCO | {
 
 @pytest.mark.parametrize("task_type", PAGE)
 def test_coco_as_the_model_and_importing_it_give_the_same(task_type: str, tmp_path: Path) -> None:
-    (tmp_path / "labels.json").write_text(json.dumps(LABELS))
+    categories = [{"id": number, "name": name} for number, name in enumerate(NAMES[task_type])]
+    (tmp_path / "labels.json").write_text(json.dumps(LABELS | {"categories": categories}))
     import_coco(tmp_path / "labels.json", tmp_path, "labels", task_type=task_type)
     imported = json.loads((tmp_path / ".lightly/predictions/labels/a.json").read_bytes())
     found = json.loads(written(tmp_path, task_type, {"kind": "coco", "path": "labels.json"}, "a.png", None))

@@ -5,18 +5,28 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from lightly_assets.commands.label_options import (
+    AllowPartialOption,
+    CategoryMapOption,
+    ExifOption,
+    FirstFrameOption,
+    FrameStepOption,
+    LeftoversOption,
+    NamePatternOption,
+    NamesOption,
+    RenamesOption,
+    StartFrameOption,
+    StripOption,
+    TaskTypeName,
+    UnlistedOption,
+    VideoOption,
+    name_settings,
+    parse_category_map,
+)
 from lightly_assets.commands.shared import JsonOption, counted, errors_for_people, print_json, say
 
 if TYPE_CHECKING:
     from lightly_assets.pipeline.publishing.coco_import import Imported
-
-_TYPES = Literal[
-    "classification",
-    "object-detection",
-    "keypoint-detection",
-    "instance-segmentation",
-    "semantic-segmentation",
-]
 
 
 def import_coco_command(
@@ -24,13 +34,13 @@ def import_coco_command(
     task: Annotated[str, typer.Option(help="The name of the task to write.")],
     lightly: Annotated[str, typer.Option(help="The Lightly datasource: a folder or URL.")],
     input: Annotated[
-        str | None, typer.Option(help="The input datasource: images that are not there are errors.")
+        str | None, typer.Option(help="The input datasource: names and sizes are compared with it.")
     ] = None,
     images: Annotated[
         Path | None, typer.Option(help="For results: the annotation file of their images and categories.")
     ] = None,
     task_type: Annotated[
-        _TYPES | None, typer.Option(help="The kind of task.", show_default="found from the annotations")
+        TaskTypeName | None, typer.Option(help="The kind of task.", show_default="found from the annotations")
     ] = None,
     default_score: Annotated[
         float, typer.Option(min=0, max=1, help="The score of annotations that have none.")
@@ -39,13 +49,56 @@ def import_coco_command(
         Literal["clip", "strict"],
         typer.Option(help="Cut boxes to their image, or refuse those that leave it."),
     ] = "clip",
+    box_only: Annotated[
+        Literal["fill", "drop"] | None,
+        typer.Option(
+            help="Objects with a box only among masks or keypoints: fill makes the box the mask, drop leaves "
+            "them out.",
+            show_default="such a file is refused",
+        ),
+    ] = None,
+    rotated: Annotated[
+        Literal["refuse", "enclose"],
+        typer.Option(help="Turned rectangles: refuse the file, or write the upright box around each."),
+    ] = "refuse",
+    ignored: Annotated[
+        Literal["drop", "keep"], typer.Option(help="Objects that are marked as ignored or outside.")
+    ] = "drop",
+    box_format: Annotated[
+        Literal["xywh", "xyxy"], typer.Option(help="What the four numbers of bbox are.")
+    ] = "xywh",
+    category_map: CategoryMapOption = None,
+    names: NamesOption = "exact",
+    strip: StripOption = "",
+    renames: RenamesOption = None,
+    video: VideoOption = None,
+    first_frame: FirstFrameOption = 0,
+    frame_step: FrameStepOption = 1,
+    start_frame: StartFrameOption = 0,
+    name_pattern: NamePatternOption = None,
+    unlisted: UnlistedOption = None,
+    exif: ExifOption = "refuse",
+    leftovers: LeftoversOption = "report",
+    allow_partial: AllowPartialOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a task's schema and one prediction file for each image, and list the task in tasks.json."""
     nothing = {"task": task, "files": 0, "predictions": 0, "clipped": 0, "dropped": 0, "skipped": 0}
     with errors_for_people(as_json=as_json, document={"ok": False, **nothing, "problems": []}):
-        from lightly_assets.pipeline.publishing.coco_import import import_coco
+        from lightly_assets.labels.coco.settings import CocoSettings
+        from lightly_assets.pipeline.publishing.coco_import import ImportSettings, import_coco
 
+        numbers = (first_frame, frame_step, start_frame)
+        coco = CocoSettings(
+            default_score=default_score,
+            box_only=box_only,
+            rotated=rotated,
+            ignored=ignored,
+            box_format=box_format,
+            category_map=parse_category_map(category_map),
+            allow_partial=allow_partial,
+            names=name_settings(names, strip, renames, video, numbers, name_pattern),
+        )
         imported = import_coco(
             file,
             lightly,
@@ -53,8 +106,8 @@ def import_coco_command(
             input=input,
             images=images,
             task_type=task_type,
-            default_score=default_score,
             boxes=boxes,
+            settings=ImportSettings(coco, unlisted, exif, leftovers),
         )
     if as_json:
         print_json(_document(task, imported))
@@ -73,18 +126,15 @@ def _document(task: str, imported: "Imported") -> dict[str, Any]:
         "dropped": imported.dropped,
         "skipped": imported.skipped,
         "problems": imported.problems,
+        "leftovers": len(imported.leftovers),
+        "report": imported.report.to_json(),
     }
 
 
 def _show(task: str, imported: "Imported") -> None:
     files, predictions = counted(imported.files, "file"), counted(imported.predictions, "prediction")
     say(f"'{task}' ({imported.task_type}): {files} with {predictions}.")
-    if imported.clipped or imported.dropped:
-        say(
-            f"{counted(imported.clipped, 'box', 'boxes')} cut to their image, "
-            f"{counted(imported.dropped, 'object')} without a pixel left out."
-        )
-    for problem in imported.problems:
-        say(f"Left out: {problem}")
-    if (more := imported.skipped - len(imported.problems)) > 0:
-        say(f"Left out: {counted(more, 'more annotation')}.")
+    if imported.clipped:
+        say(f"{counted(imported.clipped, 'box', 'boxes')} cut to their image.")
+    for line in imported.report.lines():
+        say(line)

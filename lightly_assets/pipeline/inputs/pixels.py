@@ -216,7 +216,8 @@ class _Opened:
             picture = read_image(self.path, limits=self._limits)
             self.info = VideoInfo(width=picture.width, height=picture.height)
             self.count = 1
-            yield Pixels(Source(key, None, picture.width, picture.height), picture.image)
+            source = Source(key, None, picture.width, picture.height, picture.orientation)
+            yield Pixels(source, picture.image)
             return
         for frame in self._stream:
             height, width, _ = frame.image.shape

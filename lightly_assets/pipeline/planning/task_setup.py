@@ -1,5 +1,6 @@
 """The project's tasks as the pipeline needs them: schema, settings, and a model, loaded when needed."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -62,6 +63,18 @@ class TaskSetup:
             )
         except ModelError as error:
             raise ModelError(f"Task '{self.name}': {error}") from error.__cause__
+
+    def meet(self, keys: Collection[str]) -> None:
+        """Tell the model which inputs there are.
+
+        Raises:
+            ModelError: it cannot be loaded, or is labels that do not fit them.
+        """
+        try:
+            self.model.meet(keys)
+        except ModelError as error:
+            text = str(error)
+            raise ModelError(text if text.startswith("Task '") else f"Task '{self.name}': {text}") from None
 
     @cached_property
     def model_version(self) -> str:

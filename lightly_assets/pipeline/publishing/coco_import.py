@@ -9,66 +9,86 @@ Object Detection Prediction Files from COCO", without what is wrong with its scr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, Literal
 
-import orjson
-
-from lightly_assets.encoding.encode import encode
+from lightly_assets.encoding.encode import Encoded, encode
 from lightly_assets.encoding.json_bytes import prediction_bytes
 from lightly_assets.encoding.task_settings import Singletons, TaskSettings
 from lightly_assets.errors import BadValue
-from lightly_assets.format import rle
 from lightly_assets.format.boxes import BoxPolicy
-from lightly_assets.format.coco.annotations import annotation_singleton, image_singletons, is_image_id
-from lightly_assets.format.names.collisions import find_collisions
-from lightly_assets.format.names.keys import validate_key
-from lightly_assets.format.names.paths import file_key, task_folder
-from lightly_assets.format.names.suffixes import input_kind
+from lightly_assets.format.names.frame_names import parse_frame_name
+from lightly_assets.format.names.paths import file_key, schema_key, task_folder
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.format.tasks import validate_task_name
+from lightly_assets.labels.categories import duplicated_names
+from lightly_assets.labels.coco.document import CocoDocument, read_coco
+from lightly_assets.labels.coco.objects import NO_PIXEL, category_number
+from lightly_assets.labels.coco.reader import CocoReader, task_categories
+from lightly_assets.labels.coco.settings import CocoSettings
+from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.report import LabelReport, counted, some
 from lightly_assets.models.results import Ready
+from lightly_assets.pipeline.publishing.label_input import LabelInput
+from lightly_assets.pipeline.publishing.label_targets import (
+    Exif,
+    Target,
+    TargetSettings,
+    Unlisted,
+    targets_as_named,
+    targets_in_input,
+)
 from lightly_assets.pipeline.publishing.task_list import PublishError, TaskList
 from lightly_assets.storage import Store, open_store
 
-_KEPT = 20
 _OTHER_MACHINE_SECONDS = 24 * 3600.0
 
-
-class CocoError(BadValue):
-    """What is wrong with a COCO file, in one sentence."""
+CocoError = LabelsError
+Leftovers = Literal["report", "remove"]
+"""Prediction files of the task that an import does not write, such as those of an earlier one."""
 
 
 @dataclass
 class Imported:
     """What an import did, and what it left out.
 
-    ``clipped`` and ``dropped`` count boxes cut to their image, and objects without a pixel left. The first of
-    the ``problems`` are kept as sentences; ``skipped`` counts all annotations that they concern.
+    ``clipped`` and ``dropped`` count boxes cut to their image, and objects that are left out on purpose or
+    without a pixel left. ``leftovers`` are prediction files of an earlier import that this one did not write.
     """
 
     task_type: TaskType
+    report: LabelReport
     files: int = 0
     predictions: int = 0
     clipped: int = 0
-    dropped: int = 0
-    skipped: int = 0
-    problems: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
 
-    def skip(self, problem: str) -> None:
-        self.skipped += 1
-        if len(self.problems) < _KEPT:
-            self.problems.append(problem)
+    @property
+    def dropped(self) -> int:
+        return self.report.dropped_count
+
+    @property
+    def skipped(self) -> int:
+        """Objects that are wrong, or of no image."""
+        return self.report.wrong
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the first of them, a sentence each."""
+        return self.report.problems
 
 
-@dataclass(frozen=True)
-class _Image:
-    key: str
-    width: int
-    height: int
+@dataclass(frozen=True, slots=True)
+class ImportSettings:
+    """How a label file is led to the input, and what happens to what it does not list."""
+
+    coco: CocoSettings = field(default_factory=CocoSettings)
+    unlisted: Unlisted | None = None
+    exif: Exif = "refuse"
+    leftovers: Leftovers = "report"
 
 
 def import_coco(
@@ -79,149 +99,104 @@ def import_coco(
     input: str | Path | Store | None = None,
     images: str | Path | None = None,
     task_type: TaskType | str | None = None,
-    default_score: float = 1.0,
+    default_score: float | None = None,
     boxes: BoxPolicy = "clip",
+    settings: ImportSettings | None = None,
 ) -> Imported:
     """Writes a task's schema and one prediction file per image of a COCO file, and lists the task.
 
-    Other tasks in ``tasks.json`` stay as they are. Images without annotations get an empty list.
+    Other tasks in ``tasks.json`` stay as they are. Images without annotations get an empty list. A single
+    object that is wrong is left out and told; where more than half are, nothing is written.
 
     Args:
         file: annotations, or results (a JSON list).
         lightly: the Lightly datasource: a folder, a URL or a store.
         task: the task's name.
-        input: the input datasource; with it, an image that is not there is an error.
+        input: the input datasource; with it, names are led to its images and frames, and sizes compared.
         images: for results, the annotation file that describes their images and categories.
         task_type: found from the annotations where not given: keypoints, else masks, else boxes, else
             classes.
-        default_score: for annotations without a score.
+        default_score: for annotations without a score; 1 where not given.
         boxes: ``clip`` cuts boxes to their image, ``strict`` refuses those that leave it.
+        settings: everything else.
 
     Raises:
-        CocoError: the file is not what COCO describes, or does not fit the task that is there already.
+        LabelsError: the file is not what COCO describes, does not fit the input, or does not fit the task
+            that is there already; nothing is written then.
         StorageError: a root is out of reach.
     """
     validate_task_name(task)
-    document = _read_json(file)
-    described = _read_json(images) if images is not None else document
-    if isinstance(described, list) and images is None:
-        raise CocoError(f"{file} holds results; name the annotation file of their images with --images.")
-    if not isinstance(described, dict):
-        raise CocoError(f"{images or file} is no JSON object with images, annotations and categories.")
-    annotations = document if isinstance(document, list) else _list(document, "annotations", file)
+    settings = settings or ImportSettings()
+    coco = settings.coco if default_score is None else settings.coco.with_score(default_score)
     store = lightly if not isinstance(lightly, str | Path) else open_store(lightly)
-    found_type = TaskType(task_type) if task_type is not None else _guess_type(annotations)
-    schema = _schema(described, found_type)
-    by_id = _images(described, sized=found_type is not TaskType.CLASSIFICATION)
-    if input is not None:
-        _require_input(by_id.values(), input)
-    task_list = TaskList(store)
-    _require_free(task_list, task, schema)
-    imported = Imported(found_type)
-    groups = _group(annotations, by_id, imported)
-    write = _Converter(schema, default_score, boxes, imported)
-    store.sweep(task_folder(task), older_than=_OTHER_MACHINE_SECONDS)  # of an import that was killed
-    with TemporaryFile() as converted:
-        # All of it is converted before anything is published: one bad annotation leaves nothing behind.
-        sizes = [
-            converted.write(write.file(image, groups.get(image_id, []))) for image_id, image in by_id.items()
-        ]
-        converted.seek(0)
-        imported.files = store.write_many(
-            (file_key(task, image.key), converted.read(size))
-            for image, size in zip(by_id.values(), sizes, strict=True)
-        )
+    with read_coco(file, images, coco) as document:
+        found_type = document.task_type(TaskType(task_type) if task_type is not None else None, coco)
+        schema = _schema(document, found_type)
+        reader = CocoReader(document, found_type, task_categories(document, schema.categories, coco), coco)
+        targets = _targets(document, input, settings, coco, sized=found_type is not TaskType.CLASSIFICATION)
+        task_list = TaskList(store)
+        _require_free(task_list, task, schema)
+        imported = Imported(found_type, document.report)
+        write = _Converter(reader, TaskSettings(schema, boxes=boxes), imported)
+        store.sweep(task_folder(task), older_than=_OTHER_MACHINE_SECONDS)  # of an import that was killed
+        with TemporaryFile() as converted:
+            # All of it is converted before anything is published: a bad file leaves nothing behind.
+            sizes = [converted.write(write.file(target)) for target in targets]
+            write.check()
+            converted.seek(0)
+            imported.files = store.write_many(
+                (file_key(task, target.file_name), converted.read(size))
+                for target, size in zip(targets, sizes, strict=True)
+            )
+    _leftovers(store, task, targets, settings.leftovers, imported)
     store.sync()  # what tasks.json names survives a power cut
     task_list.publish(task, schema)
     return imported
 
 
-def _read_json(path: str | Path) -> Any:
-    try:
-        return orjson.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise CocoError(f"{path} cannot be read: {error.strerror}.") from None
-    except orjson.JSONDecodeError as error:
-        raise CocoError(f"{path} is not valid JSON: {error}.") from None
-
-
-def _list(document: Any, key: str, name: str | Path) -> list[Any]:
-    values = document.get(key) if isinstance(document, dict) else None
-    if not isinstance(values, list):
-        raise CocoError(
-            f"{name} has no list '{key}'; COCO annotations have images, annotations and categories."
+def _schema(document: CocoDocument, task_type: TaskType) -> Schema:
+    if document.categories is None:
+        raise LabelsError(
+            f"{document.name} has no list 'categories'; COCO annotations have images, annotations and "
+            "categories."
         )
-    return values
-
-
-def _guess_type(annotations: list[Any]) -> TaskType:
-    keys = [one.keys() for one in annotations if isinstance(one, dict)]
-    if any("keypoints" in one for one in keys):
-        return TaskType.KEYPOINT_DETECTION
-    if any(one.get("segmentation") for one in annotations if isinstance(one, dict)):
-        return TaskType.INSTANCE_SEGMENTATION
-    if keys and not any("bbox" in one for one in keys):
-        return TaskType.CLASSIFICATION
-    return TaskType.OBJECT_DETECTION
-
-
-def _schema(document: dict[str, Any], task_type: TaskType) -> Schema:
+    # Ids as text or with a fraction of zero mean the same number.
+    categories = [
+        entry if (number := category_number(entry.get("id"))) is None else entry | {"id": number}
+        for entry in document.categories
+    ]
     try:
-        return Schema.parse({"task_type": task_type, "categories": _list(document, "categories", "The file")})
+        schema = Schema.parse({"task_type": task_type, "categories": categories})
     except BadValue as error:
-        raise CocoError(f"The categories make no schema: {error}") from None
-
-
-def _images(document: dict[str, Any], *, sized: bool) -> dict[Any, _Image]:
-    images: dict[Any, _Image] = {}
-    for index, entry in enumerate(_list(document, "images", "The file")):
-        name = entry.get("file_name") if isinstance(entry, dict) else None
-        place = f"images[{index}] ({name!r})" if isinstance(name, str) else f"images[{index}]"
-        try:
-            image = _image(entry, sized)
-            validate_key(image.key)
-        except BadValue as error:
-            raise CocoError(f"{place}: {error}") from None
-        if input_kind(image.key) != "image":
-            raise CocoError(f"{place} has no suffix of an image.")
-        if (other := images.setdefault(entry["id"], image)) is not image:
-            raise CocoError(f"{place} has the id {_shown(entry['id'])}, which '{other.key}' has already.")
-    names = [image.key for image in images.values()]
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise CocoError(f"The image '{twice}' is listed twice; every image needs one id.")
-    for collision in find_collisions(names):
-        raise CocoError(collision.message)
-    return images
-
-
-def _image(entry: Any, sized: bool) -> _Image:
-    if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str):
-        raise BadValue("it needs an id and a file_name.")
-    if not is_image_id(entry.get("id")):
-        raise BadValue(f"its id is {_shown(entry.get('id'))}; it must be a number or a text.")
-    width, height = entry.get("width"), entry.get("height")
-    if type(width) is int and type(height) is int and width > 0 and height > 0:
-        return _Image(entry["file_name"], width, height)
-    if sized:
-        shown = f"{_shown(width)} and {_shown(height)}"
-        raise BadValue(f"width and height are {shown}; they must be the image's pixels.")
-    return _Image(entry["file_name"], 0, 0)
-
-
-def _shown(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
-def _require_input(images: Iterable[_Image], root: str | Path | Store) -> None:
-    store = open_store(root) if isinstance(root, str | Path) else root
-    keys = set(store.names())
-    missing = [image.key for image in images if image.key not in keys]
-    if missing:
-        some = ", ".join(f"'{key}'" for key in missing[:3])
-        raise CocoError(
-            f"{len(missing):,} images are not in the input, such as {some}; is it the right folder?"
+        raise LabelsError(f"The categories make no schema: {error}") from None
+    for name, ids in duplicated_names((one.id, one.name) for one in schema.categories).items():
+        document.report.notes.append(
+            f"The categories {' and '.join(map(str, ids))} have the same name, '{name}'."
         )
+    return schema
+
+
+def _targets(
+    document: CocoDocument,
+    root: str | Path | Store | None,
+    settings: ImportSettings,
+    coco: CocoSettings,
+    *,
+    sized: bool,
+) -> list[Target]:
+    wanted = TargetSettings(coco.names, settings.unlisted, settings.exif, coco.allow_partial, sized)
+    if root is not None:
+        return targets_in_input(
+            document.images, LabelInput(root), wanted, document.report, file=document.name
+        )
+    targets = targets_as_named(document.images, wanted)
+    document.report.listed = len(targets)
+    frames = sum(parse_frame_name(target.file_name) is not None for target in targets)
+    if frames:
+        document.report.notes.append(
+            f"{counted(frames, 'frame')} written as named; --input compares them with their videos."
+        )
+    return targets
 
 
 def _require_free(task_list: TaskList, task: str, schema: Schema) -> None:
@@ -230,76 +205,105 @@ def _require_free(task_list: TaskList, task: str, schema: Schema) -> None:
         task_list.tasks()
         changes = task_list.schema_difference(task, schema)
     except PublishError as error:
-        raise CocoError(f"{error} Nothing was imported.") from None
+        raise LabelsError(f"{error} Nothing was imported.") from None
     if changes:
-        raise CocoError(
+        raise LabelsError(
             f"The task '{task}' has another schema: {'; '.join(changes)}. Choose another task name."
         )
 
 
-def _group(annotations: list[Any], images: dict[Any, _Image], imported: Imported) -> dict[Any, list[Any]]:
-    """Annotations by image, with their place in the file."""
-    groups: dict[Any, list[Any]] = {}
-    for index, annotation in enumerate(annotations):
-        if not isinstance(annotation, dict) or "image_id" not in annotation:
-            imported.skip(f"annotations[{index}] has no image_id.")
-        elif not is_image_id(annotation["image_id"]) or annotation["image_id"] not in images:
-            image_id = _shown(annotation["image_id"])
-            imported.skip(f"annotations[{index}]: there is no image with the id {image_id}.")
-        else:
-            groups.setdefault(annotation["image_id"], []).append((index, annotation))
-    return groups
+def _leftovers(
+    store: Store, task: str, targets: Sequence[Target], policy: Leftovers, imported: Imported
+) -> None:
+    """Files of the task that this import did not write: they are still read as predictions."""
+    folder = task_folder(task)
+    written = {file_key(task, target.file_name) for target in targets} | {schema_key(task)}
+    imported.leftovers = sorted(
+        key for key in store.names(folder) if key.endswith(".json") and key not in written
+    )
+    if not imported.leftovers:
+        return
+    names = some(key.removeprefix(f"{folder}/") for key in imported.leftovers)
+    files = counted(len(imported.leftovers), "file")
+    if policy == "remove":
+        store.delete_many(imported.leftovers)
+        imported.report.notes.append(f"{files} of an earlier import removed, such as {names}.")
+    else:
+        imported.report.notes.append(
+            f"{files} of the task are of an earlier import, such as {names}; --leftovers remove removes them."
+        )
 
 
 class _Converter:
-    """COCO annotations of one image to a prediction file."""
+    """The objects of one image to a prediction file."""
 
-    def __init__(self, schema: Schema, default_score: float, policy: BoxPolicy, imported: Imported) -> None:
-        self.task_type = schema.task_type
-        self.settings = TaskSettings(schema, boxes=policy)
-        self.default_score = default_score
+    def __init__(self, reader: CocoReader, settings: TaskSettings, imported: Imported) -> None:
+        self.reader = reader
+        self.settings = settings
         self.imported = imported
 
-    def file(self, image: _Image, annotations: list[tuple[int, dict[str, Any]]]) -> bytes:
-        found = [
-            singleton
-            for index, annotation in annotations
-            for singleton in self._singletons(image, index, annotation)
-        ]
+    def file(self, target: Target) -> bytes:
+        if target.place is None:
+            return prediction_bytes(target.file_name, [])
+        place, width, height = target.place, target.width, target.height
+        given = self.reader.singletons(place, width, height, target.orientation)
+        found = self._encoded(given, place, width, height)
         try:
-            found = image_singletons(found, self.task_type, width=image.width, height=image.height)
+            found = self.reader.of_image(found, width, height)
         except BadValue as error:
-            raise CocoError(f"'{image.key}': {error}") from None
+            raise LabelsError(f"'{target.file_name}': {error}") from None
         self.imported.predictions += len(found)
-        return prediction_bytes(image.key, found)
+        return prediction_bytes(target.file_name, found)
 
-    def _singletons(self, image: _Image, index: int, annotation: dict[str, Any]) -> Singletons:
-        """The annotation's valid singleton; none where no pixel of it is in the image."""
+    def _encoded(
+        self, given: list[tuple[int, dict[str, Any]]], place: int, width: int, height: int
+    ) -> Singletons:
         try:
-            one = annotation_singleton(
-                annotation,
-                self.task_type,
-                width=image.width,
-                height=image.height,
-                default_score=self.default_score,
+            encoded = (
+                [encode(Ready([one for _, one in given]), self.settings, width, height)] if given else []
             )
-            if "segmentation" in one and rle.area(one["segmentation"]) == 0:
-                self.imported.dropped += 1
-                return []
-            if isinstance(one.get("keypoints"), list):
-                one["keypoints"] = _inside(one["keypoints"], image)
-            encoded = encode(Ready([one]), self.settings, image.width, image.height)
-        except (BadValue, TypeError) as error:
-            problem = re.sub(r"^prediction 0[^ ]*: ", "", str(error))
-            raise CocoError(f"annotations[{index}] of '{image.key}': {problem}") from None
-        self.imported.clipped += encoded.clipped
-        self.imported.dropped += encoded.dropped
-        return encoded.singletons
+        except BadValue:
+            # The sentence has to be about the one object that is wrong; the others are written.
+            encoded = list(self._one_by_one(given, place, width, height))
+        for one in encoded:
+            self.imported.clipped += one.clipped
+            if one.dropped:
+                where = f"'{self.reader.document.images[place].names[0]}'"
+                self.imported.report.drop(NO_PIXEL, where, one.dropped)
+        return [singleton for one in encoded for singleton in one.singletons]
 
+    def _one_by_one(
+        self, given: list[tuple[int, dict[str, Any]]], place: int, width: int, height: int
+    ) -> Iterator[Encoded]:
+        for number, one in given:
+            try:
+                yield encode(Ready([one]), self.settings, width, height)
+            except BadValue as error:
+                problem = re.sub(r"^prediction 0[^ ]*: ", "", str(error))
+                if self.settings.boxes == "strict":
+                    raise LabelsError(f"{self.reader.where(number, place)}: {problem}") from None
+                self.reader.wrong(number, place, problem)
 
-def _inside(keypoints: list[Any], image: _Image) -> list[Any]:
-    """Keypoints moved to the edge of their image where they leave it."""
-    moved = list(keypoints)
-    for start, limit in ((0, image.width), (1, image.height)):
-        moved[start::3] = [min(max(place, 0), limit) for place in keypoints[start::3]]
-    return moved
+    def check(self) -> None:
+        """Where more than half of the objects are wrong, the file is something else than it seems.
+
+        Raises:
+            LabelsError: so it is.
+        """
+        report, document = self.imported.report, self.reader.document
+        if self.reader.objects.moved:
+            points = counted(self.reader.objects.moved, "keypoint")
+            report.notes.append(f"{points} outside of their image moved to its edge.")
+        if self.reader.objects.repaired:
+            parts = counted(self.reader.objects.repaired, "part of a polygon", "parts of polygons")
+            report.notes.append(f"{parts} left out that had less than three points.")
+        if 2 * report.wrong > document.survey.counted and not self.reader.settings.allow_partial:
+            of = f"{report.wrong:,} of {document.survey.counted:,} objects"
+            raise LabelsError(f"{document.name}: {of} cannot be written; {report.problems[0]}")
+        invisible = report.dropped.get(NO_PIXEL)
+        most = 0 if self.reader.settings.allow_partial or invisible is None else invisible.count
+        if invisible and 2 * most > document.survey.counted:
+            raise LabelsError(
+                f"{document.name}: {most:,} of {document.survey.counted:,} objects have no pixel in their "
+                f"image, such as {invisible.examples[0]}; coordinates must be pixels of these images."
+            )

@@ -192,6 +192,7 @@ class Flow:
                     self._on_frames(1)
                 elif isinstance(event, Ended):
                     state = states.pop(event.input.key)
+                    self._check_end(state, event)
                     self._put(self._encode_queue, End(state, event.input, event.info, event.frames))
                 elif isinstance(event, Unreadable):
                     state = states.pop(event.input.key)
@@ -217,6 +218,17 @@ class Flow:
             batch.pixels.append((task, pixels))
             if len(batch.pixels) >= self._setups[name].model.batch_size:
                 self._flush(name, batch)
+
+    def _check_end(self, state: UnitState, event: Ended) -> None:
+        """Labels may be of frames that a video does not have."""
+        key = event.input.key
+        for name, task in state.tasks.items():
+            if event.input.kind == "image" or key not in task.work.predict:
+                continue
+            try:
+                self._setups[name].model.check_end(key, event.frames)
+            except ModelError as error:
+                self._put(self._encode_queue, TaskFailed(task, key, f"task '{name}', {key}: {error}"))
 
     def _flush(self, name: str, batch: Batch) -> None:
         pixels = [(task, one) for task, one in batch.pixels if task.is_open(one.source.input)]

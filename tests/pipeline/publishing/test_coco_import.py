@@ -178,14 +178,14 @@ def test_third_values_of_no_known_kind(root: Path, third: float) -> None:
         import_coco(save(root, coco([annotation])), root / "lightly", "pose")
 
 
-def test_a_bad_annotation_leaves_nothing_behind(root: Path) -> None:
-    bad = [*BOXES, {"image_id": 8, "category_id": 1, "bbox": ["x", 0, 1, 1]}]
-    with pytest.raises(CocoError, match=r"annotations\[3\]"):
+def test_a_bad_file_leaves_nothing_behind(root: Path) -> None:
+    bad = [BOXES[0], *[{"image_id": 8, "category_id": 1, "bbox": ["x", 0, 1, 1]}] * 2]
+    with pytest.raises(CocoError, match=r"2 of 3 objects cannot be written; annotations\[1\] of 'c\.d\.jpg'"):
         import_coco(save(root, coco(bad)), root / "lightly", "labels")
     assert [path for path in (root / "lightly").rglob("*") if path.is_file()] == []
     import_coco(save(root, coco(BOXES)), root / "lightly", "labels")
     before = {path: path.read_bytes() for path in (root / "lightly").rglob("*.json")}
-    moved = [{**BOXES[0], "bbox": [9, 9, 9, 9]}, bad[-1]]
+    moved = [{**BOXES[0], "bbox": [9, 9, 9, 9]}, *bad[1:]]
     with pytest.raises(CocoError):
         import_coco(save(root, coco(moved)), root / "lightly", "labels")
     assert {path: path.read_bytes() for path in (root / "lightly").rglob("*.json")} == before
@@ -329,11 +329,10 @@ def test_what_does_not_fit_is_reported(root: Path) -> None:
         {"image_id": [8], "category_id": 1, "bbox": [1, 1, 2, 2]},
     ]
     imported = import_coco(save(root, coco(annotations)), root / "lightly", "labels")
-    assert (imported.skipped, imported.clipped, imported.dropped) == (4, 1, 1)
+    assert (imported.skipped, imported.clipped, imported.dropped) == (3, 1, 1)
     assert imported.problems == [
         "annotations[0]: there is no image with the id 99.",
         "annotations[1] has no image_id.",
-        'annotations[4]: there is no image with the id "8".',
         "annotations[5]: there is no image with the id [8].",
     ]
     assert read(root, "labels/c.d.json")["predictions"][0]["bbox"] == [30, 20, 2, 4]
@@ -344,8 +343,9 @@ def test_what_does_not_fit_is_reported(root: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        ({}, "no list 'annotations'"),
-        ({"annotations": []}, "no list 'categories'"),
+        ({}, "no list 'images'"),
+        ({"images": []}, "no list 'annotations'"),
+        ({"images": [], "annotations": []}, "no list 'categories'"),
         (coco([], images=[{"id": 1}]), r"images\[0\]: it needs an id and a file_name"),
         (
             coco([], images=[{**IMAGES[0], "id": [7]}]),
@@ -360,18 +360,21 @@ def test_what_does_not_fit_is_reported(root: Path) -> None:
         (coco([], images=[{**IMAGES[0], "file_name": "a.txt"}]), "no suffix of an image"),
         (coco([], categories=[]), "categories make no schema"),
         (
-            coco([BOXES[0], {"image_id": 7, "category_id": 1}]),
+            coco([BOXES[0], *[{"image_id": 7, "category_id": 1}] * 2]),
             r"annotations\[1\] of 'sub/a b.png': it has no bbox, which object-detection needs\.",
         ),
         (
-            coco(BOXES, images=[{**IMAGES[0], "width": "64"}]),
-            r"images\[0\] \('sub/a b.png'\): width and height are \"64\"",
+            coco(BOXES, images=[{**IMAGES[0], "width": "wide"}]),
+            r"images\[0\] \('sub/a b.png'\): width and height are \"wide\"",
         ),
-        (coco(BOXES, images=[{"id": 7, "file_name": "a.png"}]), r"width and height are null and null"),
-        (coco(BOXES, images=["a.png"]), r"images\[0\]: it needs an id and a file_name"),
+        (
+            coco(BOXES, images=[{"id": 7, "file_name": "a.png"}]),
+            r"its width and height are not in the labels; --input reads them",
+        ),
+        (coco(BOXES, images=["a.png"]), r"images\[0\] is \"a\.png\": it needs an id and a file_name"),
         (
             coco([{"image_id": 7, "category_id": 5, "bbox": [1, 1, 2, 2]}]),
-            "category_id is 5; the schema has 1, 90",
+            "category_id is 5, but the categories are 1, 90",
         ),
         (
             coco([{"image_id": 7, "category_id": 1, "bbox": [1, 1, None, 2]}]),
@@ -390,10 +393,18 @@ def test_what_is_no_coco(root: Path, document: Any, problem: str) -> None:
     assert not (root / "lightly/.lightly/predictions/tasks.json").exists()
 
 
-def test_images_must_be_in_the_input(root: Path) -> None:
+def test_most_images_must_be_in_the_input(root: Path) -> None:
     (root / "input/c.d.jpg").unlink()
-    with pytest.raises(CocoError, match=r"1 images are not in the input, such as 'c\.d\.jpg'"):
-        import_coco(save(root, coco(BOXES)), root / "lightly", "labels", input=root / "input")
+    imported = import_coco(save(root, coco(BOXES)), root / "lightly", "labels", input=root / "input")
+    report = imported.report
+    assert (imported.files, report.listed, report.matched) == (2, 3, 2)
+    assert report.unknown.examples == ["c.d.jpg"]
+    (root / "input/empty.png").unlink()
+    with pytest.raises(
+        CocoError, match=r"2 of 3 images are not in the input, such as 'c\.d\.jpg'; .*--strip"
+    ):
+        import_coco(save(root, coco(BOXES)), root / "lightly", "others", input=root / "input")
+    assert not (root / "lightly/.lightly/predictions/others").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff"])

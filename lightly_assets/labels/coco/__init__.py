@@ -1,0 +1,1 @@
+"""The one reader of COCO files: annotations and results, whoever wrote them."""

@@ -14,6 +14,9 @@ from lightly_assets.format.singletons import detection_singletons, instance_sing
 from lightly_assets.models.nms import survivors
 from lightly_assets.models.results import Detections, Keypoints, ResultError, RunLengths, joined, take
 
+# A side of fewer pixels is hardly an object's, and what takes so much of both sides is the image itself.
+TINY, WHOLE = 2, 0.99
+
 Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
@@ -46,6 +49,7 @@ class _Objects:
         self._ids: Integers = self.result.category_ids
         self._clipped = np.zeros(self._images, dtype=np.int64)
         self._dropped, self._moved, self._as_corners = (self._clipped.copy() for _ in range(3))
+        self._tiny, self._whole = self._clipped.copy(), self._clipped.copy()
 
     def encoded(self) -> list[Encoded]:
         """What is written about each image."""
@@ -68,6 +72,8 @@ class _Objects:
                     self._dropped.tolist(),
                     self._moved.tolist(),
                     self._as_corners.tolist(),
+                    self._tiny.tolist(),
+                    self._whole.tolist(),
                     strict=True,
                 )
             )
@@ -123,6 +129,9 @@ class _Objects:
             self._take(fitted.kept)
         if fitted.clipped:
             self._clipped += self._per_image((fitted.xywh != given[fitted.kept]).any(axis=1))
+        self._tiny += self._per_image(np.any(fitted.xywh[:, 2:] < TINY, axis=1))
+        most = WHOLE * np.array([self._width, self._height])
+        self._whole += self._per_image(np.all(fitted.xywh[:, 2:] >= most, axis=1))
         return fitted.xywh
 
     def _common(self) -> dict[str, Any]:

@@ -18,6 +18,9 @@ CORNERS = "Boxes look like corners (x1, y1, x2, y2); the format wants x, y, widt
 MANY_CLIPPED = 50
 CLIPPED_SHARE = 0.3
 """More cut boxes than both are worth a look: objects do leave the picture, but not that often."""
+MANY = 50
+NEARLY_ALL = 0.95
+"""So many boxes of which nearly all look like none at all are a wrong layout."""
 
 
 def oddities(previous: Statistics, now: Statistics) -> list[str]:
@@ -32,7 +35,27 @@ def oddities(previous: Statistics, now: Statistics) -> list[str]:
             f"{now.clipped:,} of {now.boxes:,} boxes left their image and were cut; are they x, y, width, "
             "height in pixels of the frame as it was decoded?"
         )
-    return found
+    return found + _of_a_wrong_layout(now)
+
+
+def _of_a_wrong_layout(now: Statistics) -> list[str]:
+    """What numbers look like that a model did not mean as boxes."""
+    given = now.boxes + now.dropped
+    if now.frames >= ENOUGH and not now.predictions and not now.dropped:
+        return [
+            f"Nothing was found in {now.frames:,} frames; if there is something to be found, look at layout, "
+            "preprocess and score_threshold."
+        ]
+    if given < MANY:
+        return []
+    for count, what in (
+        (now.dropped, "were left smaller than a pixel, as corners that are crossed are"),
+        (now.tiny, "have a side of less than two pixels"),
+        (now.whole, "cover the whole image"),
+    ):
+        if count >= NEARLY_ALL * given:
+            return [f"{count:,} of {given:,} boxes {what}; does the layout fit the model, and unit and box?"]
+    return []
 
 
 def shift(previous: Statistics, now: Statistics) -> float:

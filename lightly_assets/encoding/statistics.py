@@ -39,6 +39,10 @@ class Statistics:
     """Keypoints that were moved to the image's edge."""
     as_corners: int = 0
     """Boxes that, as they were given, would fit their image if they were read as corners."""
+    tiny: int = 0
+    """Boxes with a side of less than two pixels."""
+    whole: int = 0
+    """Boxes over the whole image."""
 
     @classmethod
     def none(cls) -> Self:
@@ -88,6 +92,8 @@ class Statistics:
             self.dropped + other.dropped,
             self.moved_keypoints + other.moved_keypoints,
             self.as_corners + other.as_corners,
+            self.tiny + other.tiny,
+            self.whole + other.whole,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -108,6 +114,8 @@ class Statistics:
             "dropped": self.dropped,
             "moved_keypoints": self.moved_keypoints,
             "boxes_as_corners": self.as_corners,
+            "tiny_boxes": self.tiny,
+            "whole_image_boxes": self.whole,
         }
 
 
@@ -116,7 +124,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._frames = self._empty = self._boxes = self._clipped = self._dropped = self._moved = 0
-        self._as_corners = 0
+        self._as_corners = self._tiny = self._whole = 0
         self._counts: Counter[int] = Counter()
         self._scores = [0] * BINS
 
@@ -127,6 +135,8 @@ class Tally:
         self._dropped += frame.dropped
         self._moved += frame.moved_keypoints
         self._as_corners += frame.as_corners
+        self._tiny += frame.tiny
+        self._whole += frame.whole
         for one in frame.singletons:
             self._counts[one["category_id"]] += 1
             self._boxes += "bbox" in one
@@ -146,6 +156,8 @@ class Tally:
             self._dropped,
             self._moved,
             self._as_corners,
+            self._tiny,
+            self._whole,
         )
 
 
@@ -161,6 +173,8 @@ def to_record(statistics: Statistics) -> dict[str, Any]:
         "dropped": statistics.dropped,
         "moved": statistics.moved_keypoints,
         "as_corners": statistics.as_corners,
+        "tiny": statistics.tiny,
+        "whole": statistics.whole,
         "counts": {str(category): count for category, count in statistics.counts.items()},
         "scores": scores,
     }
@@ -174,6 +188,7 @@ def from_record(data: Mapping[str, Any]) -> Statistics | None:
     scores = np.zeros(BINS, dtype=np.int64)
     for place, count in data.get("scores", {}).items():
         scores[int(place)] = count
-    numbers = [int(data.get(name, 0)) for name in ("boxes", "clipped", "dropped", "moved", "as_corners")]
+    names = ("boxes", "clipped", "dropped", "moved", "as_corners", "tiny", "whole")
+    numbers = [int(data.get(name, 0)) for name in names]
     counts = {int(category): int(count) for category, count in data.get("counts", {}).items()}
     return Statistics(int(data["frames"]), int(data.get("empty", 0)), counts, scores, *numbers)

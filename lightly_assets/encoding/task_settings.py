@@ -88,6 +88,10 @@ class Encoded:
     """Keypoints outside of the image that were moved to its edge."""
     as_corners: int = 0
     """Boxes that, as they were given, would fit the image if they were read as corners x1, y1, x2, y2."""
+    tiny: int = 0
+    """Boxes with a side of less than two pixels."""
+    whole: int = 0
+    """Boxes over the whole image."""
 
 
 def _some(values: tuple[int, ...]) -> str:

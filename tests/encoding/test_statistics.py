@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lightly_assets.encoding.encode import Encoded
-from lightly_assets.encoding.shift import SHIFT, shift, shifted
+from lightly_assets.encoding.encode import Encoded, TaskSettings, encode
+from lightly_assets.encoding.shift import SHIFT, oddities, shift, shifted
 from lightly_assets.encoding.statistics import Statistics, Tally, from_record, to_record
+from lightly_assets.format.schema import Schema
+from lightly_assets.models.results import Detections
 
 
 def statistics_of(frames: Iterable[Encoded]) -> Statistics:
@@ -64,6 +66,8 @@ def test_everything_is_counted() -> None:
         "dropped": 2,
         "moved_keypoints": 4,
         "boxes_as_corners": 0,
+        "tiny_boxes": 0,
+        "whole_image_boxes": 0,
     }
 
 
@@ -146,3 +150,23 @@ def test_a_model_that_suddenly_finds_nothing_or_everything_is_said() -> None:
     assert shifted(usual, with_scores(scores, per_frame=25)) is None
     # A video that became longer is no shift.
     assert shifted(usual, usual + usual + usual + usual) is None
+
+
+def _oddities(boxes: list[list[float]], frames: int = 60) -> list[str]:
+    schema = Schema.parse({"task_type": "object-detection", "categories": [{"id": 0, "name": "a"}]})
+    tally = Tally()
+    for _ in range(frames):
+        result = Detections(
+            np.array(boxes).reshape(-1, 4), np.full(len(boxes), 0.9), np.zeros(len(boxes), int)
+        )
+        tally.add(encode(result, TaskSettings(schema), 64, 48))
+    return oddities(Statistics.none(), tally.statistics)
+
+
+def test_boxes_that_a_wrong_layout_makes_are_told() -> None:
+    assert "have a side of less than two pixels" in _oddities([[3, 3, 4.5, 20]])[0]
+    assert "cover the whole image" in _oddities([[0, 0, 64, 48]])[0]
+    assert "were left smaller than a pixel" in _oddities([[20, 20, 20, 20]])[0]
+    assert "Nothing was found in 200 frames" in _oddities([], 200)[0]
+    assert _oddities([[3, 3, 30, 30]]) == _oddities([], 50) == _oddities([[0, 0, 64, 48]], 49) == []
+    assert _oddities([[3, 3, 30, 30], [0, 0, 64, 48]]) == []

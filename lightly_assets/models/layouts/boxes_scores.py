@@ -108,6 +108,6 @@ class BoxesScores(Layout):
         kept = best(top, self.settings.floor, self.settings.max_candidates)
         check_shares(scores[kept], "scores", "they must be what comes after a sigmoid or a softmax")
         found = view.to_image(self.options.corners(boxes[kept], top[kept], view))
-        found, kept = straight(found, kept)
+        found, kept = straight(found, kept, view)
         shares = normalised(scores[kept])
         return Detections(found, np.clip(top[kept], 0, 1), scores[kept].argmax(axis=1), shares)

@@ -23,7 +23,7 @@ from lightly_assets.models.layouts.base import (
 )
 from lightly_assets.models.layouts.shared.masks import pasted_masks, resized_masks
 from lightly_assets.models.layouts.shared.roles import Roles, find_roles
-from lightly_assets.models.layouts.shared.values import are_shares, check_shares, check_whole
+from lightly_assets.models.layouts.shared.values import are_shares, check_shares, check_whole, without_crossed
 from lightly_assets.models.preprocess import Preprocess, View
 from lightly_assets.models.results import Detections, Keypoints, Result
 
@@ -157,7 +157,7 @@ class BoxesScoresLabels(Layout):
             labels = outputs[roles.labels][place].reshape(-1)[:count]
         kept = self._kept(scores, labels)
         found = view.to_image(self.options.corners(boxes[kept, :4], scores[kept], view))
-        found, kept = straight(found, kept)
+        found, kept = straight(found, kept, view)
         classes = labels[kept].astype(np.int64)
         certain = np.clip(scores[kept], 0, 1)
         if self.settings.task_type is TaskType.KEYPOINT_DETECTION:
@@ -211,15 +211,17 @@ class BoxesScoresLabels(Layout):
             own = rows[images == place]
             kept = self._kept(own[:, 6], own[:, 5])
             found = view.to_image(self.options.corners(own[kept, 1:5], own[kept, 6], view))
-            found, kept = straight(found, kept)
+            found, kept = straight(found, kept, view)
             scores = np.clip(own[kept, 6], 0, 1)
             results.append(Detections(found, scores, own[kept, 5].astype(np.int64)))
         return results
 
 
-def straight(boxes: NDArray[Any], kept: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Without boxes whose corners cross, which are padding."""
-    good = (boxes[:, 2] >= boxes[:, 0]) & (boxes[:, 3] >= boxes[:, 1])
+def straight(
+    boxes: NDArray[Any], kept: NDArray[np.intp], view: View
+) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Without boxes whose corners are crossed, which are padding."""
+    boxes, good = without_crossed(boxes, view)
     return boxes[good], kept[good]
 
 

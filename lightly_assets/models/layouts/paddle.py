@@ -73,5 +73,5 @@ class Paddle(Layout):
         order = "rows are class, score and corners"
         check_shares(rows[kept, 1], "scores", order)
         check_whole(rows[kept, 0], "classes", order)
-        found, kept = straight(view.to_image(rows[kept, 2:6]), kept)
+        found, kept = straight(view.to_image(rows[kept, 2:6]), kept, view)
         return Detections(found, np.clip(rows[kept, 1], 0, 1), rows[kept, 0].astype(np.int64))

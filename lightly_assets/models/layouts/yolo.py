@@ -29,7 +29,13 @@ from lightly_assets.models.layouts.base import (
     output_of_rank,
 )
 from lightly_assets.models.layouts.shared.masks import prototype_masks
-from lightly_assets.models.layouts.shared.values import are_shares, check_shares, check_whole, grid_rows
+from lightly_assets.models.layouts.shared.values import (
+    are_shares,
+    check_shares,
+    check_whole,
+    grid_rows,
+    without_crossed,
+)
 from lightly_assets.models.nms import suppress
 from lightly_assets.models.preprocess import Preprocess, View
 from lightly_assets.models.results import Detections, Keypoints, Result
@@ -246,7 +252,7 @@ class Yolo(Layout):
         view: View,
     ) -> Result:
         # Heads that regress corners may cross them, which is no box.
-        straight = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+        boxes, straight = without_crossed(boxes, view, strictly=True)
         if not straight.all():
             boxes, scores, classes, extra = (
                 boxes[straight],

@@ -2,7 +2,7 @@
 
 import typer
 
-from lightly_assets.commands.files import check, doctor, evaluate, extract, import_coco, probe
+from lightly_assets.commands.files import check, doctor, evaluate, extract, import_coco, probe, report
 from lightly_assets.commands.project import run, start, state
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("pause")(state.pause_command)
 app.command("resume")(state.resume_command)
 app.command("check")(check.check_command)
 app.command("evaluate")(evaluate.evaluate_command)
+app.command("report")(report.report_command)
 app.command("probe")(probe.probe_command)
 app.command("extract")(extract.extract_command)
 app.command("import-coco")(import_coco.import_coco_command)

@@ -11,7 +11,7 @@ import numpy as np
 
 from lightly_assets.evaluation.coco_labels import Measure, coco_labels
 from lightly_assets.evaluation.matching import match, ranked
-from lightly_assets.evaluation.objects import EvaluationError, Floats, Ints, Pairing
+from lightly_assets.evaluation.objects import EvaluationError, Floats, Ints, Objects, Pairing
 from lightly_assets.evaluation.overlaps import box_pairs, keypoint_pairs, mask_pairs
 from lightly_assets.evaluation.pairing import Labels, labels_of_task, pair
 from lightly_assets.evaluation.pixels import Classes, Pixels, compare_classes, compare_pixels
@@ -92,6 +92,7 @@ def evaluate(
     input: Root | None = None,
     threshold: float | None = None,
     sigmas: tuple[float, ...] | None = None,
+    all_categories: bool = False,
     processes: int | None = None,
 ) -> Evaluation:
     """Judges a task's predictions.
@@ -104,6 +105,8 @@ def evaluate(
         threshold: the score from which a prediction counts in precision, recall and per frame; where not
             given, the one with the best F1.
         sigmas: of keypoints; COCO's for 17, else 1/K each.
+        all_categories: labels of categories that the task does not have count as missed, instead of being
+            left out.
 
     Raises:
         EvaluationError: the task has errors, or cannot be compared with the labels.
@@ -117,7 +120,7 @@ def evaluate(
         truth = labels_of(judged, sound_task(folder, str(labels)))
     else:
         truth = coco_labels(labels, judged.schema.task_type, input_sizes(input))
-    return judge(judged, truth, threshold=threshold, sigmas=sigmas)
+    return judge(judged, truth, threshold=threshold, sigmas=sigmas, all_categories=all_categories)
 
 
 def is_task_name(labels: str) -> bool:
@@ -180,10 +183,15 @@ def input_sizes(input: Root | None) -> Measure | None:
 
 
 def judge(
-    task: Task, labels: Labels, *, threshold: float | None = None, sigmas: tuple[float, ...] | None = None
+    task: Task,
+    labels: Labels,
+    *,
+    threshold: float | None = None,
+    sigmas: tuple[float, ...] | None = None,
+    all_categories: bool = False,
 ) -> Evaluation:
     """Judges predictions that have been read; arguments and errors are those of :func:`evaluate`."""
-    pairing = pair(task, labels)
+    pairing = pair(task, labels, all_categories=all_categories)
     names = dict(zip(task.columns.stems, task.columns.file_names, strict=True))
     common: dict[str, Any] = {"pairing": pairing, "file_names": names}
     common |= {"task": task.name, "source": labels.source}
@@ -280,6 +288,12 @@ def _class_counts(pairing: Pairing, classes: Classes) -> tuple[Counts, Counts]:
     return frames, categories
 
 
+def _with_counts(objects: Objects) -> Ints:
+    """(N,) one number for each image and number of keypoints."""
+    numbers: Ints = objects.images * (1 << 20) + objects.points.counts
+    return numbers
+
+
 def confusion(evaluation: Evaluation, sigmas: tuple[float, ...] | None = None) -> Ints:
     """(C + 1, C + 1) by label and prediction; the last row are wrong, the last column missed.
 
@@ -299,10 +313,14 @@ def confusion(evaluation: Evaluation, sigmas: tuple[float, ...] | None = None) -
         table[:count] = evaluation.classes.confusion
         return table
     given = pairing.predictions.take(pairing.predictions.scores >= evaluation.threshold)
+    # Objects with other keypoints than a label are never taken for it.
+    groups = given.images, pairing.labels.images
+    if pairing.task_type is TaskType.KEYPOINT_DETECTION:
+        groups = _with_counts(given), _with_counts(pairing.labels)
     rows, ranks = ranked(given.images, given.scores)
     predictions, labels = given.take(rows), pairing.labels
     measure = _overlap(pairing.task_type, sigmas)
-    pairs = measure(predictions, labels, (predictions.images, labels.images), 0.5)
+    pairs = measure(predictions, labels, (groups[0][rows], groups[1]), 0.5)
     nothing = np.zeros(predictions.size, dtype=np.bool_)
     matches = match(pairs, ranks, np.array([0.5]), labels.crowds, labels.crowds, nothing)
     label, counted = matches.label[0], ~matches.ignored[0]

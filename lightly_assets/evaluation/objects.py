@@ -96,9 +96,8 @@ class Pairing:
     Args:
         stems: (I) the images, as the paths of their prediction files without ``.json``; in the order that
             decides between equal scores: COCO's ids, or names.
-        names: (C) of the categories: those of the labels, then those that only the predictions have.
-        labelled_categories: how many of them the labels have.
-        predicted: (C) whether the predictions have the category.
+        names: (C) of the categories of the labels; predictions of others are left out.
+        rows: the place of each prediction among all of its task.
         unpredicted: how many of the images have no prediction file.
         unlabelled: how many prediction files are about images without labels; they are left out.
         warnings: what a person should know about the comparison, as sentences.
@@ -109,7 +108,7 @@ class Pairing:
     names: list[str]
     labels: Objects
     predictions: Objects
-    labelled_categories: int
+    rows: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     unpredicted: int = 0
     unlabelled: int = 0
     warnings: list[str] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -46,28 +46,35 @@ def labels_of_task(task: Task) -> Labels:
     return Labels(f"task '{task.name}'", task.columns.stems, categories, objects)
 
 
-def pair(task: Task, labels: Labels) -> Pairing:
+def pair(task: Task, labels: Labels, *, all_categories: bool = False) -> Pairing:
     """Predictions of the images that have labels, beside these.
+
+    Args:
+        all_categories: labels of categories that the task does not have stay, and are all missed.
 
     Raises:
         EvaluationError: no image or no category is common to both, or masks are of different sizes.
     """
     columns, schema = task.columns, task.schema
     images, unlabelled, unpredicted = _images(columns.stems, labels, task.name)
-    names, place_of, common = _categories(schema, labels, task.name)
-    kept = images[columns.files] >= 0
-    unknown = _at(schema.ids, columns.categories)
-    objects = objects_of(columns, schema, images[columns.files], unknown, place_of)
+    known = {one.name for one in schema.categories}
+    common: list[str] = []
+    if not all_categories:
+        labels, common = _known_labels(labels, known)
+    names, place_of, extra = _categories(schema, labels, task.name)
+    places = _at(schema.ids, columns.categories)
+    kept = (images[columns.files] >= 0) & (place_of[places] >= 0)
+    objects = objects_of(columns, schema, images[columns.files], places, place_of)
     pairing = Pairing(
         schema.task_type,
         labels.stems,
         names,
         labels.objects,
         objects.take(kept),
-        len(labels.categories),
+        np.flatnonzero(kept),
         unpredicted,
         unlabelled,
-        [*labels.warnings, *common],
+        [*labels.warnings, *common, *extra],
     )
     _check_mask_sizes(pairing, labels.source)
     if unpredicted:
@@ -151,8 +158,27 @@ def _images(stems: Sequence[str], labels: Labels, task: str) -> tuple[Ints, int,
     return images, len(stems) - matched, len(labels.stems) - matched
 
 
+def _known_labels(labels: Labels, known: set[str]) -> tuple[Labels, list[str]]:
+    """Without the categories that the task does not have, and a sentence about them."""
+    unknown = [name for _, name in labels.categories if name not in known]
+    if not unknown or len(unknown) == len(labels.categories):
+        return labels, []
+    stays = np.array([name in known for _, name in labels.categories])
+    place_of = np.cumsum(stays) - 1
+    kept = stays[labels.objects.categories]
+    objects = labels.objects.take(kept)
+    objects = replace(objects, categories=place_of[objects.categories])
+    categories = [one for one in labels.categories if one[1] in known]
+    left = int((~kept).sum())
+    warning = (
+        f"The task has no category {_listed(unknown)}, which {left:,} of the labels have; they are left out "
+        "(--all-categories counts them as missed)."
+    )
+    return replace(labels, categories=categories, objects=objects), [warning]
+
+
 def _categories(schema: Schema, labels: Labels, task: str) -> tuple[list[str], Ints, list[str]]:
-    """All names, the place of each of the schema's categories among them, and what does not fit."""
+    """Their names, the place of each of the schema's categories among them or -1, and what does not fit."""
     names = [name for _, name in labels.categories]
     place = {name: index for index, name in reversed(list(enumerate(names)))}
     ours = [one.name for one in schema.categories]
@@ -170,10 +196,7 @@ def _categories(schema: Schema, labels: Labels, task: str) -> tuple[list[str], I
     extra = [name for name in ours if name not in place]
     if extra:
         warnings.append(f"The labels have no category {_listed(extra)}; predictions of it are not judged.")
-    for name in extra:
-        place[name] = len(names)
-        names.append(name)
-    return names, np.array([place[name] for name in ours], dtype=np.int64), warnings
+    return names, np.array([place.get(name, -1) for name in ours], dtype=np.int64), warnings
 
 
 def _check_mask_sizes(pairing: Pairing, source: str) -> None:

@@ -103,7 +103,11 @@ def test_what_is_missing_on_either_side_is_said(tmp_path: Path) -> None:
     assert (found["images"], found["without_predictions"], found["without_labels"]) == (2, 1, 1)
     assert found["recall"] == 0.5
     said = " ".join(found["warnings"])
-    assert "no category 'dog'" in said and "no category 'cat'" in said and "count as missed" in said
+    assert (
+        "no category 'dog', which 0 of the labels have" in said
+        and "no category 'cat'" in said
+        and "count as missed" in said
+    )
 
 
 def test_a_task_without_any_prediction_or_label(tmp_path: Path) -> None:
@@ -132,3 +136,17 @@ def test_sizes_come_from_the_input(tmp_path: Path) -> None:
     assert without.exit_code == 1 and "--input" in without.stderr
     found = run(tmp_path, "--task", "masks", "--labels", labels, "--input", tmp_path / "input", "--json")
     assert json.loads(found.stdout)["map"] == pytest.approx(1)
+
+
+def test_labels_of_categories_that_the_task_lacks(tmp_path: Path) -> None:
+    box, other = [0, 0, 5, 5], [20, 20, 9, 9]
+    given = [{"category_id": 0, "bbox": box, "score": 1}]
+    truth = [*given, {"category_id": 1, "bbox": other, "score": 1}]
+    write_task(tmp_path, "boxes", "object-detection", {0: "car"}, {"a.png": given})
+    write_task(tmp_path, "truth", "object-detection", {0: "car", 1: "dog"}, {"a.png": truth})
+    arguments = [tmp_path, "--task", "boxes", "--labels", "truth", "--json"]
+    found = json.loads(run(*arguments).stdout)
+    assert found["map"] == pytest.approx(1) and [one["name"] for one in found["per_category"]] == ["car"]
+    assert "'dog', which 1 of the labels have; they are left out" in found["warnings"][0]
+    found = json.loads(run(*arguments, "--all-categories").stdout)
+    assert found["map"] == pytest.approx(0.5) and found["recall"] == 0.5

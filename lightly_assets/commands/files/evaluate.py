@@ -39,6 +39,9 @@ def evaluate_command(
         str | None,
         typer.Option(help="Of keypoints, separated by commas.", show_default="COCO's for 17, else 1/K each"),
     ] = None,
+    all_categories: Annotated[
+        bool, typer.Option("--all-categories", help="Labels of categories that the task lacks are missed.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Judge a task's predictions by labels: average precision, mIoU or accuracy, and the worst frames."""
@@ -58,7 +61,13 @@ def evaluate_command(
                 file = "" if name == task else f", and there is no file '{labels}'"
                 _wrong_use(f"tasks.json does not list '{name}'{file}; it lists {known}.", nothing, as_json)
         found = evaluate(
-            root, task, labels, input=input, threshold=threshold, sigmas=_numbers(sigmas, nothing, as_json)
+            root,
+            task,
+            labels,
+            input=input,
+            threshold=threshold,
+            sigmas=_numbers(sigmas, nothing, as_json),
+            all_categories=all_categories,
         )
         result = document(found)
     if as_json:

@@ -84,10 +84,25 @@ def demo_command(
     else:
         done.show()
         say()
+        if done.ok:
+            _report(out)
         say("Next: make ui            the graph and its pictures, on 127.0.0.1")
         say(f"      {_program()} check {out}/lightly --input {out}/input")
         say(f"      {_program()} status -c {out}/lightly.yaml")
     raise typer.Exit(0 if done.ok else FAILED)
+
+
+def _report(out: Path) -> None:
+    """The demo's predictions beside what is known about its footage, as a page."""
+    from lightly_assets.demo.labels import write_demo_labels
+    from lightly_assets.report.gather import Request, gather
+    from lightly_assets.report.page import page
+
+    page_file, labels = out / "report.html", out / "labels.json"
+    with errors_for_people():
+        write_demo_labels(labels)
+        page_file.write_bytes(page(gather(Request(str(out / "lightly"), str(out / "input"), str(labels)))))
+    say(f"Look: {page_file} in a browser; its first page names the frames with the most faults.")
 
 
 def _program() -> str:

@@ -7,7 +7,7 @@ UV     ?= uv
 CONFIG ?= demo/lightly.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: $(shell awk -F: '/^[a-z-]+:.*## / {print $$1}' $(firstword $(MAKEFILE_LIST))) help setup demo ui docs test test-day test-torch test-lightly test-browser lint types imports format lock clean
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*## / {print $$1}' $(firstword $(MAKEFILE_LIST)))
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -72,14 +72,13 @@ test-versions:  ## The main tests with the lowest and the highest allowed versio
 	$(PYTHON) tests/versions/run.py lowest
 	$(PYTHON) tests/versions/run.py highest
 
-lint: $(VENV)/.dev  ## Style, formatting, dead code, dependencies that nobody imports
 # A browser is a system package: Debian's chromium, or any other that CHROMIUM names.
 test-browser: $(VENV)/.dev  ## Try reports in a real browser (needs chromium)
 	$(PYTHON) -m venv $(VENV)-browser
 	$(VENV)-browser/bin/python -m pip install --quiet -r tests/browser/requirements.txt -e .
 	$(VENV)-browser/bin/python -m pytest -q tests/browser
 
-lint: $(VENV)/.dev  ## Style and formatting
+lint: $(VENV)/.dev  ## Style, formatting, dead code, dependencies that nobody imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/vulture

@@ -53,7 +53,7 @@ _PER_REQUEST, _REQUEST_SECONDS = 1000, 0.06
 
 def project_of(folder: Path, **settings: Any) -> SmallProject:
     small = SmallProject(folder)
-    small.write(sensor={"stable_seconds": 0} | settings)
+    small.write(sensor={"trusted_age_seconds": 0} | settings)
     return small
 
 
@@ -256,7 +256,7 @@ def dagster_cost(count: int) -> Row:
 
 def through_the_daemon(small: SmallProject, count: int) -> float:
     """From the moment that clips appear in the input to the end of the last run over them."""
-    small.write(sensor={"running": True, "interval_seconds": 1, "stable_seconds": 0})
+    small.write(sensor={"running": True, "interval_seconds": 1, "trusted_age_seconds": 0})
     arrived, waiting = small.input / "clips", small.folder / "clips"
     arrived.rename(waiting)
     dagster = Dagster(small, small.folder / "dagster.log")

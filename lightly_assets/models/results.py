@@ -54,11 +54,6 @@ class RunLengths:
         """The masks at these places."""
         return RunLengths([self.counts[index] for index in indices], self.height, self.width)
 
-    def dense(self) -> NDArray[np.uint8]:
-        """(N, H, W) masks of 0 and 1."""
-        masks = [rle.decode(one, self.height, self.width) for one in self.counts]
-        return np.stack(masks) if masks else np.zeros((0, self.height, self.width), dtype=np.uint8)
-
     @classmethod
     def of(cls, masks: NDArray[Any]) -> "RunLengths":
         """Run lengths of (N, H, W) binary masks."""

@@ -76,7 +76,7 @@ def collect(session: Session, *, dry_run: bool = False, empty_input: bool = Fals
         collected.lists = old_lists(warehouse.lightly)
         if not dry_run:
             warehouse.lightly.delete_many(collected.lists)
-        collected.stored = warehouse.unused_tables(older_than=_YOUNG)
+        collected.stored = warehouse.garbage.unused_tables(older_than=_YOUNG)
         if not dry_run:
             warehouse.state.delete_many(collected.stored)
     return collected

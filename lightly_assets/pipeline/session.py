@@ -23,7 +23,6 @@ from lightly_assets.pipeline.running.outcome import UnitOutcome
 from lightly_assets.pipeline.state.failures import FailureNote, attempt_version, read_failures
 from lightly_assets.pipeline.state.paused import change_quarantine, read_quarantine
 from lightly_assets.storage import OWN_FOLDER, StorageError
-from lightly_assets.storage.disk.local import LocalStore
 from lightly_assets.storage.disk.temporary import is_abandoned, temporary_name
 
 _OTHER_MACHINE_SECONDS = 24 * 3600.0
@@ -83,7 +82,7 @@ class Session:
         """
         selection = selection or Selection.everything(self.setups)
         if verify is None:
-            verify = isinstance(self.warehouse.lightly, LocalStore)
+            verify = self.warehouse.lightly.local_root is not None
         publishing = [name for name, stages in selection.tasks.items() if "task_folder" in stages]
         lost = {name: self.inspect(name).lost for name in publishing} if verify else {}
         known = {*self.scan.inputs, *self.scan.problems, *self.scan.paused}
@@ -93,7 +92,6 @@ class Session:
         for name in publishing:
             house = self.warehouse
             hold_back(house.index, house.listing, house.lightly.url, self.setups[name], self.scan, plan)
-        self.warehouse.held_back |= plan.held_back
         return plan
 
     def inspect(self, task: str) -> Inspection:
@@ -161,7 +159,7 @@ class Session:
                         break
                 self.remember(outcome.problems(), outcome.inputs, outcome.retriable)
                 yield outcome
-        self.warehouse.tidy()
+        self.warehouse.garbage.delete()
 
     def _second_plan(self, plan: Plan, outcome: UnitOutcome) -> Plan:
         """Once more with inputs that were replaced while they were read, or whose stored results are lost."""
@@ -216,7 +214,7 @@ class Session:
                 if is_abandoned(one.name, one.stat().st_mtime, older_than=_OTHER_MACHINE_SECONDS):
                     abandoned.append(one)
         for store, prefix in ((self.warehouse.lightly, ".lightly"), (self.warehouse.state, "")):
-            if isinstance(store, LocalStore):
+            if store.local_root is not None:
                 # What a doctor left that was killed lies in our own folder, where looking costs nothing.
                 store.sweep(prefix if abandoned else OWN_FOLDER, older_than=_OTHER_MACHINE_SECONDS)
             elif not self._swept:

@@ -1,7 +1,8 @@
 """Roots on disk or in object storage: list, read and publish atomically.
 
-``open_store`` gives a ``Store`` for a folder or a URL; everything else works with that protocol and does not
-know where the bytes lie. ``docs/storage.md`` is the page for users, ``docs/threats.md`` what is defended.
+``open_store`` gives a ``Store`` for a folder or a URL; everything else works with that protocol. Where
+something is only cheap, or only possible, on a disk, it asks the store for its ``local_root``.
+``docs/storage.md`` is the page for users, ``docs/threats.md`` what is defended.
 """
 
 from lightly_assets.storage.doctor import Diagnosis, diagnose

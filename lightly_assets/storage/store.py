@@ -74,6 +74,10 @@ class Store(Protocol):
     def url(self) -> str:
         """The root, for people and logs. Never contains secrets."""
 
+    @property
+    def local_root(self) -> Path | None:
+        """The folder, for a root on this machine's disk; None in object storage."""
+
     def list(self, prefix: str = "", *, skip: Skip = (), after: str | None = None) -> Iterator[Entry]:
         """All files below the folder ``prefix``, streaming, in an order that does not vary between calls.
 

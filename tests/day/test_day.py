@@ -64,7 +64,7 @@ def test_a_day(small: SmallProject, start: Callable[[], Dagster], mode: str) -> 
     dated = "2026-11-01/" if mode == "day" else ""
     small.write(
         partitions=mode,
-        sensor={"running": True, "interval_seconds": 1, "stable_seconds": 1},
+        sensor={"running": True, "interval_seconds": 1, "trusted_age_seconds": 1},
         worker_run=SETTINGS,
     )
     dagster = start()

@@ -87,7 +87,7 @@ def inputs(request: dg.RunRequest) -> list[str]:
 @pytest.fixture
 def small(tmp_path: Path) -> SmallProject:
     small = SmallProject(tmp_path / "project")
-    small.write(sensor={"stable_seconds": 0})
+    small.write(sensor={"trusted_age_seconds": 0})
     return small
 
 

@@ -84,7 +84,7 @@ def test_only_what_changed_is_asked_for(small: SmallProject, daemon: Daemon) -> 
 
 
 def test_a_file_that_is_being_written_is_left_alone(small: SmallProject, daemon: Daemon) -> None:
-    small.write(sensor={"stable_seconds": 3600})
+    small.write(sensor={"trusted_age_seconds": 3600})
     path = write_video(small.input / "a.mp4", positions(5))
     content = path.read_bytes()
     path.write_bytes(content[:500])
@@ -282,7 +282,7 @@ def test_batches_are_cut_by_count_and_size_and_wait_for_each_other(
 ) -> None:
     for number in range(7):
         write_video(small.input / f"{number}.mp4", positions(3))
-    small.write(sensor={"stable_seconds": 0, "partitions": 2, "runs": 2})
+    small.write(sensor={"trusted_age_seconds": 0, "partitions": 2, "runs": 2})
     first, second = daemon.tick()
     assert inputs(first) == ["0.mp4", "1.mp4"] and inputs(second) == ["2.mp4", "3.mp4"]
     assert daemon.tick() == []
@@ -291,7 +291,7 @@ def test_batches_are_cut_by_count_and_size_and_wait_for_each_other(
     (third,) = daemon.tick()
     assert inputs(third) == ["4.mp4", "5.mp4"]
     daemon.launch(second), daemon.launch(third)
-    small.write(sensor={"stable_seconds": 0, "bytes": 1})
+    small.write(sensor={"trusted_age_seconds": 0, "bytes": 1})
     small.write(tasks=[task("squares", "square_model:find_other")])
     assert [len(inputs(request)) for request in daemon.tick()] == [1, 1]
 
@@ -314,7 +314,7 @@ def test_a_long_listing_goes_on_in_the_next_tick(small: SmallProject, daemon: Da
     for number in range(700):
         path = small.input / f"{number:03d}.mp4"
         path.write_bytes(b"x")
-    small.write(sensor={"stable_seconds": 0, "list_seconds": 1e-9, "partitions": 1, "runs": 1})
+    small.write(sensor={"trusted_age_seconds": 0, "list_seconds": 1e-9, "partitions": 1, "runs": 1})
     daemon.tick()
     assert daemon.cursor == "255.mp4"
     daemon.tick()
@@ -488,7 +488,7 @@ def test_a_new_schema_is_staged_in_batches_and_published_by_the_last(
     small.calls()
     renamed = task("squares")
     renamed["categories"] = [{"id": 0, "name": "box"}]
-    small.write(tasks=[renamed], sensor={"stable_seconds": 0, "partitions": 2, "runs": 1})
+    small.write(tasks=[renamed], sensor={"trusted_age_seconds": 0, "partitions": 2, "runs": 1})
     asked = []
     for _ in range(6):
         asked += daemon.work()

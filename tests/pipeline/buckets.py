@@ -243,7 +243,9 @@ def heals(made: Template, small: SmallProject) -> None:
     assert without_locks(found["lightly"]) == made.healed["lightly"]
     left = without_locks(found["state"]).keys() - made.healed["state"].keys()
     with Session(load_project(small.config)) as session:
-        assert sorted(left) == session.warehouse.unused_tables(), "gc must know all that is not needed"
+        assert sorted(left) == session.warehouse.garbage.unused_tables(), (
+            "gc must know all that is not needed"
+        )
         session.warehouse.state.delete_many(left)
     assert without_locks(contents(small)["state"]).keys() == made.healed["state"].keys()
     assert_no_secret(small, found)

@@ -101,7 +101,7 @@ def test_the_clock_of_a_server_does_not_matter(
         # A table that another run has stored and will record in a moment.
         session.warehouse.state.write("singletons/squares/young.parquet", b"")
         assert collect(session).stored == []
-        assert session.warehouse.unused_tables() == ["singletons/squares/young.parquet"]
+        assert session.warehouse.garbage.unused_tables() == ["singletons/squares/young.parquet"]
 
 
 def test_rights_that_are_lost_during_a_run_end_the_command_with_one_sentence(

@@ -155,7 +155,7 @@ def survives(made: Template, folder: Path, deadly: int) -> bool:
     left = [path for path in small.folder.rglob("*") if "-tmp-" in path.name]
     assert left == []
     with Session(load_project(small.config)) as session:
-        assert recorded(small) - made.recorded == set(session.warehouse.unused_tables())
+        assert recorded(small) - made.recorded == set(session.warehouse.garbage.unused_tables())
     return killed
 
 

@@ -122,7 +122,7 @@ def test_two_runs_at_once_end_as_one(root: str, tmp_path: Path) -> None:
             assert json.loads(out)["failed"] == []
         with Session(load_project(small.config)) as session:
             assert session.plan(verify=True).inputs == []
-            assert session.warehouse.unused_tables() == []
+            assert session.warehouse.garbage.unused_tables() == []
             assert check(session.warehouse.lightly, session.warehouse.input).findings == []
         for again in (small, other):
             done = json.loads(start(again, "run", "--json").communicate(timeout=120)[0])
@@ -186,5 +186,5 @@ def test_twenty_runs_of_different_tasks_at_once(root: str, tmp_path: Path) -> No
     everybody.write(datasource=projects[0].settings["datasource"], tasks=[task(name) for name in names])
     with Session(load_project(everybody.config)) as session:
         assert session.plan(verify=True).inputs == []
-        assert session.warehouse.unused_tables() == []
+        assert session.warehouse.garbage.unused_tables() == []
         assert check(session.warehouse.lightly, session.warehouse.input).findings == []

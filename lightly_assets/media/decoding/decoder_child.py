@@ -6,7 +6,6 @@ import os
 import queue
 import resource
 import socket
-import sys
 import threading
 import time
 import traceback
@@ -14,7 +13,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import av.logging
 import numpy as np
@@ -262,12 +261,3 @@ def _limit_memory(base: int, extra: int) -> None:
     limit = base + extra if hard == resource.RLIM_INFINITY else min(base + extra, hard)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-
-
-def run(arguments: list[str]) -> Any:
-    """The command line of the child process."""
-    return main(int(arguments[0]))
-
-
-if __name__ == "__main__":
-    run(sys.argv[1:])

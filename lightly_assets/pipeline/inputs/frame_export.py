@@ -12,7 +12,6 @@ from lightly_assets.media.export import PngExport
 from lightly_assets.models.protocol import Source
 from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.storage import Store
-from lightly_assets.storage.disk.local import LocalStore
 
 FOLDER = "frames"
 """Where the files lie in the state root, named as the specification names frames."""
@@ -24,7 +23,7 @@ class FrameExports:
     def __init__(self, state: Store, folder: Path) -> None:
         self._state = state
         # On disk frames are written where they stay; for object storage they wait in the run's own folder.
-        self._out = state.root / FOLDER if isinstance(state, LocalStore) else folder / FOLDER
+        self._out = (state.local_root or folder) / FOLDER
         self._open: dict[str, PngExport] = {}
 
     def begin(self, one: Input) -> None:
@@ -47,7 +46,7 @@ class FrameExports:
                 return export.discard()
             if export.found is None:
                 export.publish(info)
-        if not isinstance(self._state, LocalStore):
+        if self._state.local_root is None:
             for name in exported_names(key, info.frames or 0):
                 path = self._out / name.removeprefix(f"{FOLDER}/")
                 self._state.upload(name, path)

@@ -44,6 +44,8 @@ class TaskWork:
     """Published files that are missing."""
     encodes: bool = True
     """Whether new predictions are encoded too."""
+    held_back: bool = False
+    """Whether the schema changes: the task is listed again only once all of its files have followed."""
 
     def first_stage(self, key: str) -> Stage | None:
         """The first stage that must be done for an input."""
@@ -95,8 +97,6 @@ class Plan:
     """Tasks of which nothing is published yet, because their schema changes; each with one sentence."""
     stuck: set[str] = field(default_factory=set)
     """Those of them that wait for inputs that no run can do."""
-    held_back: set[str] = field(default_factory=set)
-    """Tasks whose schema changes: listed again once all of their files have followed."""
 
     @property
     def inputs(self) -> list[str]:

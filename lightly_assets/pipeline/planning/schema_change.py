@@ -50,7 +50,9 @@ def hold_back(index: Index, listing: TaskList, root: str, setup: TaskSetup, scan
     missing = _not_encoded(index, setup, scan, behind)
     if not missing:
         _publish_too(plan, task, scan, [row.input for row in behind])
-        plan.held_back.add(task)
+        for unit in plan.units:
+            if task in unit.tasks:
+                unit.tasks[task].held_back = True
         return
     gone = [key for key in missing if key not in scan.inputs]
     paused = [key for key in gone if key in scan.paused]

@@ -4,10 +4,9 @@ The order makes every instant safe: prediction files, read back, the record, the
 longer true, ``schema.json``, and ``tasks.json`` last. What is there with the same bytes is not written again.
 """
 
-import gc
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -34,7 +33,8 @@ from lightly_assets.storage.parallel import for_each
 _READ_BACK_OF = 64
 _READ_BACK_LEAST = 4
 _READ_BACK_AT_ONCE = 8
-_CHECKED_AT_ONCE = 128
+# Few, because Python looks through all parsed objects that are alive for cycles, again and again.
+_CHECKED_AT_ONCE = 16
 
 
 @dataclass(slots=True)
@@ -58,19 +58,6 @@ def file_hash(data: bytes) -> str:
 def possible_frames(one: InputRecord) -> set[int]:
     """Numbers of frames that files of a video may be named after."""
     return {count for count in (*one.leftovers, one.published_frames) if count is not None}
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Do not look for cycles among many parsed objects, which hold none: that takes half of the time."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 class Publisher:
@@ -154,22 +141,21 @@ class Publisher:
         """Check every file before the first one is written, and note its hash."""
         stored = read_rows(path, wanted)
         while rows := list(islice(stored, _CHECKED_AT_ONCE)):
-            with _no_collection():
-                files = []
-                for row in rows:
-                    key = row.source.input
-                    name = file_name(key, row.source.index, record.inputs[key].frames)
-                    data = wrapped(name, row.singletons)
-                    if key in wanted:
-                        wanted[key].append(file_hash(data))
-                    sizes[key] = sizes.get(key, 0) + len(data)
-                    expected = Expected(name, row.source.width, row.source.height)
-                    parsed = ParsedFile(data, orjson.loads(data), split_suffix(name)[0], expected)
-                    files.append((key, parsed))
-                for key, problem in self._problems(files, result.boxes):
-                    result.failed.setdefault(key, problem)
-                    wanted.pop(key, None)
-                del files
+            files = []
+            for row in rows:
+                key = row.source.input
+                name = file_name(key, row.source.index, record.inputs[key].frames)
+                data = wrapped(name, row.singletons)
+                if key in wanted:
+                    wanted[key].append(file_hash(data))
+                sizes[key] = sizes.get(key, 0) + len(data)
+                expected = Expected(name, row.source.width, row.source.height)
+                parsed = ParsedFile(data, orjson.loads(data), split_suffix(name)[0], expected)
+                files.append((key, parsed))
+            for key, problem in self._problems(files, result.boxes):
+                result.failed.setdefault(key, problem)
+                wanted.pop(key, None)
+            del files
         for key in list(wanted):
             frames = record.inputs[key].frames
             if len(wanted[key]) != (1 if frames is None else frames):

@@ -1,12 +1,10 @@
-"""The three roots of a project, and the order in which results reach them."""
+"""The order in which results reach the roots of a project."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 from lightly_assets.config import Project
 from lightly_assets.encoding.shift import oddities
@@ -15,7 +13,9 @@ from lightly_assets.pipeline.planning.plan import TaskWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, frames_version
 from lightly_assets.pipeline.publishing.publisher import Published, Publisher, possible_frames
 from lightly_assets.pipeline.publishing.task_list import PublishError, TaskList
+from lightly_assets.pipeline.roots import Roots
 from lightly_assets.pipeline.running.outcome import TaskOutcome, UnitOutcome
+from lightly_assets.pipeline.state.garbage import Garbage
 from lightly_assets.pipeline.state.index import Index
 from lightly_assets.pipeline.state.records import (
     InputRecord,
@@ -26,7 +26,7 @@ from lightly_assets.pipeline.state.records import (
     version,
 )
 from lightly_assets.pipeline.state.tables import TableLost, merge, open_stored
-from lightly_assets.storage import BadKey, Changed, Conflict, NotFound, StorageSettings, Store, open_store
+from lightly_assets.storage import BadKey, Changed, Conflict, NotFound
 
 # Somebody else who works on the same unit at the same moment is let through so often.
 _TRIES = 5
@@ -56,19 +56,12 @@ class Warehouse:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.input = self._store("input")
-        self.lightly = self._store("lightly")
-        self.state = self._store("state")
+        roots = Roots(project)
+        self.input, self.lightly, self.state = roots.input, roots.lightly, roots.state
         self.records = Records(self.state)
         self.index = Index(project.local_state / "index.sqlite", self.state)
         self.listing = TaskList(self.lightly, [task.name for task in project.tasks])
-        self.held_back: set[str] = set()
-        """Tasks whose schema changes: listed again once all of their files have followed."""
-        self._garbage: dict[tuple[str, str], set[str]] = {}
-
-    def _store(self, name: Literal["input", "lightly", "state"]) -> Store:
-        options: StorageSettings = self.project.storage_of(name)
-        return open_store(self.project.root(name), options=options)
+        self.garbage = Garbage(self.state, self.records)
 
     def close(self) -> None:
         self.index.close()
@@ -149,7 +142,7 @@ class Warehouse:
         if waiting != before:
             self.state.sync()  # what a record speaks of survives a power cut
             seen = self.records.write(waiting, seen)
-            self._note_garbage(before, waiting)
+            self.garbage.note(before, waiting)
         published = self._publish(record, result, publish)
         if published.obsolete:
             # Until the old files are gone the input is not done: a run after a kill deletes them.
@@ -159,7 +152,7 @@ class Warehouse:
         if published.records:
             record = replace(record, inputs=record.inputs | published.records)
             self.records.write(record, seen)
-        if published.records and task not in self.held_back:
+        if published.records and not work.held_back:
             self.listing.publish(task, result.setup.schema)
         self.index.put(record)
         self._supersede(record, predicted | encoded | publish)
@@ -241,7 +234,7 @@ class Warehouse:
             result.outcome.failed |= {key: f"'{key}': {text}" for key in sorted(keys)}
         if table is None or not keys:
             return Published()
-        if result.setup.name in self.held_back:
+        if result.work.held_back:
             self.listing.withdraw([result.setup.name])
         publisher = Publisher(self.lightly, result.setup.name, result.setup.schema)
         try:
@@ -298,41 +291,7 @@ class Warehouse:
                     self.state.delete_many(record.tables)
         self.index.refresh()
 
-    def unused_tables(self, *, older_than: timedelta = timedelta(0)) -> list[str]:
-        """Stored tables that no record speaks of, such as those of runs that were killed.
-
-        A young one may be that of a run under way, which records it next.
-        """
-        stored = {
-            entry.key: entry.modified
-            for stage in ("predictions", "singletons")
-            for entry in self.state.list(stage)
-        }
-        for key in self.state.names("manifests") if stored else ():
-            with suppress(NotFound):  # another process has just forgotten it
-                for table in Record.parse(self.state.read(key), key).tables:
-                    stored.pop(table, None)
-        if not (stored and older_than):
-            return sorted(stored)
-        before = self.state.clock() - older_than
-        return sorted(key for key, modified in stored.items() if modified <= before)
-
     # The end of a run
-
-    def _note_garbage(self, before: Record, after: Record) -> None:
-        """Remember the tables that a record speaks of no more."""
-        gone = set(before.tables) - set(after.tables)
-        if gone:
-            self._garbage.setdefault((after.task, after.unit), set()).update(gone)
-
-    def tidy(self) -> None:
-        """Delete stored tables that were replaced, unless another process has come back to them."""
-        garbage, self._garbage = self._garbage, {}
-        self.state.delete_many(
-            table
-            for (task, unit), tables in garbage.items()
-            for table in sorted(tables - set(self.records.read(task, unit)[0].tables))
-        )
 
     def heal_listing(self, setups: Collection[TaskSetup]) -> Iterator[tuple[str, str]]:
         """Make ``schema.json`` and ``tasks.json`` right for tasks that have something published.

@@ -43,7 +43,6 @@ from lightly_assets.pipeline.running.unit_state import (
 from lightly_assets.pipeline.state.records import InputRecord
 from lightly_assets.pipeline.state.tables import Row, TableLost, read_predictions
 from lightly_assets.storage import Unavailable
-from lightly_assets.storage.disk.local import LocalStore
 
 # Batches of results, and finished units, that wait for the next thread.
 _WAITING_BATCHES = 2
@@ -80,7 +79,7 @@ class Flow:
         self._encode_queue: queue.Queue[Any] = queue.Queue(_WAITING_BATCHES)
         self._publish_queue: queue.Queue[Any] = queue.Queue(_WAITING_UNITS)
         self._outcomes: queue.SimpleQueue[UnitOutcome | None] = queue.SimpleQueue()
-        on_disk = isinstance(warehouse.lightly, LocalStore) and isinstance(warehouse.state, LocalStore)
+        on_disk = warehouse.lightly.local_root is not None and warehouse.state.local_root is not None
         self._publishers = 1 if on_disk else _PUBLISHERS
 
     def run(self, units: Sequence[UnitWork]) -> Iterator[UnitOutcome]:

@@ -16,6 +16,7 @@ from lightly_assets.format.names.suffixes import InputKind, input_kind
 from lightly_assets.pipeline.inputs.days import days_of
 from lightly_assets.pipeline.inputs.listing import Input, glob_pattern
 from lightly_assets.pipeline.planning.task_setup import decode_version
+from lightly_assets.pipeline.roots import Roots
 from lightly_assets.pipeline.state import failures
 from lightly_assets.pipeline.state.failures import attempt_version
 from lightly_assets.pipeline.state.index import Index
@@ -23,7 +24,7 @@ from lightly_assets.pipeline.state.paused import read_quarantine
 from lightly_assets.pipeline.state.records import version
 from lightly_assets.pipeline.watching.seen_inputs import CAME_BACK, Changes, Sightings, Stale, Versions
 from lightly_assets.pipeline.watching.stale_summary import Staleness
-from lightly_assets.storage import Entry, open_store
+from lightly_assets.storage import Entry
 
 RunState = Literal["open", "ended", "cancelled", "unknown"]
 
@@ -130,8 +131,8 @@ class Watch:
         self._settings = project.sensor
         self._partition_of = partition_of
         self._clock = clock
-        self.input = open_store(project.root("input"), options=project.storage_of("input"))
-        self.state = open_store(project.root("state"), options=project.storage_of("state"))
+        roots = Roots(project)
+        self.input, self.state = roots.input, roots.state
         self._index = Index(project.local_state / "index.sqlite", self.state)
         self.sightings = Sightings(
             project.local_state / "sightings.sqlite", project.local_state / "index.sqlite"
@@ -212,7 +213,7 @@ class Watch:
             first=not cursor,
             complete=lambda: complete,
             now=now,
-            stable_seconds=self._settings.stable_seconds,
+            trusted_age=self._settings.trusted_age_seconds,
             partitions_of=self._partitions_of,
         )
         return "" if complete else last, changes

@@ -140,14 +140,14 @@ class Sightings:
         first: bool,
         complete: Callable[[], bool],
         now: float,
-        stable_seconds: float,
+        trusted_age: float,
         partitions_of: PartitionsOf,
     ) -> Changes:
         """Take over what a listing saw, from its beginning (``first``) or from where it was broken off.
 
         ``complete`` tells, once ``inputs`` is used up, whether the listing has come to its end: only then it
-        is known what is gone. A file is stable when it is old enough, or the same as when it was seen before;
-        in object storage, where nothing half written can be seen, at once.
+        is known what is gone. A file is stable when it is ``trusted_age`` seconds old, or the same as when it
+        was seen before; in object storage, where nothing half written can be seen, at once.
         """
         connection = self._connection
         connection.execute("DROP TABLE IF EXISTS temp.listed")
@@ -165,7 +165,7 @@ class Sightings:
                 ),
             )
             changes.listed = connection.execute("SELECT count(*) FROM listed").fetchone()[0]
-            self._take_changed(changes, now, stable_seconds, partitions_of)
+            self._take_changed(changes, now, trusted_age, partitions_of)
             if first:
                 connection.execute("DELETE FROM seen")
             if not complete():
@@ -176,7 +176,7 @@ class Sightings:
         return changes
 
     def _take_changed(
-        self, changes: Changes, now: float, stable_seconds: float, partitions_of: PartitionsOf
+        self, changes: Changes, now: float, trusted_age: float, partitions_of: PartitionsOf
     ) -> None:
         connection = self._connection
         rows = connection.execute(
@@ -193,7 +193,7 @@ class Sightings:
                 continue
             changes.new += before is None
             changes.changed += before is not None
-            stable = fingerprint.startswith("etag:") or now - modified >= stable_seconds
+            stable = fingerprint.startswith("etag:") or now - modified >= trusted_age
             changed.append((key, kind, fingerprint, size, modified, now, int(stable), partitions[key]))
         connection.executemany("INSERT OR REPLACE INTO inputs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", changed)
         connection.executemany("UPDATE inputs SET stable = 1 WHERE key = ?", same)

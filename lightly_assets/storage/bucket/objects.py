@@ -110,6 +110,10 @@ class ObjectStore:
     def url(self) -> str:
         return self._url
 
+    @property
+    def local_root(self) -> None:
+        return None
+
     def __repr__(self) -> str:
         return f"ObjectStore({self._url!r})"
 

@@ -62,6 +62,10 @@ class LocalStore:
     def url(self) -> str:
         return str(self.root)
 
+    @property
+    def local_root(self) -> Path:
+        return self.root
+
     def __repr__(self) -> str:
         return f"LocalStore({self.url!r})"
 

@@ -38,7 +38,14 @@ from tests.projects import SmallProject, positions, task, write_video
 ROOT = Path(lightly_assets.__file__).parent
 BUG = "operands could not be broadcast together with shapes (2,) (3,)"
 # Between processes and threads of the package: they end up in an error for people, or show as a bug.
-INTERNAL = {"BugInRunError", "ChannelClosedError", "ChildDiedError", "DecoderBugError", "NonsenseError"}
+INTERNAL = {
+    "BugInRunError",
+    "ChannelClosedError",
+    "ChildDiedError",
+    "DecoderBugError",
+    "NonsenseError",
+    "Stopped",
+}
 # What these refuse only our own code can have got wrong.
 CALLED_BY_US = {"format/registry.py", "media/png.py"}
 

@@ -11,10 +11,10 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from dagster._serdes import ConfigurableClassData
 from dagster_postgres.event_log.event_log import PostgresEventLogStorage
 from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
 
+from lightly_assets.graph.dagster_private import ConfigurableClassData
 from lightly_assets.graph.event_log import ManyPartitions
 
 

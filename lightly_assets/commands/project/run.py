@@ -210,7 +210,7 @@ def _selected(session: "Session", select: Collection[str]) -> list[str] | None:
     """The keys that a selection names; None for all."""
     if not select:
         return None
-    from lightly_assets.pipeline.inputs.listing import glob_pattern
+    from lightly_assets.pipeline.inputs.globs import glob_pattern
 
     scan = session.scan
     known = [*scan.inputs, *scan.problems]

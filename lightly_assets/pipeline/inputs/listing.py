@@ -1,9 +1,7 @@
 """What lies in the input datasource, and into which units of work it falls."""
 
 import hashlib
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,6 +10,7 @@ from lightly_assets.errors import BadValue
 from lightly_assets.format.names.collisions import find_collisions
 from lightly_assets.format.names.keys import validate_key
 from lightly_assets.format.names.suffixes import InputKind, input_kind, split_suffix
+from lightly_assets.pipeline.inputs.globs import Globs
 from lightly_assets.storage import Entry, Store
 
 # Images of a folder that share one record; more than this are spread over 16, 256, … records.
@@ -93,13 +92,13 @@ def scan_input(store: Store, project: Project) -> Scan:
         StorageError: the root does not exist or cannot be read.
     """
     scan = Scan()
-    wanted, unwanted = glob_pattern(project.include), glob_pattern(project.exclude)
+    selected = Globs(project.include, project.exclude)
     for entry in store.list(skip=project.own_folders):
         kind = input_kind(entry.key)
         if kind is None:
             scan.skipped[split_suffix(entry.key)[1].lower() or "no suffix"] += 1
             continue
-        if not wanted.fullmatch(entry.key) or (project.exclude and unwanted.fullmatch(entry.key)):
+        if not selected.admit(entry.key):
             scan.skipped["excluded"] += 1
             continue
         try:
@@ -117,20 +116,3 @@ def scan_input(store: Store, project: Project) -> Scan:
         if key in scan.inputs:
             scan.blocked[key] = scan.inputs.pop(key)
     return scan
-
-
-def glob_pattern(globs: Iterable[str]) -> re.Pattern[str]:
-    """One expression for several globs: ``**`` is any path, ``*`` and ``?`` stay within a folder.
-
-    A glob that names a folder (``front/`` or ``front/**``) takes everything below it.
-    """
-    return re.compile("|".join(_translated(glob) for glob in globs) or r"(?!)", re.DOTALL)
-
-
-def _translated(glob: str) -> str:
-    glob = glob.removeprefix("./").removeprefix("/")
-    if glob.endswith("/"):
-        glob += "**"
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
-    known = {"**/": r"(?:.*/)?", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
-    return "".join(known.get(part) or re.escape(part) for part in parts)

@@ -155,3 +155,15 @@ class TaskFailed:
     state: TaskState
     key: str
     error: str
+
+
+@dataclass
+class ToPublish:
+    """A task of a unit is complete; without one, the unit has no more."""
+
+    state: UnitState
+    result: TaskResult | None
+
+
+ToEncode = Begin | Results | TaskFailed | End
+"""What the encoder is told."""

@@ -7,21 +7,21 @@ Nothing here runs anything, and no model is loaded in this process.
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from types import TracebackType
 from typing import Literal, Self
 
 from lightly_assets.config import Project
 from lightly_assets.format.names.suffixes import InputKind, input_kind
 from lightly_assets.pipeline.inputs.days import days_of
-from lightly_assets.pipeline.inputs.listing import Input, glob_pattern
+from lightly_assets.pipeline.inputs.globs import Globs
+from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.pipeline.planning.task_setup import decode_version
 from lightly_assets.pipeline.roots import Roots
 from lightly_assets.pipeline.state import failures
-from lightly_assets.pipeline.state.failures import attempt_version
 from lightly_assets.pipeline.state.index import Index
 from lightly_assets.pipeline.state.paused import read_quarantine
 from lightly_assets.pipeline.state.records import version
+from lightly_assets.pipeline.watching.requests import Batches, Request, Wants
 from lightly_assets.pipeline.watching.seen_inputs import CAME_BACK, Changes, Sightings, Stale, Versions
 from lightly_assets.pipeline.watching.stale_summary import Staleness
 from lightly_assets.storage import Entry
@@ -36,16 +36,6 @@ _ATTEMPTS = 3
 _LOOK_AT_MOST = 20_000
 # A run that Dagster knows nothing of after this time was never started.
 _LOST_SECONDS = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A run to ask for."""
-
-    run_key: str
-    """Hash of what is asked for: the same is never asked for twice while a run works on it."""
-    partitions: tuple[str, ...]
-    inputs: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -223,17 +213,14 @@ class Watch:
         return {one.key: self._partition_of(one, days) for one in inputs}
 
     def _inputs_of(self, entries: Iterator[Entry]) -> Iterator[tuple[str, InputKind, Entry]]:
-        project = self._project
-        wanted, unwanted = glob_pattern(project.include), glob_pattern(project.exclude)
-        everything = project.include == ("**",) and not project.exclude
+        selected = Globs(self._project.include, self._project.exclude)
         for entry in entries:
             key = entry.key
             kind = input_kind(key)
             if kind is None:
                 continue
-            if not everything and (not wanted.fullmatch(key) or unwanted.fullmatch(key)):
-                continue
-            yield key, kind, entry
+            if selected.admit(key):
+                yield key, kind, entry
 
     # The state
 
@@ -277,7 +264,7 @@ class Watch:
             "video": decode_version(self._project, "video"),
             "image": decode_version(self._project, "image"),
         }
-        wants = _Wants(versions, decode, self.sightings.failures(), self.sightings.fact("unblocked") or "")
+        wants = Wants(versions, decode, self.sightings.failures(), self.sightings.fact("unblocked") or "")
         paused = read_quarantine(self.state)
         requested = self.sightings.requested()
         look.staleness = {task: Staleness() for task in versions}
@@ -287,7 +274,7 @@ class Watch:
             if (count := self.sightings.not_encoded(task, wanted, decode))
         }
         look.open_runs = len(self.sightings.under_way())
-        batches = _Batches(self._settings.runs - look.open_runs, self._project)
+        batches = Batches(self._settings.runs - look.open_runs, self._project)
         seen = set()
         for number, stale in enumerate(self.sightings.stale(versions, decode)):
             if number >= _LOOK_AT_MOST and batches.are_full():
@@ -338,39 +325,9 @@ class Watch:
         self.sightings.told(untold)
 
 
-class _Wants:
-    """What is wanted of a stale input, as a version; None where exactly that is known to fail."""
-
-    def __init__(
-        self,
-        versions: Mapping[str, Versions],
-        decode: Mapping[InputKind, str],
-        failures: Mapping[str, Mapping[str, tuple[str, bool]]],
-        unblocked: str,
-    ) -> None:
-        self._versions, self._decode = versions, decode
-        self._failures, self._unblocked = failures, unblocked
-
-    def of(self, stale: Stale) -> tuple[str | None, bool]:
-        """And whether other inputs are to blame for a failure: then trying again is worth it when some go."""
-        one = stale.input
-        made_of = {task: self._attempt(one, self._versions.get(task)) for task in ["", *stale.stages]}
-        failed = self._failures.get(one.key, {})
-        blocked = any(by_others for _, by_others in failed.values())
-        if not blocked:
-            hopeless = [task for task, (tried, _) in failed.items() if made_of.get(task) == tried]
-            if stale.stages and ("" in hopeless or set(stale.stages) <= set(hopeless)):
-                return None, False
-        return version(*sorted(made_of.items()), self._unblocked if blocked else ""), blocked
-
-    def _attempt(self, one: Input, task: Versions | None) -> str:
-        made_with = (task.model, task.settings) if task else (None, None)
-        return attempt_version(one.entry.fingerprint, self._decode[one.kind], *made_with)
-
-
 def _offer(
     look: Look,
-    batches: "_Batches",
+    batches: Batches,
     stale: Stale,
     wanted: tuple[str | None, bool],
     asked: tuple[str, int, bool],
@@ -389,54 +346,3 @@ def _offer(
         look.given_up += 1
     else:
         batches.offer(stale, want, attempts + 1)
-
-
-class _Batches:
-    """Stale inputs, cut into runs."""
-
-    def __init__(self, runs: int, project: Project) -> None:
-        self._runs = runs
-        self._settings = project.sensor
-        self._full: list[dict[str, tuple[Stale, str, int]]] = []
-        self._open: dict[str, tuple[Stale, str, int]] = {}
-        self._partitions: set[str] = set()
-        self._bytes = 0
-
-    def offer(self, stale: Stale, want: str, attempts: int) -> None:
-        """Take an input into the open run, or into the next one; beyond the last one it has to wait."""
-        if self.are_full():
-            return
-        settings = self._settings
-        more = stale.partition not in self._partitions
-        if self._open and (
-            len(self._open) >= settings.inputs
-            or self._bytes >= settings.bytes
-            or len(self._partitions) + more > settings.partitions
-        ):
-            self._close()
-            if self.are_full():
-                return
-        self._open[stale.input.key] = stale, want, attempts
-        self._partitions.add(stale.partition)
-        self._bytes += stale.input.entry.size
-
-    def are_full(self) -> bool:
-        """Whether nothing more is taken."""
-        return len(self._full) >= self._runs
-
-    def _close(self) -> None:
-        if self._open:
-            self._full.append(self._open)
-        self._open, self._partitions, self._bytes = {}, set(), 0
-
-    def requests(self, ended: str) -> Iterator[tuple[Request, dict[str, tuple[str, int]]]]:
-        """The runs to ask for, and what is to be remembered of each input.
-
-        ``ended`` has changed with the last run that ended: Dagster ignores a run key that it has seen, but
-        the same may be wanted once more, as where a setting is changed and changed back.
-        """
-        self._close()
-        for batch in islice(self._full, max(0, self._runs)):
-            chosen = {key: (want, attempts) for key, (_, want, attempts) in batch.items()}
-            partitions = dict.fromkeys(stale.partition for stale, _, _ in batch.values())
-            yield Request(version(ended, *sorted(chosen.items())), tuple(partitions), tuple(batch)), chosen

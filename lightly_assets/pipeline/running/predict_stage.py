@@ -1,0 +1,218 @@
+"""The first two threads: one reads pixels, one shows them to the models."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from lightly_assets.media import Limits
+from lightly_assets.models.protocol import ModelError, Source
+from lightly_assets.models.results import Result
+from lightly_assets.pipeline.inputs.frame_export import FrameExports
+from lightly_assets.pipeline.inputs.listing import Input
+from lightly_assets.pipeline.inputs.pixels import Ended, PixelReader, Pixels, Unreadable
+from lightly_assets.pipeline.planning.plan import UnitWork
+from lightly_assets.pipeline.planning.task_setup import TaskSetup
+from lightly_assets.pipeline.running.commit import Warehouse
+from lightly_assets.pipeline.running.pipe import Pipe, Stop
+from lightly_assets.pipeline.running.unit_state import (
+    Batch,
+    Begin,
+    End,
+    Results,
+    TaskFailed,
+    TaskState,
+    ToEncode,
+    UnitState,
+)
+
+
+class UnitFeed:
+    """The inputs of units, one after the other, as the thread that reads pixels asks for them.
+
+    That thread iterates; the one that predicts asks for the state of the input that it has pixels of.
+    """
+
+    def __init__(
+        self,
+        units: Sequence[UnitWork],
+        folder: Path,
+        setups: dict[str, TaskSetup],
+        encode: Pipe[ToEncode],
+        *,
+        exporting: bool,
+    ) -> None:
+        self._units = enumerate(units)
+        self._folder, self._setups, self._encode = folder, setups, encode
+        self._exporting = exporting
+        self._inputs: Iterator[tuple[Input, bool]] = iter(())
+        self._states: dict[str, UnitState] = {}
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[Input, bool]:
+        """The next input, and whether its pixels are wanted; units where none is are begun on the way."""
+        while True:
+            following = next(self._inputs, None)
+            if following is not None:
+                return following
+            number, work = next(self._units)
+            self._begin(number, work)
+
+    def _begin(self, number: int, work: UnitWork) -> None:
+        folder = self._folder / f"{number}"
+        folder.mkdir(parents=True)
+        state = UnitState(work, folder, self._setups)
+        with self._lock:
+            self._states |= {one.key: state for one in work.decode}
+        self._encode.put(Begin(state))
+        predicted = set().union(*(task.predict for task in work.tasks.values()))
+        self._inputs = iter([(one, self.exports(work, one) or one.key in predicted) for one in work.decode])
+
+    def exports(self, work: UnitWork, one: Input) -> bool:
+        """Whether the frames of an input are to be files."""
+        return self._exporting and one.kind == "video" and one.key in work.frames
+
+    def state(self, key: str) -> UnitState:
+        """The unit that an input is being read for."""
+        with self._lock:
+            return self._states[key]
+
+    def end(self, key: str) -> UnitState:
+        """The same, for the last time."""
+        with self._lock:
+            return self._states.pop(key)
+
+
+class PredictStage:
+    """Shows pixels to the models of all tasks, in batches that fill across inputs and units."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        setups: dict[str, TaskSetup],
+        folder: Path,
+        encode: Pipe[ToEncode],
+        stop: Stop,
+        *,
+        limits: Limits | None,
+        on_frames: Callable[[int], None],
+        sheets: bool,
+    ) -> None:
+        self._warehouse, self._setups, self._folder = warehouse, setups, folder
+        self._encode, self._stop = encode, stop
+        self._limits, self._on_frames, self._sheets = limits, on_frames, sheets
+        self._batches: dict[str, Batch] = {name: Batch() for name in setups}
+        exporting = warehouse.project.frames.export == "png"
+        self._exports = FrameExports(warehouse.state, folder) if exporting else None
+
+    def run(self, units: Sequence[UnitWork]) -> None:
+        """Work until all units are read."""
+        project, exports = self._warehouse.project, self._exports
+        feed = UnitFeed(units, self._folder, self._setups, self._encode, exporting=exports is not None)
+        reader = PixelReader(self._warehouse.input, feed, project.on_damage, self._limits)
+        try:
+            for event in reader:
+                self._stop.check()
+                if isinstance(event, Pixels):
+                    self._take(feed, event)
+                elif isinstance(event, Ended):
+                    self._end(feed, event)
+                else:
+                    self._give_up(feed, event)
+            for name, batch in self._batches.items():
+                self._flush(name, batch)
+        finally:
+            reader.close()
+            if exports is not None:
+                exports.close()
+        self._encode.close()
+
+    def _take(self, feed: UnitFeed, pixels: Pixels) -> None:
+        state = feed.state(pixels.source.input)
+        if self._exports is not None:
+            one = state.work.inputs[pixels.source.input]
+            if feed.exports(state.work, one) and not pixels.source.index:
+                self._exports.begin(one)
+            self._exports.add(pixels.source, pixels.image)
+        if self._exports is not None or len(state.work.tasks) > 1:
+            # A model may write to its images, and others want the same ones.
+            pixels.image.flags.writeable = False
+        self._offer(state, pixels)
+        self._on_frames(1)
+
+    def _end(self, feed: UnitFeed, event: Ended) -> None:
+        if self._exports is not None:
+            self._exports.end(event.input.key, event.info)
+        state = feed.end(event.input.key)
+        self._check_end(state, event)
+        self._encode.put(End(state, event.input, event.info, event.frames))
+
+    def _give_up(self, feed: UnitFeed, event: Unreadable) -> None:
+        if self._exports is not None:
+            self._exports.end(event.input.key, None)
+        state = feed.end(event.input.key)
+        self._encode.put(End(state, event.input, None, 0, event.error, event.retriable))
+
+    def _offer(self, state: UnitState, pixels: Pixels) -> None:
+        key = pixels.source.input
+        if self._sheets:
+            state.thumbnails.offer(pixels.source, pixels.image)
+        for name, task in state.tasks.items():
+            if key not in task.work.predict or not task.is_open(key):
+                continue
+            batch = self._batches[name]
+            batch.pixels.append((task, pixels))
+            if len(batch.pixels) >= self._setups[name].model.batch_size:
+                self._flush(name, batch)
+
+    def _check_end(self, state: UnitState, event: Ended) -> None:
+        """Labels may be of frames that a video does not have."""
+        key = event.input.key
+        for name, task in state.tasks.items():
+            if event.input.kind == "image" or key not in task.work.predict:
+                continue
+            try:
+                self._setups[name].model.check_end(key, event.frames)
+            except ModelError as error:
+                self._encode.put(TaskFailed(task, key, f"task '{name}', {key}: {error}"))
+
+    def _flush(self, name: str, batch: Batch) -> None:
+        pixels = [(task, one) for task, one in batch.pixels if task.is_open(one.source.input)]
+        batch.pixels = []
+        if not pixels:
+            return
+        results = self._ask(name, pixels)
+        if results:
+            self._encode.put(Results(results))
+
+    def _ask(
+        self, name: str, pixels: list[tuple[TaskState, Pixels]]
+    ) -> list[tuple[TaskState, Source, Result]]:
+        """Results of a batch; where the model fails, without those of the input that it failed on."""
+        model = self._setups[name].model
+        start = time.perf_counter()
+        try:
+            answers = model.predict([one.image for _, one in pixels], [one.source for _, one in pixels])
+        except ModelError as error:
+            keys = {one.source.input for _, one in pixels}
+            # One input: it is to blame. Several: each is asked alone, so that only the bad one fails.
+            if len(keys) == 1:
+                task = pixels[0][0]
+                message = f"task '{name}', {error}"
+                self._encode.put(TaskFailed(task, keys.pop(), message))
+                return []
+            found = []
+            for key in sorted(keys):
+                found += self._ask(name, [pair for pair in pixels if pair[1].source.input == key])
+            return found
+        seconds = (time.perf_counter() - start) / len(pixels)
+        for task, _ in pixels:
+            task.outcome.predict_seconds += seconds
+            task.outcome.predicted += 1
+        return [(task, one.source, answer) for (task, one), answer in zip(pixels, answers, strict=True)]

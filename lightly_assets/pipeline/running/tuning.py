@@ -1,0 +1,15 @@
+"""The numbers that decide how much memory a run takes and how well its threads are kept busy."""
+
+WAITING_BATCHES = 2
+"""Batches of results that wait to be encoded."""
+WAITING_UNITS = 2
+"""Finished tasks of units that wait to be published."""
+PUBLISHERS_IN_BUCKETS = 4
+"""Units that are stored and published at once in a bucket: while one is checked, or waits for the reply to a
+single request, others are written. A disk has nobody to wait for: there it is one."""
+ENCODED_AT_ONCE = 128
+"""Stored results that are encoded together."""
+PATIENCE_SECONDS = 3.0
+"""Whoever interrupts a run waits no longer for a slow model's answer, which nobody needs any more."""
+POLL_SECONDS = 0.2
+"""A thread that waits for another looks so often whether the run has been stopped."""

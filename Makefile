@@ -45,7 +45,7 @@ docs: $(VENV)/.docs  ## The documentation as a site, into build/docs, every link
 	@echo "build/docs/index.html"
 
 test: $(VENV)/.dev  ## Run the tests
-	$(BIN)/python -m pytest -n 2 -q --ignore tests/day --ignore tests/postgres
+	$(BIN)/python -m pytest -n 2 -q --ignore tests/day --ignore tests/postgres --ignore tests/deploy_stand_ins
 
 snapshots: $(VENV)/.dev  ## Write anew what the tests in tests/snapshots compare with
 	WRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/snapshots
@@ -55,6 +55,11 @@ test-day: $(VENV)/.dev  ## A day in the life of a project, with Dagster's daemon
 
 test-postgres: $(VENV)/.dev  ## Dagster's instance on a real PostgreSQL server (needs Debian's package postgresql)
 	$(BIN)/python -m pytest -q tests/postgres
+
+test-deploy: $(VENV)/.dev  ## Deployments against parsers and local stand-ins for AWS and Kubernetes
+	$(PYTHON) -m venv $(VENV)-deploy
+	$(VENV)-deploy/bin/python -m pip install --quiet -r tests/deploy_stand_ins/requirements.txt -e .
+	$(VENV)-deploy/bin/python -m pytest -q tests/deploy_stand_ins
 
 # Packages that models come from: gigabytes, so they have an environment of their own and no part in `make test`.
 test-torch: $(VENV)/.dev  ## Compare with torch, torchvision, ultralytics and transformers (large downloads)
@@ -101,6 +106,8 @@ lock:  ## Resolve the dependencies anew (needs uv)
 	  --extra onnx --extra ui --group build --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --group docs -c requirements/dev.lock -o requirements/docs.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
+	  --extra onnx --extra ui --extra postgres --group build -c requirements/run.lock -c requirements/dev.lock pyproject.toml -o requirements/deploy.lock
 
 clean:  ## Remove the environment and the demo
 	rm -rf $(VENV) demo

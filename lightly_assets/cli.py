@@ -2,7 +2,17 @@
 
 import typer
 
-from lightly_assets.commands.files import check, doctor, evaluate, extract, import_coco, probe, report
+from lightly_assets.commands.files import (
+    check,
+    doctor,
+    evaluate,
+    export,
+    extract,
+    import_coco,
+    import_labels,
+    probe,
+    report,
+)
 from lightly_assets.commands.project import run, start, state
 
 app = typer.Typer(
@@ -27,6 +37,8 @@ app.command("report")(report.report_command)
 app.command("probe")(probe.probe_command)
 app.command("extract")(extract.extract_command)
 app.command("import-coco")(import_coco.import_coco_command)
+app.command("import-labels")(import_labels.import_labels_command)
+app.command("export")(export.export_command)
 app.command("doctor")(doctor.doctor_command)
 app.command("ui")(start.ui_command)
 

@@ -88,7 +88,8 @@ class Label:
 
         def places(values: Sequence[float], step: int = 2) -> tuple[float, ...]:
             factors = (width, height, 1.0)[:step]
-            return tuple(value * factors[index % step] for index, value in enumerate(values))
+            # Rounded, so that what was divided by a size comes back as it was.
+            return tuple(round(value * factors[index % step], 9) for index, value in enumerate(values))
 
         box = None if self.box is None else places(self.box)
         return replace(

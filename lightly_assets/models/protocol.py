@@ -32,6 +32,9 @@ class Source:
     orientation: int = field(default=1, compare=False)
     """EXIF orientation of an image, 1 to 8: how it is shown. Its pixels are as they are stored."""
 
+    time: float | None = field(default=None, compare=False)
+    """When a frame is shown, in seconds; None for images, and where the video does not say."""
+
     def __str__(self) -> str:
         return self.input if self.index is None else f"{self.input}, frame {self.index}"
 

@@ -254,3 +254,43 @@ FORMATS.add("lines", Lines())
     assert "lines" not in FORMATS
     with pytest.raises(LabelsError, match="no known format"):
         find_format(folder / "labels.lines", "auto")
+
+
+def labelbox_row(name: str, *objects: dict[str, Any], **data: Any) -> str:
+    """A line of the export of a project, as Labelbox documents it."""
+    labels = [{"annotations": {"objects": list(objects), "classifications": [], "relationships": []}}]
+    row = {
+        "data_row": {"id": f"id{name.replace('/', '')}", "external_id": name, **data},
+        "media_attributes": {"width": 80, "height": 60},
+        "projects": {"p": {"name": "project", "labels": labels}},
+    }
+    return json.dumps(row)
+
+
+def test_labelbox(tmp_path: Path) -> None:
+    box = {"left": 1, "top": 2, "width": 3, "height": 4}
+    lines = [
+        labelbox_row(
+            "sub/a.jpg",
+            {"name": "car", "annotation_kind": "ImageBoundingBox", "bounding_box": box},
+            {"name": "road", "annotation_kind": "ImagePolygon", "polygon": []},
+        ),
+        labelbox_row("b.jpg"),
+    ]
+    write(tmp_path, {"export.ndjson": "\n".join(lines)})
+    labels = read(tmp_path / "export.ndjson")
+    assert labels.names == {0: "car"} and labels.images[0].size == (80, 60)
+    assert {name: [(one.category, one.box) for one in rows] for name, rows in by_image(labels).items()} == {
+        "sub/a.jpg": [("car", (1, 2, 4, 6))],
+        "b.jpg": [],
+    }
+    assert {why: one.count for why, one in labels.dropped.items()} == {
+        "that are ImagePolygon, which is not read": 1
+    }
+    for line, words in (
+        ("{}", "no data_row"),
+        (labelbox_row("c.jpg").replace('"labels": [', '"labels": [{},'), "single entry"),
+    ):
+        write(tmp_path, {"export.ndjson": line})
+        with pytest.raises(LabelsError, match=words):
+            read(tmp_path / "export.ndjson", "labelbox")

@@ -26,7 +26,11 @@ LABELS = {
     ],
 }
 # What the cases below show, by the name of the command; the document of demo is that of run.
-SHOWN = {"run", "status", "gc", "check", "probe", "extract", "import-coco", "doctor", "evaluate", "demo"}
+SHOWN = {
+    *("run", "status", "gc", "check", "probe", "extract", "import-coco", "import-labels", "export", "doctor"),
+    *("evaluate", "demo"),
+}
+TO = ["--task", "labels", "--lightly", "other", "--input", "input"]
 
 
 @pytest.fixture
@@ -37,6 +41,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for path in (folder / "input").rglob("*"):
         os.utime(path, (1_750_000_000, 1_750_000_000))
     (folder / "labels.json").write_text(json.dumps(LABELS))
+    (folder / "yolo/labels/images").mkdir(parents=True)
+    (folder / "yolo/labels/images/a.txt").write_text("0 0.25 0.5 0.25 0.25 0.75\n")
+    (folder / "yolo/classes.txt").write_text("square\n")
     shutil.copytree(folder / "lightly", folder / "broken")
     objects = folder / "broken/.lightly/predictions/objects/images"
     content = json.loads((objects / "a.json").read_text())
@@ -77,6 +84,13 @@ CASES = {
     "extract": ["extract", "input/drive 1.v2.mp4", "--out", "frames", "--json"],
     "import_coco": ["import-coco", "labels.json", "--task", "labels", "--lightly", "other", "--json"],
     "import_coco_refused": ["import-coco", "lightly.yaml", "--task", "no", "--lightly", "other", "--json"],
+    "import_labels": ["import-labels", "yolo", *TO, "--json"],
+    "import_labels_dry": ["import-labels", "yolo", *TO, "--dry-run", "--picture", "seen.png", "--json"],
+    "import_labels_refused": ["import-labels", "lightly.yaml", *TO, "--json"],
+    "export": [
+        *("export", "lightly", "--task", "objects", "--format", "coco", "--out", "out.json"),
+        *("--input", "input", "--json"),
+    ],
     "doctor": ["doctor", "lightly", "--json"],
     "evaluate": ["evaluate", "lightly", "--task", "objects", "--labels", "labels.json", "--json"],
 }

@@ -110,12 +110,13 @@ def import_coco_command(
             settings=ImportSettings(coco, unlisted, exif, leftovers),
         )
     if as_json:
-        print_json(_document(task, imported))
+        print_json(imported_document(task, imported))
     else:
-        _show(task, imported)
+        show_imported(task, imported)
 
 
-def _document(task: str, imported: "Imported") -> dict[str, Any]:
+def imported_document(task: str, imported: "Imported") -> dict[str, Any]:
+    """What ``--json`` prints about an import."""
     return {
         "ok": True,
         "task": task,
@@ -131,7 +132,8 @@ def _document(task: str, imported: "Imported") -> dict[str, Any]:
     }
 
 
-def _show(task: str, imported: "Imported") -> None:
+def show_imported(task: str, imported: "Imported") -> None:
+    """What an import did, for people."""
     files, predictions = counted(imported.files, "file"), counted(imported.predictions, "prediction")
     say(f"'{task}' ({imported.task_type}): {files} with {predictions}.")
     if imported.clipped:

@@ -63,7 +63,11 @@ class CocoDocument:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def objects(self, place: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    def objects(
+        self,
+        place: int,
+        shown: tuple[int, int] = (0, 0),  # noqa: ARG002 - COCO's numbers are pixels
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         """The objects of the image at a place of ``images``, with their places in the file's list."""
         if self._order is None or self._first is None:
             places = np.frombuffer(self._places, dtype=np.int32) if self._places else np.zeros(0, np.int32)

@@ -1,21 +1,71 @@
 """The objects of each image of a COCO file as singletons: what importing and ``kind: coco`` share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import mean
-from typing import Any
+from typing import Any, Protocol
 
 from lightly_assets.errors import BadValue
 from lightly_assets.format import rle
 from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.labels.categories import Categories, known_ids, match_categories, shift_hint
-from lightly_assets.labels.coco.document import CocoDocument
 from lightly_assets.labels.coco.objects import BadObject, Dropped, Objects, Singleton
 from lightly_assets.labels.coco.settings import CocoSettings
 from lightly_assets.labels.coco.shapes import stored_view
+from lightly_assets.labels.coco.survey import Survey
 from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.report import LabelReport
 
 
-def task_categories(document: CocoDocument, wanted: Sequence[Category], settings: CocoSettings) -> Categories:
+class NamedImage(Protocol):
+    """An image of labels."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the labels call it, the first one first."""
+
+    @property
+    def width(self) -> int:
+        """Pixels; 0 where the labels do not say."""
+
+    @property
+    def height(self) -> int:
+        """Pixels; 0 where the labels do not say."""
+
+
+class ObjectSource(Protocol):
+    """Images with objects as COCO has them: a COCO file, or the labels of another tool laid out like one."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def list_name(self) -> str:
+        """What the list of objects is called in messages."""
+
+    @property
+    def images(self) -> Sequence[NamedImage]:
+        """In the order of the file."""
+
+    @property
+    def report(self) -> LabelReport:
+        """What was left out."""
+
+    @property
+    def survey(self) -> Survey:
+        """What kinds of objects there are."""
+
+    def objects(self, place: int, shown: tuple[int, int]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The objects of an image with their numbers; ``shown`` are its pixels as its labeller saw it."""
+
+    def category_ids(self) -> list[tuple[int, str]]:
+        """Ids and names of categories."""
+
+    def used_ids(self) -> set[int]:
+        """The category ids that objects have."""
+
+
+def task_categories(document: ObjectSource, wanted: Sequence[Category], settings: CocoSettings) -> Categories:
     """Which of the task's categories each category id of a file's objects is.
 
     Raises:
@@ -47,7 +97,7 @@ class CocoReader:
     """A file's objects as a task wants them."""
 
     def __init__(
-        self, document: CocoDocument, task_type: TaskType, categories: Categories, settings: CocoSettings
+        self, document: ObjectSource, task_type: TaskType, categories: Categories, settings: CocoSettings
     ) -> None:
         self.document = document
         self.task_type = task_type
@@ -68,7 +118,8 @@ class CocoReader:
             orientation: EXIF, where the objects were drawn on the turned view.
         """
         found: list[tuple[int, Singleton]] = []
-        for number, row in self.document.objects(place):
+        shown = (height, width) if orientation >= 5 else (width, height)
+        for number, row in self.document.objects(place, shown):
             try:
                 given = row if orientation == 1 else _turned(row, orientation, width, height)
                 found.append((number, self.objects.singleton(given, width, height)))

@@ -5,7 +5,7 @@ has. CVAT writes every frame of a track; other tools write key frames only, and 
 here as CVAT shows it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -187,6 +187,11 @@ class _Reader:
         if why := _NO_OBJECTS.get(shape.tag):
             self.found.drop(why, where)
             return None
+        found = self._shape(shape, category, where)
+        score = _score(shape)
+        return found if score is None else replace(found, score=score)
+
+    def _shape(self, shape: Element, category: str, where: str) -> Label:
         if shape.tag == "tag":
             return Label(category, where=where)
         if shape.tag in ("box", "ellipse"):
@@ -225,6 +230,18 @@ class _Reader:
             x, y = _points(part, where)[:2] if part is not None else (0.0, 0.0)
             flat += [x, y, 0.0 if part is None else _visibility(part)]
         return Label(category, keypoints=tuple(flat), is_skeleton=True, where=where)
+
+
+def _score(shape: Element) -> float | None:
+    """An attribute of this name, which ``export`` writes; CVAT itself has no scores."""
+    for attribute in shape.iter("attribute"):
+        if attribute.get("name") == "score":
+            try:
+                value = float(attribute.text or "")
+            except ValueError:
+                return None
+            return value if 0 <= value <= 1 else None
+    return None
 
 
 def _is_absent(shape: Element) -> bool:

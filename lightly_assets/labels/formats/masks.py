@@ -42,7 +42,7 @@ class Masks:
         if not files:
             raise LabelsError(f"{path} has no PNG files.")
         colours = _colours(root)
-        names = options.names or dict(enumerate(colours.values()))
+        names = dict(enumerate(colours.values())) or options.names
         if not names:
             raise LabelsError(
                 f"{path} does not say what its values are; name them with --categories, a list from value 0 "

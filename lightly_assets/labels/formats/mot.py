@@ -72,7 +72,7 @@ def _sequence(file: Path, options: ReadOptions, labels: Labels) -> LabelledVideo
     folder = file.parent.parent if inside else file.parent
     info = _info(folder / "seqinfo.ini") if inside else {}
     name = info.get("name") or (folder.name if inside else file.stem)
-    names = options.names or _names(file, is_truth=file.name == "gt.txt")
+    names = _names(file, is_truth=file.name == "gt.txt") or options.names or {}
     for number_, text in names.items():
         labels.names.setdefault(number_, text)
     singles: dict[int, list[Label]] = {}

@@ -75,7 +75,7 @@ class Yolo:
         data = load_yaml(config) if config is not None else {}
         if not isinstance(data, dict):
             raise LabelsError(f"{config} must be a mapping with path, train, val and names.")
-        names = options.names or _names(root, data, config)
+        names = _names(root, data, config) or options.names or {}
         if options.task_type is TaskType.CLASSIFICATION and not any(_label_files(root)):
             return _class_folders(root)
         labels = Labels(config.name if config is not None else root.name, names)

@@ -124,8 +124,12 @@ class CocoLabels:
                 ) from None
         return results
 
+    def _place(self, source: Source) -> int | None:
+        """Where the image stands in the labels; None for one that is to be empty."""
+        return self._lookup.place(source.input, source.index)
+
     def _singletons(self, source: Source) -> list[dict[str, Any]]:
-        place = self._lookup.place(source.input, source.index)
+        place = self._place(source)
         if place is None:
             return []
         orientation = self._orientation(place, source)

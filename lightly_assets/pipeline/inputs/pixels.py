@@ -222,7 +222,7 @@ class _Opened:
         for frame in self._stream:
             height, width, _ = frame.image.shape
             self.count += 1
-            yield Pixels(Source(key, frame.index, width, height), frame.image)
+            yield Pixels(Source(key, frame.index, width, height, time=frame.time), frame.image)
         self.info = self._stream.info
         # With "keep", too: of a video without a single frame there is nothing to keep.
         if not self.count:

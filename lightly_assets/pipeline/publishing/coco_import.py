@@ -8,30 +8,22 @@ Object Detection Prediction Files from COCO", without what is wrong with its scr
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Any, Literal
 
-from lightly_assets.encoding.encode import Encoded, encode
-from lightly_assets.encoding.json_bytes import prediction_bytes
-from lightly_assets.encoding.task_settings import Singletons, TaskSettings
+from lightly_assets.encoding.task_settings import TaskSettings
 from lightly_assets.errors import BadValue
 from lightly_assets.format.boxes import BoxPolicy
 from lightly_assets.format.names.frame_names import parse_frame_name
-from lightly_assets.format.names.paths import file_key, schema_key, task_folder
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.format.tasks import validate_task_name
 from lightly_assets.labels.categories import duplicated_names
 from lightly_assets.labels.coco.document import CocoDocument, read_coco
-from lightly_assets.labels.coco.objects import NO_PIXEL, category_number
+from lightly_assets.labels.coco.objects import category_number
 from lightly_assets.labels.coco.reader import CocoReader, task_categories
 from lightly_assets.labels.coco.settings import CocoSettings
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.report import LabelReport, counted, some
-from lightly_assets.models.results import Ready
+from lightly_assets.labels.report import counted
 from lightly_assets.pipeline.publishing.label_input import LabelInput
 from lightly_assets.pipeline.publishing.label_targets import (
     Exif,
@@ -41,44 +33,12 @@ from lightly_assets.pipeline.publishing.label_targets import (
     targets_as_named,
     targets_in_input,
 )
-from lightly_assets.pipeline.publishing.task_list import PublishError, TaskList
+from lightly_assets.pipeline.publishing.label_writing import Imported, Leftovers, write_task
 from lightly_assets.storage import Store, open_store
 
-_OTHER_MACHINE_SECONDS = 24 * 3600.0
+__all__ = ["CocoError", "ImportSettings", "Imported", "Leftovers", "import_coco"]
 
 CocoError = LabelsError
-Leftovers = Literal["report", "remove"]
-"""Prediction files of the task that an import does not write, such as those of an earlier one."""
-
-
-@dataclass
-class Imported:
-    """What an import did, and what it left out.
-
-    ``clipped`` and ``dropped`` count boxes cut to their image, and objects that are left out on purpose or
-    without a pixel left. ``leftovers`` are prediction files of an earlier import that this one did not write.
-    """
-
-    task_type: TaskType
-    report: LabelReport
-    files: int = 0
-    predictions: int = 0
-    clipped: int = 0
-    leftovers: list[str] = field(default_factory=list)
-
-    @property
-    def dropped(self) -> int:
-        return self.report.dropped_count
-
-    @property
-    def skipped(self) -> int:
-        """Objects that are wrong, or of no image."""
-        return self.report.wrong
-
-    @property
-    def problems(self) -> list[str]:
-        """What is wrong with the first of them, a sentence each."""
-        return self.report.problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,24 +94,8 @@ def import_coco(
         schema = _schema(document, found_type)
         reader = CocoReader(document, found_type, task_categories(document, schema.categories, coco), coco)
         targets = _targets(document, input, settings, coco, sized=found_type is not TaskType.CLASSIFICATION)
-        task_list = TaskList(store)
-        _require_free(task_list, task, schema)
-        imported = Imported(found_type, document.report)
-        write = _Converter(reader, TaskSettings(schema, boxes=boxes), imported)
-        store.sweep(task_folder(task), older_than=_OTHER_MACHINE_SECONDS)  # of an import that was killed
-        with TemporaryFile() as converted:
-            # All of it is converted before anything is published: a bad file leaves nothing behind.
-            sizes = [converted.write(write.file(target)) for target in targets]
-            write.check()
-            converted.seek(0)
-            imported.files = store.write_many(
-                (file_key(task, target.file_name), converted.read(size))
-                for target, size in zip(targets, sizes, strict=True)
-            )
-    _leftovers(store, task, targets, settings.leftovers, imported)
-    store.sync()  # what tasks.json names survives a power cut
-    task_list.publish(task, schema)
-    return imported
+        encoding = TaskSettings(schema, boxes=boxes)
+        return write_task(store, task, reader, encoding, targets, settings.leftovers)
 
 
 def _schema(document: CocoDocument, task_type: TaskType) -> Schema:
@@ -197,113 +141,3 @@ def _targets(
             f"{counted(frames, 'frame')} written as named; --input compares them with their videos."
         )
     return targets
-
-
-def _require_free(task_list: TaskList, task: str, schema: Schema) -> None:
-    """What cannot be read, or is another task's, stops the import before anything is written."""
-    try:
-        task_list.tasks()
-        changes = task_list.schema_difference(task, schema)
-    except PublishError as error:
-        raise LabelsError(f"{error} Nothing was imported.") from None
-    if changes:
-        raise LabelsError(
-            f"The task '{task}' has another schema: {'; '.join(changes)}. Choose another task name."
-        )
-
-
-def _leftovers(
-    store: Store, task: str, targets: Sequence[Target], policy: Leftovers, imported: Imported
-) -> None:
-    """Files of the task that this import did not write: they are still read as predictions."""
-    folder = task_folder(task)
-    written = {file_key(task, target.file_name) for target in targets} | {schema_key(task)}
-    imported.leftovers = sorted(
-        key for key in store.names(folder) if key.endswith(".json") and key not in written
-    )
-    if not imported.leftovers:
-        return
-    names = some(key.removeprefix(f"{folder}/") for key in imported.leftovers)
-    files = counted(len(imported.leftovers), "file")
-    if policy == "remove":
-        store.delete_many(imported.leftovers)
-        imported.report.notes.append(f"{files} of an earlier import removed, such as {names}.")
-    else:
-        imported.report.notes.append(
-            f"{files} of the task are of an earlier import, such as {names}; --leftovers remove removes them."
-        )
-
-
-class _Converter:
-    """The objects of one image to a prediction file."""
-
-    def __init__(self, reader: CocoReader, settings: TaskSettings, imported: Imported) -> None:
-        self.reader = reader
-        self.settings = settings
-        self.imported = imported
-
-    def file(self, target: Target) -> bytes:
-        if target.place is None:
-            return prediction_bytes(target.file_name, [])
-        place, width, height = target.place, target.width, target.height
-        given = self.reader.singletons(place, width, height, target.orientation)
-        found = self._encoded(given, place, width, height)
-        try:
-            found = self.reader.of_image(found, width, height)
-        except BadValue as error:
-            raise LabelsError(f"'{target.file_name}': {error}") from None
-        self.imported.predictions += len(found)
-        return prediction_bytes(target.file_name, found)
-
-    def _encoded(
-        self, given: list[tuple[int, dict[str, Any]]], place: int, width: int, height: int
-    ) -> Singletons:
-        try:
-            encoded = (
-                [encode(Ready([one for _, one in given]), self.settings, width, height)] if given else []
-            )
-        except BadValue:
-            # The sentence has to be about the one object that is wrong; the others are written.
-            encoded = list(self._one_by_one(given, place, width, height))
-        for one in encoded:
-            self.imported.clipped += one.clipped
-            if one.dropped:
-                where = f"'{self.reader.document.images[place].names[0]}'"
-                self.imported.report.drop(NO_PIXEL, where, one.dropped)
-        return [singleton for one in encoded for singleton in one.singletons]
-
-    def _one_by_one(
-        self, given: list[tuple[int, dict[str, Any]]], place: int, width: int, height: int
-    ) -> Iterator[Encoded]:
-        for number, one in given:
-            try:
-                yield encode(Ready([one]), self.settings, width, height)
-            except BadValue as error:
-                problem = re.sub(r"^prediction 0[^ ]*: ", "", str(error))
-                if self.settings.boxes == "strict":
-                    raise LabelsError(f"{self.reader.where(number, place)}: {problem}") from None
-                self.reader.wrong(number, place, problem)
-
-    def check(self) -> None:
-        """Where more than half of the objects are wrong, the file is something else than it seems.
-
-        Raises:
-            LabelsError: so it is.
-        """
-        report, document = self.imported.report, self.reader.document
-        if self.reader.objects.moved:
-            points = counted(self.reader.objects.moved, "keypoint")
-            report.notes.append(f"{points} outside of their image moved to its edge.")
-        if self.reader.objects.repaired:
-            parts = counted(self.reader.objects.repaired, "part of a polygon", "parts of polygons")
-            report.notes.append(f"{parts} left out that had less than three points.")
-        if 2 * report.wrong > document.survey.counted and not self.reader.settings.allow_partial:
-            of = f"{report.wrong:,} of {document.survey.counted:,} objects"
-            raise LabelsError(f"{document.name}: {of} cannot be written; {report.problems[0]}")
-        invisible = report.dropped.get(NO_PIXEL)
-        most = 0 if self.reader.settings.allow_partial or invisible is None else invisible.count
-        if invisible and 2 * most > document.survey.counted:
-            raise LabelsError(
-                f"{document.name}: {most:,} of {document.survey.counted:,} objects have no pixel in their "
-                f"image, such as {invisible.examples[0]}; coordinates must be pixels of these images."
-            )

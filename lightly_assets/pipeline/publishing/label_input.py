@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from lightly_assets.format.names.suffixes import input_kind
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.media import VideoInfo, probe
+from lightly_assets.media import DamagedVideo, VideoInfo, open_video, probe
 from lightly_assets.storage import Entry, Store, open_store
 from lightly_assets.storage.disk.local import LocalStore
 from lightly_assets.storage.parallel import for_each
@@ -49,6 +49,26 @@ class LabelInput:
     def keys(self) -> list[str]:
         """Images and videos, in the order of the listing."""
         return list(self.entries)
+
+    @property
+    def videos(self) -> list[str]:
+        """The keys of videos."""
+        return [key for key in self.entries if input_kind(key) == "video"]
+
+    def times(self, key: str) -> list[float | None]:
+        """When each frame of a video is shown, in seconds; None where the video does not say.
+
+        Raises:
+            LabelsError, StorageError: as :meth:`video`.
+        """
+        try:
+            with self.store.local_file(self.entries[key]) as path, open_video(path) as stream:
+                times = [frame.time for frame in stream]
+        except DamagedVideo as error:
+            reason = error.info.errors[0] if error.info.errors else "it has no frames"
+            raise LabelsError(f"The video '{key}' cannot be decoded to its end: {reason}") from None
+        self._videos[key] = stream.info
+        return times
 
     def video(self, key: str) -> VideoInfo:
         """What a video is, found by decoding all of it, once.

@@ -228,9 +228,28 @@ def _frame_targets(
         if missing:
             targets += _missing_frames(key, frames, missing, count, settings, report, file)
     checked.finish(report)
-    for key in found.keys:
-        if input_kind(key) == "video" and key not in listed:
+    return [
+        *targets,
+        *_unlisted_videos([key for key in found.videos if key not in listed], found, settings, report, file),
+    ]
+
+
+def _unlisted_videos(
+    keys: Sequence[str], found: LabelInput, settings: TargetSettings, report: LabelReport, file: str
+) -> list[Target]:
+    """Videos of which the labels list no frame."""
+    if keys and settings.unlisted == "fail":
+        raise LabelsError(
+            f"{file} does not list {counted(len(keys), 'video')} of the input, such as '{keys[0]}'; "
+            "--unlisted empty writes empty files for all their frames, leave writes none."
+        )
+    targets: list[Target] = []
+    for key in keys:
+        if settings.unlisted != "empty":
             report.unlisted.add(key)
+            continue
+        count = found.video(key).frames or 0
+        targets += [Target(None, frame_name(key, index, count), 0, 0) for index in range(count)]
     return targets
 
 

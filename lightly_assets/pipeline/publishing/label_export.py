@@ -1,0 +1,124 @@
+"""The predictions of a task in the format of another tool."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from lightly_assets.errors import BadValue
+from lightly_assets.format.names.frame_names import frame_name, prediction_path
+from lightly_assets.format.names.paths import PREDICTIONS, schema_key, task_folder
+from lightly_assets.format.names.suffixes import input_kind
+from lightly_assets.format.schema import Schema
+from lightly_assets.format.strict_json import parse_json
+from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.report import some
+from lightly_assets.labels.writing import WRITERS, Exported, Predicted
+from lightly_assets.pipeline.publishing.label_input import LabelInput
+from lightly_assets.storage import NotFound, Store, open_store
+
+# Sizes of so many images are read at once.
+_AT_ONCE = 1000
+_NO_LIST = "{} has no list of predictions; 'lightly-assets check' says what is wrong."
+
+
+def export_task(
+    lightly: str | Path | Store,
+    task: str,
+    format: str,
+    out: str | Path,
+    *,
+    input: str | Path | Store | None = None,
+) -> Exported:
+    """Writes a task's predictions as another tool reads them.
+
+    Args:
+        lightly: the Lightly datasource: a folder, a URL or a store.
+        task: the task's name.
+        format: one of :data:`~lightly_assets.labels.writing.WRITERS`.
+        out: a file, or a folder, that is not there yet.
+        input: the input datasource, for sizes of images and frames of videos; the Lightly datasource where
+            both are one.
+
+    Raises:
+        LabelsError: there is no such task or format, the format cannot hold it, or files are of no input.
+        StorageError: a root is out of reach.
+    """
+    if format not in WRITERS:
+        raise LabelsError(WRITERS.refusal("format", format))
+    store = open_store(lightly) if isinstance(lightly, str | Path) else lightly
+    schema = _schema(store, task)
+    writer = WRITERS[format]
+    if schema.task_type not in writer.task_types:
+        fitting = [name for name in WRITERS.names if schema.task_type in WRITERS[name].task_types]
+        raise LabelsError(
+            f"The format {format} cannot hold {schema.task_type}; these can: {', '.join(fitting)}."
+        )
+    found = LabelInput(store if input is None else input)
+    files = {key.removeprefix(f"{PREDICTIONS}/") for key in store.names(task_folder(task))}
+    files = {key for key in files if key.endswith(".json") and key != f"{task}/schema.json"}
+    exported = Exported()
+    writer.write(_predicted(store, task, found, files), schema, Path(out), exported)
+    return exported
+
+
+def _schema(store: Store, task: str) -> Schema:
+    try:
+        return Schema.parse(store.read(schema_key(task)))
+    except NotFound:
+        keys = (key.removeprefix(f"{PREDICTIONS}/") for key in store.names(PREDICTIONS))
+        names = some(sorted({key.split("/")[0] for key in keys if "/" in key})) or "none"
+        raise LabelsError(
+            f"There is no task '{task}' with a schema.json in {store.url}; it has {names}."
+        ) from None
+    except BadValue as error:
+        raise LabelsError(f"The task '{task}' cannot be exported: {error}") from None
+
+
+def _predicted(store: Store, task: str, found: LabelInput, files: set[str]) -> Iterator[Predicted]:
+    """What the files say, images first and then video by video; what is of no input is an error."""
+    images = [key for key in sorted(found.keys) if input_kind(key) == "image"]
+    images = [key for key in images if prediction_path(task, key) in files]
+    videos = {key: found.video(key) for key in sorted(found.videos)}
+    frames = {
+        path: (key, index)
+        for key, info in videos.items()
+        for index in range(info.frames or 0)
+        if (path := prediction_path(task, frame_name(key, index, info.frames or 0))) in files
+    }
+    strays = files - frames.keys() - {prediction_path(task, key) for key in images}
+    if strays:
+        raise LabelsError(
+            f"{len(strays):,} of {len(files):,} prediction files are of no image or frame of "
+            f"{found.store.url}, such as {some(sorted(strays))}; name the input datasource with --input, or "
+            "remove what is left over."
+        )
+    for start in range(0, len(images), _AT_ONCE):
+        part = images[start : start + _AT_ONCE]
+        sizes = found.image_sizes(part)
+        for key in part:
+            singletons = _singletons(store, prediction_path(task, key))
+            yield Predicted(key, singletons, sizes[key].width, sizes[key].height)
+    for path, (key, index) in frames.items():
+        info = videos[key]
+        if info.resized_at is not None:
+            raise LabelsError(
+                f"The size of '{key}' changes at frame {info.resized_at}, so it cannot be exported."
+            )
+        count = info.frames or 0
+        name = frame_name(key, index, count)
+        size = (info.width or 0, info.height or 0)
+        yield Predicted(name, _singletons(store, path), *size, key, index, count)
+
+
+def _singletons(store: Store, path: str) -> list[dict[str, Any]]:
+    data = store.read(f"{PREDICTIONS}/{path}")
+    try:
+        found = orjson.loads(data)["predictions"]
+    except (ValueError, KeyError, TypeError):
+        parse_json(data, path)  # says what is wrong with the JSON
+        raise LabelsError(_NO_LIST.format(path)) from None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise LabelsError(_NO_LIST.format(path))
+    return found

@@ -1,0 +1,303 @@
+"""Labels of other tools led to a real input: what is written, and what is refused with nothing written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from lightly_assets.checker.check import check
+from lightly_assets.format.schema import TaskType
+from lightly_assets.labels.coco.settings import CocoSettings
+from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.frames import FrameNumbers
+from lightly_assets.labels.names import NameSettings
+from lightly_assets.pipeline.publishing.label_import import LabelImportSettings, import_labels, prepare_labels
+from lightly_assets.pipeline.publishing.label_preview import draw_preview
+from tests.labels.reading import write
+from tests.projects import HEIGHT, SIDE, WIDTH, positions, write_video
+
+FRAMES = 20
+PREDICTIONS = ".lightly/predictions"
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("videos")
+    write_video(root / "front/drive 1.mp4", positions(FRAMES))
+    return root
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    for name in ("a.jpg", "sub/a.jpg", "sub/b.png"):
+        path = tmp_path / "input" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (80, 60)).save(path)
+    return tmp_path / "input"
+
+
+def settings(**more: Any) -> LabelImportSettings:
+    names = {key: more.pop(key) for key in ("rule", "video", "renames", "numbers") if key in more}
+    objects = {key: more.pop(key) for key in ("box_only", "rotated", "category_map") if key in more}
+    return LabelImportSettings(objects=CocoSettings(names=NameSettings(**names), **objects), **more)
+
+
+def imported(labels: Path, root: Path, input: Path, **more: Any) -> dict[str, list[dict[str, Any]]]:
+    """The predictions of each file that an import writes."""
+    import_labels(labels, root / "lightly", "task", input=input, settings=settings(**more))
+    folder = root / "lightly" / PREDICTIONS / "task"
+    files = [path for path in sorted(folder.rglob("*.json")) if path.name != "schema.json"]
+    return {
+        path.relative_to(folder).as_posix(): json.loads(path.read_text())["predictions"] for path in files
+    }
+
+
+def square(index: int) -> list[list[float]]:
+    """The box of the bright square in a frame of the video; none every fifth."""
+    position = positions(FRAMES)[index]
+    return [] if position is None else [[position, 24, SIDE, SIDE]]
+
+
+def boxes(found: dict[str, list[dict[str, Any]]]) -> list[list[Any]]:
+    return [[one["bbox"] for one in predictions] for predictions in found.values()]
+
+
+def cvat(stop: int = FRAMES - 1, source: str = "drive 1.mp4", first: int = 0, step: int = 1) -> str:
+    """A track for each run of frames in which the square is there; its first and last one are key frames."""
+    shape = (
+        '<box frame="{}" keyframe="1" outside="{}" occluded="0" xtl="{}" ytl="24" xbr="{}" ybr="40" '
+        'z_order="0"/>'
+    )
+    tracks = []
+    for start in range(0, FRAMES, 5):
+        keys = [(start, 2 * start, 0), (start + 3, 2 * start + 6, 0), (start + 4, 2 * start + 6, 1)]
+        rows = "".join(shape.format(first + frame * step, gone, x, x + SIDE) for frame, x, gone in keys)
+        tracks.append(f'<track id="{start}" label="square">{rows}</track>')
+    task = f"<id>1</id><size>{stop + 1}</size><start_frame>{first}</start_frame>"
+    task += f"<stop_frame>{first + stop}</stop_frame>"
+    task += f"<labels><label><name>square</name></label></labels><original_size><width>{WIDTH}</width>"
+    task += f"<height>{HEIGHT}</height></original_size>"
+    meta = f"<meta><task>{task}</task><source>{source}</source></meta>"
+    return f"<annotations>{meta}{''.join(tracks)}</annotations>"
+
+
+def test_a_cvat_video_is_where_the_square_is(videos: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"annotations.xml": cvat()})
+    found = imported(tmp_path / "annotations.xml", tmp_path, videos)
+    assert list(found) == [f"front/drive 1-{index:02}-mp4.json" for index in range(FRAMES)]
+    assert boxes(found) == [square(index) for index in range(FRAMES)]
+    assert check(tmp_path / "lightly", videos).ok
+
+
+def test_the_name_of_a_video_may_be_said(videos: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"annotations.xml": cvat(source="0017.mp4")})
+    with pytest.raises(LabelsError, match=r"'0017.mp4'.*'front/drive 1.mp4'.*--video KEY"):
+        imported(tmp_path / "annotations.xml", tmp_path, videos)
+    assert not (tmp_path / "lightly").exists()
+    found = imported(tmp_path / "annotations.xml", tmp_path, videos, video="front/drive 1.mp4")
+    assert boxes(found) == [square(index) for index in range(FRAMES)]
+
+
+def test_labels_of_a_longer_video_are_refused(videos: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"annotations.xml": cvat(stop=24)})
+    with pytest.raises(LabelsError, match=r"25 frames of 'front/drive 1.mp4', which has 20"):
+        imported(tmp_path / "annotations.xml", tmp_path, videos)
+    write(tmp_path, {"annotations.xml": cvat(first=2)})
+    with pytest.raises(
+        LabelsError, match=r"frame 20 of 'front/drive 1.mp4'.*20 frames, 0 to 19.*--first-frame 2"
+    ):
+        imported(tmp_path / "annotations.xml", tmp_path, videos)
+    found = imported(tmp_path / "annotations.xml", tmp_path, videos, first_frame=2)
+    assert boxes(found) == [square(index) for index in range(FRAMES)]
+
+
+@pytest.mark.parametrize("rate", [10, 25, 30, 7.5])
+def test_a_label_studio_video_is_placed_by_time(rate: float, videos: Path, tmp_path: Path) -> None:
+    """The video has 10 frames a second; whatever rate the project has, its key frames are at these times."""
+    keys = []
+    for start in range(0, FRAMES, 5):
+        for frame, enabled in ((start, True), (start + 3, False)):
+            number = int(frame / 10 * rate) + 1
+            place = {"x": 100 * 2 * frame / WIDTH, "y": 100 * 24 / HEIGHT, "rotation": 0}
+            size = {"width": 100 * SIDE / WIDTH, "height": 100 * SIDE / HEIGHT}
+            keys.append({"frame": number, "time": number / rate, "enabled": enabled, **place, **size})
+    value = {"framesCount": int(2 * rate), "duration": 2.0, "sequence": keys, "labels": ["square"]}
+    result = [{"id": "r", "type": "videorectangle", "value": value}]
+    task = {"data": {"video": "s3://bucket/front/drive 1.mp4"}, "annotations": [{"result": result}]}
+    write(tmp_path, {"export.json": json.dumps([task])})
+    found = boxes(imported(tmp_path / "export.json", tmp_path, videos))
+    wanted = [square(index) for index in range(FRAMES)]
+    if rate == 10:
+        assert found == [[pytest.approx(box) for box in frame] for frame in wanted]
+    elif rate > 10:
+        assert [len(frame) for frame in found] == [len(frame) for frame in wanted]
+    errors = [abs(one[0][0] - other[0][0]) for one, other in zip(found, wanted, strict=True) if one and other]
+    # As far as the square moves in a frame of the labels.
+    assert max(errors) <= 2 * max(1, 10 / rate)
+
+
+def test_labels_beyond_the_end_in_time_are_refused(videos: Path, tmp_path: Path) -> None:
+    keys = [
+        {"frame": 100, "time": 4.0, "enabled": True, "x": 0, "y": 0, "width": 9, "height": 9, "rotation": 0}
+    ]
+    result = [{"id": "r", "type": "videorectangle", "value": {"sequence": keys, "labels": ["a"]}}]
+    task = {"data": {"video": "drive 1.mp4"}, "annotations": [{"result": result}]}
+    write(tmp_path, {"export.json": json.dumps([task])})
+    with pytest.raises(LabelsError, match=r"at 3.96 s of 'front/drive 1.mp4', which ends at 1.90 s.*--fps"):
+        imported(tmp_path / "export.json", tmp_path, videos)
+
+
+def mot(first: int) -> str:
+    rows = [
+        f"{index + first},1,{box[0]},{box[1]},{box[2]},{box[3]},0.5,-1,-1,-1"
+        for index in range(FRAMES)
+        for box in square(index)
+    ]
+    return "\n".join(rows)
+
+
+def test_mot_counts_from_1(videos: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"drive 1.txt": mot(1)})
+    found = imported(tmp_path / "drive 1.txt", tmp_path, videos)
+    assert boxes(found) == [square(index) for index in range(FRAMES)]
+    write(tmp_path, {"drive 1.txt": mot(0)})
+    with pytest.raises(
+        LabelsError, match=r"labels at frame 0 .*first frame is taken to be 1; say --first-frame 0"
+    ):
+        imported(tmp_path / "drive 1.txt", tmp_path, videos)
+    write(tmp_path, {"drive 1.txt": mot(3)})
+    with pytest.raises(LabelsError, match=r"lists frame 20.*--first-frame 3"):
+        imported(tmp_path / "drive 1.txt", tmp_path, videos, first_frame=1)
+
+
+def test_yolo_of_frames_names_the_video_and_the_number(videos: Path, tmp_path: Path) -> None:
+    for index in range(FRAMES):
+        for x, y, w, h in square(index):
+            line = f"0 {(x + w / 2) / WIDTH!r} {(y + h / 2) / HEIGHT!r} {w / WIDTH!r} {h / HEIGHT!r} .5\n"
+            write(tmp_path, {f"labels/drive 1_{index + 1}.txt": line})
+    with pytest.raises(
+        LabelsError, match=r"lists 16 of the 20 frames of 'front/drive 1.mp4'.*--unlisted empty"
+    ):
+        imported(tmp_path / "labels", tmp_path, videos, categories={0: "square"})
+    found = imported(tmp_path / "labels", tmp_path, videos, categories={0: "square"}, unlisted="empty")
+    assert boxes(found) == [square(index) for index in range(FRAMES)]
+    with pytest.raises(LabelsError, match=r"does not name its category 0.*--categories"):
+        import_labels(
+            tmp_path / "labels", tmp_path / "other", "task", input=videos, settings=settings(unlisted="empty")
+        )
+
+
+def test_each_nth_frame(videos: Path, tmp_path: Path) -> None:
+    rows = "\n".join(f"{number},1,{number},1,10,10,1,-1,-1,-1" for number in (1, 2, 3))
+    write(tmp_path, {"drive 1.txt": rows})
+    found = imported(
+        tmp_path / "drive 1.txt", tmp_path, videos, numbers=FrameNumbers(0, 5, 2), unlisted="leave"
+    )
+    assert {name: [one["bbox"][0] for one in rows] for name, rows in found.items() if rows} == {
+        f"front/drive 1-{index:02}-mp4.json": [number] for index, number in ((2, 1), (7, 2), (12, 3))
+    }
+
+
+BOX = '<box label="{}" occluded="0" xtl="10" ytl="20" xbr="60" ybr="30"{} z_order="0"/>'
+POLYGON = '<polygon label="car" points="10,10;40,10;40,30" z_order="0"/>'
+
+
+def image_xml(*shapes: str, name: str = "a.jpg", width: int = 80) -> str:
+    image = f'<image id="0" name="{name}" width="{width}" height="60">{"".join(shapes)}</image>'
+    labels = "".join(f"<label><name>{one}</name></label>" for one in ("person", "car"))
+    return f"<annotations><meta><task><labels>{labels}</labels></task></meta>{image}</annotations>"
+
+
+def test_turned_boxes_are_refused_or_enclosed(images: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, {"x.xml": image_xml(BOX.format("car", ' rotation="90"'))}) / "x.xml"
+    with pytest.raises(LabelsError, match=r"1 of 1 object.* turned rectangles.*--rotated enclose"):
+        imported(path, tmp_path, images)
+    assert imported(path, tmp_path, images, rotated="enclose")["a.json"][0]["bbox"] == [30, 0, 10, 50]
+
+
+def test_boxes_and_masks_are_a_choice(images: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, {"x.xml": image_xml(BOX.format("person", ""), POLYGON)}) / "x.xml"
+    with pytest.raises(LabelsError, match=r"mixes kinds: 1 of 2 objects have a mask, 1 not.*box_only"):
+        imported(path, tmp_path, images)
+    assert [one["category_id"] for one in imported(path, tmp_path, images, box_only="drop")["a.json"]] == [1]
+    assert len(imported(path, tmp_path / "fill", images, box_only="fill")["a.json"]) == 2
+    found = imported(path, tmp_path / "boxes", images, task_type=TaskType.OBJECT_DETECTION)["a.json"]
+    assert [one["bbox"] for one in found] == [[10, 20, 50, 10], [10, 10, 30, 20]]
+
+
+def test_sizes_are_compared(images: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, {"x.xml": image_xml(BOX.format("car", ""), width=160)}) / "x.xml"
+    with pytest.raises(LabelsError, match=r"'a.jpg' is 160×60 pixels there, but 'a.jpg' has 80×60"):
+        imported(path, tmp_path, images)
+
+
+def test_categories_are_matched_by_name(images: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, {"x.xml": image_xml(BOX.format("person", ""))}) / "x.xml"
+    assert (
+        imported(path, tmp_path, images, categories={0: "car", 1: "person"})["a.json"][0]["category_id"] == 1
+    )
+    with pytest.raises(LabelsError, match=r"0 'person', 1 'car'.*0 'human'.*category_map"):
+        imported(path, tmp_path / "1", images, categories={0: "human"})
+    found = imported(path, tmp_path / "1", images, categories={0: "human"}, category_map={"person": "human"})
+    assert found["a.json"][0]["category_id"] == 0
+
+
+def test_stems_lead_to_the_image_that_fits_best(images: Path, tmp_path: Path) -> None:
+    line = "0 .5 .5 .5 .5\n"
+    write(
+        tmp_path, {"set/labels/a.txt": line, "set/labels/sub/a.txt": line + line, "set/labels/sub/b.txt": ""}
+    )
+    write(tmp_path, {"set/classes.txt": "car"})
+    found = imported(tmp_path / "set", tmp_path, images)
+    assert {name: len(rows) for name, rows in found.items()} == {
+        "a.json": 1,
+        "sub/a.json": 2,
+        "sub/b.json": 0,
+    }
+
+
+def test_what_is_in_no_input_is_told(images: Path, tmp_path: Path) -> None:
+    line = "0 .5 .5 .5 .5\n"
+    write(tmp_path, {"set/labels/a.txt": line, "set/labels/zz.txt": line, "set/classes.txt": "car"})
+    done = import_labels(tmp_path / "set", tmp_path / "lightly", "task", input=images)
+    report = done.report.to_json()
+    assert (report["matched"], report["unknown"]["count"], report["unlisted"]["count"]) == (1, 1, 2)
+    assert "zz" in report["unknown"]["examples"][0]
+    write(tmp_path, {"set/labels/yy.txt": line})
+    with pytest.raises(LabelsError, match=r"2 of 3 images are not in the input"):
+        import_labels(tmp_path / "set", tmp_path / "other", "task", input=images)
+    assert not (tmp_path / "other").exists()
+
+
+def test_videos_that_are_not_listed_can_be_empty(images: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"set/labels/a.txt": "0 .5 .5 .5 .5\n", "set/classes.txt": "car"})
+    write_video(images / "more/v.mp4", positions(3))
+    found = imported(tmp_path / "set", tmp_path, images, unlisted="empty")
+    assert len(found) == 6 and found["more/v-2-mp4.json"] == []
+    assert check(tmp_path / "lightly", images).ok
+    with pytest.raises(LabelsError, match="does not list 2 images"):
+        imported(tmp_path / "set", tmp_path / "other", images, unlisted="fail")
+    for name in ("sub/a.jpg", "sub/b.png"):
+        (images / name).unlink()
+    with pytest.raises(LabelsError, match=r"does not list 1 video .* 'more/v.mp4'"):
+        imported(tmp_path / "set", tmp_path / "other", images, unlisted="fail")
+
+
+def test_a_dry_run_writes_nothing_but_its_picture(videos: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"annotations.xml": cvat()})
+    prepared = prepare_labels(tmp_path / "annotations.xml", tmp_path / "lightly", "task", input=videos)
+    assert prepared.pairs(2)[1] == ("drive 1.mp4, frame 1", "front/drive 1-01-mp4.png")
+    assert draw_preview(prepared, tmp_path / "seen.png") == "front/drive 1-00-mp4.png"
+    with Image.open(tmp_path / "seen.png") as drawn:
+        assert drawn.size == (WIDTH, HEIGHT)
+        row = [drawn.getpixel((column, 24)) for column in range(WIDTH)]
+    # The outline of the box is coloured where the square is, and the picture is grey elsewhere.
+    coloured = [
+        column
+        for column, pixel in enumerate(row)
+        if isinstance(pixel, tuple) and max(pixel) - min(pixel) > 60
+    ]
+    assert coloured and max(coloured) <= SIDE
+    assert not (tmp_path / "lightly").exists()

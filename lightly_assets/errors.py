@@ -4,12 +4,10 @@ What is no :class:`LightlyAssetsError` is a bug of this package. It shows as its
 never taken for bad data, and never recorded as an input's failure.
 """
 
-import sysconfig
-import traceback
-from pathlib import Path
+import os
 
-_PACKAGE = str(Path(__file__).parent)
-_STANDARD_LIBRARY = sysconfig.get_paths()["stdlib"]
+_PACKAGE = __file__.rpartition("/")[0]
+_STANDARD_LIBRARY = os.__file__.rpartition("/")[0]
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
@@ -39,6 +37,8 @@ def is_bug(error: BaseException, *, foreign: str = "") -> bool:
     """
     if isinstance(error, LightlyAssetsError | OSError | MemoryError):
         return False
+    import traceback  # late: every command imports this module
+
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     return all(file != foreign and _is_plain(file) for file in files)
 

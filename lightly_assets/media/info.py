@@ -1,11 +1,19 @@
 """What is known about a video once it was decoded."""
 
 import os
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 MAX_ERRORS = 20
 """How many errors of one file are kept; the rest is counted."""
+
+
+def size_at(sizes: Sequence[Sequence[int]], index: int) -> tuple[int, int] | None:
+    """Width and height of a frame where sizes change (:attr:`VideoInfo.sizes`); None where they do not."""
+    position = bisect_right(sizes, index, key=lambda change: change[0]) - 1
+    return None if position < 0 else (sizes[position][1], sizes[position][2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,16 @@ class VideoInfo:
     resized_at: int | None = None
     """Index of the first frame whose size is not that of frame 0; None where all have one size."""
 
+    sizes: tuple[tuple[int, int, int], ...] = ()
+    """Where the size changes: (index, width, height) of frame 0 and of each frame whose size is another than
+    that of the frame before; empty where all frames have one size."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of its pictures, each in one sentence."""
+
+    def size_at(self, index: int) -> tuple[int | None, int | None]:
+        """Width and height of a frame in pixels."""
+        return size_at(self.sizes, index) or (self.width, self.height)
+
     @property
     def remarks(self) -> tuple[str, ...]:
         """What is odd about a video though nothing is wrong with it, each in one sentence."""
@@ -41,7 +59,7 @@ class VideoInfo:
             found.append(f"Players turn it by {self.rotation} degrees; frames are as stored, not turned.")
         if self.resized_at is not None:
             found.append(f"Its size changes at frame {self.resized_at}.")
-        return tuple(found)
+        return (*found, *self.notes)
 
     def to_json(self, path: str | os.PathLike[str]) -> dict[str, Any]:
         """The entry that ``lightly-assets probe --json`` prints for this video."""
@@ -54,4 +72,5 @@ class VideoInfo:
             "rotation": self.rotation,
             "codec": self.codec,
             "errors": list(self.errors),
+            "notes": list(self.remarks),
         }

@@ -44,6 +44,11 @@ _CHECK_SECONDS = 0.5
 _TRANSPORT_PACKETS = (188, 192, 204)
 # Demuxers whose index lists every packet, and not only some to seek to.
 _COMPLETE_INDEXES = ("avi", "mov")
+# Where packets are units with start codes; elsewhere a length can look like such a code.
+_UNIT_STREAMS = ("h264", "hevc", "mpegts", "mpeg")
+_MOST_SIZES = 2_000
+_HD_HEIGHT = 720
+_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 
 
 class Sink(Protocol):
@@ -74,7 +79,8 @@ class Decoder:
     """One way through one file."""
 
     def __init__(self, job: Job, sink: Sink, log: Log) -> None:
-        self.outcome = Outcome(exact=job.exact)
+        # Until the threads of the fast way are set up there is nothing but the exact one.
+        self.outcome = Outcome(exact=True)
         self._job = job
         self._sink = sink
         self._log = log
@@ -86,7 +92,9 @@ class Decoder:
         self._pictureless: Counter[int] = Counter()
         self._parameters: Counter[int] = Counter()
         self._state = _file_state(job.path)
-        self._size = self._state[0] if self._state else 0
+        self._bytes = self._state[0] if self._state else 0
+        self._size = (0, 0)
+        self._in_units = False
 
     def run(self) -> Outcome:
         """Decodes the whole file. Bad media are not raised: they are in the outcome."""
@@ -128,6 +136,7 @@ class Decoder:
     def _decode(self, container: InputContainer) -> None:
         self._talkers.add(container.format.name)
         stream = self._video_stream(container)
+        self._in_units = container.format.name in _UNIT_STREAMS
         outcome = self.outcome
         context: VideoCodecContext | None = stream.codec_context
         if context is None:
@@ -136,7 +145,8 @@ class Decoder:
         outcome.codec = context.codec.canonical_name
         outcome.container_frames = stream.frames or None
         outcome.width, outcome.height = context.width or None, context.height or None
-        self._check_structure(container)
+        # In a file that is known to be cut there is no point in being fast.
+        outcome.exact = self._is_cut(container) or self._job.exact
         context.thread_type, context.thread_count = self._threads_for(context.name)
         indexed = self._indexed_packets(container, stream)
         base = stream.time_base
@@ -209,7 +219,7 @@ class Decoder:
         # VP8 keeps reference pictures that are never shown; bit 4 of the first byte says so (RFC 6386, 9.1).
         if codec == "vp8":
             return bool(bytes(memoryview(packet)[:1])[0] & 0x10)
-        if packet.size < SMALL and is_only_parameters(bytes(packet), codec):
+        if self._in_units and packet.size < SMALL and is_only_parameters(bytes(packet), codec):
             self._parameters[packet.size] += 1
             return False
         return True
@@ -221,8 +231,11 @@ class Decoder:
             outcome.width, outcome.height = frame.width, frame.height
             outcome.rotation = frame.rotation
             outcome.bits = max((component.bits for component in frame.format.components), default=8)
-        elif outcome.resized_at is None and (frame.width, frame.height) != (outcome.width, outcome.height):
-            outcome.resized_at = index
+            outcome.colours_unknown = _lacks_colours(frame)
+            self._size = (frame.width, frame.height)
+        elif (frame.width, frame.height) != self._size:
+            self._resize(frame, index)
+        outcome.interlaced |= bool(frame.interlaced_frame)
         if frame.width * frame.height > self._job.max_pixels:
             raise _RefusedError(
                 f"frame {index} is {frame.width} x {frame.height}, more than {self._job.max_pixels} pixels"
@@ -237,6 +250,16 @@ class Decoder:
             self._sink.frame(frame, index, seconds)
         outcome.frames += 1
 
+    def _resize(self, frame: VideoFrame, index: int) -> None:
+        outcome = self.outcome
+        if outcome.resized_at is None:
+            outcome.resized_at = index
+            outcome.sizes.append((0, *self._size))
+        if len(outcome.sizes) >= _MOST_SIZES:
+            raise _RefusedError(f"changes its size more than {_MOST_SIZES:,} times")
+        self._size = (frame.width, frame.height)
+        outcome.sizes.append((index, *self._size))
+
     def _tick(self) -> None:
         if self.outcome.exact:
             self._read_log()
@@ -248,15 +271,14 @@ class Decoder:
             if _file_state(self._job.path) != self._state:
                 raise _RefusedError("changes while it is read; it may still be written to")
 
-    def _check_structure(self, container: InputContainer) -> None:
+    def _is_cut(self, container: InputContainer) -> bool:
         """A cut file is told by its own lengths, also where its demuxer reports a plain end."""
         cut = find_cut(self._job.path, container.format.name)
-        if cut is None and self._index_end(container) > self._size:
-            cut = f"is cut off: its index lists data to byte {self._index_end(container):,} of {self._size:,}"
+        if cut is None and (end := self._index_end(container)) > self._bytes:
+            cut = f"is cut off: its index ends at byte {end:,}, the file at byte {self._bytes:,}"
         if cut is not None:
             self.outcome.error(cut)
-            # There is no point in being fast.
-            self.outcome.exact = True
+        return cut is not None
 
     def _index_end(self, container: InputContainer) -> int:
         """Where the last sample of any stream ends, as the index has it; 0 without a complete index."""
@@ -277,12 +299,12 @@ class Decoder:
         """Demuxers step over what damage has wiped out, and say nothing; the index still lists it."""
         if self._filled < indexed:
             self.outcome.error(f"its index lists {indexed} packets, {self._filled} are there")
-        if self._index_end(container) > self._size and not self.outcome.errors:
-            self.outcome.error(f"is cut off: its fragments list data beyond byte {self._size:,}")
+        if self._index_end(container) > self._bytes and not self.outcome.errors:
+            self.outcome.error(f"is cut off: its fragments list data beyond byte {self._bytes:,}")
 
     def _check_length(self, container: InputContainer) -> None:
         """A transport stream has no length of its own, but it consists of whole packets."""
-        if container.format.name == "mpegts" and all(self._size % packet for packet in _TRANSPORT_PACKETS):
+        if container.format.name == "mpegts" and all(self._bytes % packet for packet in _TRANSPORT_PACKETS):
             self.outcome.error("ends in the middle of a transport packet")
 
     def _check_unchanged(self) -> None:
@@ -314,6 +336,18 @@ class Decoder:
 def _decoder_threads() -> int:
     """More than there are cores: frames wait for parts of earlier ones, and a core for whoever has work."""
     return min((os.cpu_count() or 1) + 4, 16)
+
+
+def _lacks_colours(frame: VideoFrame) -> bool:
+    """Whether a large frame in YUV does not say which of the ways to make RGB of it is meant."""
+    components = frame.format.components
+    return (
+        frame.height >= _HD_HEIGHT
+        and len(components) >= 3
+        and not frame.format.is_rgb
+        and not frame.format.has_palette
+        and frame.colorspace == _UNSPECIFIED
+    )
 
 
 def _file_state(path: str) -> tuple[int, int] | None:

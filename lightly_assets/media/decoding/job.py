@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lightly_assets.media.info import MAX_ERRORS, VideoInfo
@@ -43,6 +44,10 @@ class Outcome:
     codec: str | None = None
     bits: int | None = None
     resized_at: int | None = None
+    sizes: list[tuple[int, int, int]] = field(default_factory=list)
+    interlaced: bool = False
+    colours_unknown: bool = False
+    """Whether it is a large video in YUV that does not say which one."""
     errors: list[str] = field(default_factory=list)
     more_errors: int = 0
     odd: bool = False
@@ -75,7 +80,23 @@ class Outcome:
             (*self.errors, *more),
             self.bits,
             self.resized_at,
+            tuple((index, width, height) for index, width, height in self.sizes),
+            tuple(self._notes()),
         )
+
+    def _notes(self) -> Iterator[str]:
+        if self.interlaced and self.codec == "hevc":
+            yield (
+                "It is coded in fields: PyAV, and so the Worker, counts two frames of half the height for "
+                "each picture, and the model sees them squashed; deinterlace it to change that."
+            )
+        elif self.interlaced:
+            yield "Its frames are interlaced: things that move have combed edges."
+        if self.colours_unknown:
+            yield (
+                "It does not say how its colours are coded: every decoder takes them for BT.601, and those "
+                "of a video of this size are mostly BT.709."
+            )
 
 
 def frame_digest(digest: int, seconds: float | None, width: int, height: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +39,7 @@ from lightly_assets.format.rules.file_rules import check_prediction_file, check_
 from lightly_assets.format.rules.findings import Finding, finding
 from lightly_assets.format.rules.prediction_rules import UNKNOWN, Expected
 from lightly_assets.format.schema import Schema, TaskType
+from lightly_assets.media.info import OnDamage, damage
 from lightly_assets.storage import NotFound, Store, open_store
 
 PREDICTIONS = f"{paths.PREDICTIONS}/"
@@ -79,6 +80,8 @@ def check(
     tasks: Iterable[str] | None = None,
     measure: Measure | None = None,
     only: Callable[[str], bool] | None = None,
+    failed: Mapping[str, Mapping[str, str]] | None = None,
+    on_damage: OnDamage = "fail",
     processes: int = 1,
     visitor: Visitor | None = None,
 ) -> Report:
@@ -91,6 +94,9 @@ def check(
         tasks: only these of the listed tasks.
         measure: counts a video's frames, given its key; the default decodes it.
         only: which inputs must be complete, given their keys; the others are neither missing nor orphaned.
+        failed: why inputs have no predictions of a task, where that is known: key → task (``""``: of all) →
+            one sentence. It is told once instead of each file that is missing.
+        on_damage: whether damaged videos are refused, or what decodes of them counts.
         processes: how many processes share the work on large folders. More than one needs the usual
             ``if __name__ == "__main__":`` guard in scripts.
         visitor: is shown the content of all files without errors.
@@ -108,7 +114,7 @@ def check(
     run = _Run(reader, processes, visitor=visitor)
     if input is not None:
         run.input_reader = reader_of(input)
-        run.input, found = read_input(run.input_reader, measure or decoding(input), only)
+        run.input, found = read_input(run.input_reader, measure or decoding(input, on_damage), only, failed)
         run.findings.extend(found)
     if visitor is not None:
         visitor.begin(run.input)
@@ -116,7 +122,8 @@ def check(
     for task in run.read_tasks():
         if wanted is None or task in wanted:
             run.check_task(task)
-    return make_report(run.files, run.findings, run.unchecked)
+    skipped = {} if run.input is None else run.input.skipped
+    return make_report(run.files, run.findings, run.unchecked, skipped)
 
 
 def listed_tasks(root: str | Path | Store) -> list[str]:
@@ -137,16 +144,16 @@ def reader_of(root: str | Path | Store) -> Reader:
     return StoreReader(open_store(root) if isinstance(root, str) else root)
 
 
-def decoding(root: str | Path | Store) -> Measure:
-    """Counts frames by decoding, as the pipeline does."""
+def decoding(root: str | Path | Store, on_damage: OnDamage = "fail") -> Measure:
+    """Counts frames by decoding, as the pipeline does; a damaged video is refused or kept."""
     from lightly_assets.media import probe  # late: PyAV is not needed without an input
 
     def measure(key: str) -> VideoSize:
         with _local_file(root, key) as path:
             info = probe(path)
-        if info.frames is None:
-            raise BadValue("; ".join(info.errors) or "it has no frame")
-        return VideoSize(info.frames, info.width, info.height)
+        if not info.is_usable(on_damage):
+            raise BadValue(f"it is damaged ({damage(info)})" if info.frames else "; ".join(info.errors))
+        return VideoSize(info.frames or 0, info.width, info.height, info.sizes)
 
     return measure
 
@@ -388,7 +395,7 @@ def _expected(chunk: _Chunk, item: Item, checked: _Checked) -> Expected:
     needs_size = item.image is not None and chunk.schema.task_type != TaskType.CLASSIFICATION
     if needs_size and item.image is not None and chunk.input_reader is not None:
         try:
-            width, height = image_size(chunk.input_reader, item.image) or (None, None)
+            width, height = image_size(chunk.input_reader, item.image)
         except UnreadableImageError as error:
             message = f"The image '{item.image}' cannot be read: {error}"
             checked.findings.add(finding("input-unreadable", f"{chunk.task}/{item.stem}.json", "", message))

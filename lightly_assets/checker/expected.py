@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,8 +13,11 @@ from lightly_assets.errors import BadValue, LightlyAssetsError
 from lightly_assets.format.names.collisions import find_collisions
 from lightly_assets.format.names.frame_names import frame_name, parse_frame_name, prediction_path
 from lightly_assets.format.names.keys import validate_key
-from lightly_assets.format.names.suffixes import input_kind, split_suffix
+from lightly_assets.format.names.suffixes import OWN_PREFIX, input_kind, split_suffix, suffix_left_out
 from lightly_assets.format.rules.findings import Finding, finding
+from lightly_assets.media.decoding.supervised_decode import DecoderBugError
+from lightly_assets.media.errors import MediaError
+from lightly_assets.media.info import size_at
 
 # Bytes that hold the size of most images, embedded previews included.
 _HEADER = 1 << 17
@@ -26,6 +29,12 @@ class VideoSize(NamedTuple):
     frames: int
     width: int | None = None
     height: int | None = None
+    sizes: Sequence[Sequence[int]] = ()
+    """Where its size changes: (index, width, height), as in :attr:`lightly_assets.media.VideoInfo.sizes`."""
+
+    def size_at(self, index: int) -> tuple[int | None, int | None]:
+        """Width and height of a frame."""
+        return size_at(self.sizes, index) or (self.width, self.height)
 
 
 Measure = Callable[[str], VideoSize]
@@ -50,16 +59,28 @@ class InputIndex:
     """The inputs by what their prediction files are called.
 
     ``ignored`` are inputs that nobody asked about: keys of videos, and images without their suffix.
+    ``failed`` says why inputs have no predictions of a task: key → task (``""``: all) → one sentence.
     """
 
     images: dict[str, str] = field(default_factory=dict)
     videos: dict[str, VideoSize] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     ignored: set[str] = field(default_factory=set)
+    failed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Files that are no inputs, by suffix."""
 
     def is_unknown(self, video: str) -> bool:
         """Whether a video is there, but not how many frames it has."""
         return video in self.unreadable or video in self.ignored
+
+    def ignore(self, key: str) -> None:
+        """Do not ask for the files of an input that something else was said about."""
+        stem = split_suffix(key)[0]
+        self.ignored.add(key if input_kind(key) == "video" else stem)
+        self.videos.pop(key, None)
+        if self.images.get(stem) == key:
+            del self.images[stem]
 
     def coverage(self, task: str) -> Coverage:
         """Starts to compare a task's files with the input."""
@@ -67,18 +88,23 @@ class InputIndex:
 
 
 def read_input(
-    reader: Reader, measure: Measure, only: Callable[[str], bool] | None = None
+    reader: Reader,
+    measure: Measure,
+    only: Callable[[str], bool] | None = None,
+    failed: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[InputIndex, list[Finding]]:
     """Lists the input and counts the frames of its videos; ``only`` says which keys are wanted."""
-    index = InputIndex()
+    index = InputIndex(failed=failed or {})
     findings: list[Finding] = []
     keys: list[str] = []
     for key, problem in reader.walk(""):
         kind = input_kind(key)
         if kind is None:
+            if not key.startswith(OWN_PREFIX):
+                index.skipped[suffix_left_out(key)] += 1
             continue
         if only is not None and not only(key):
-            index.ignored.add(key if kind == "video" else split_suffix(key)[0])
+            index.ignore(key)
             continue
         # Videos are large, and images are decoded by their own limits.
         if problem is not None and problem != "file-too-large":
@@ -94,16 +120,21 @@ def read_input(
             index.images[split_suffix(key)[0]] = key
         else:
             findings += _add_video(index, key, measure)
-    findings += [finding("input-collision", "", "", one.message) for one in find_collisions(keys)]
+    for collision in find_collisions(keys):
+        findings.append(finding("input-collision", "", "", collision.message))
+        for key in collision.inputs:
+            index.ignore(key)
     return index, findings
 
 
 def _add_video(index: InputIndex, key: str, measure: Measure) -> list[Finding]:
     try:
         index.videos[key] = measure(key)
-    except LightlyAssetsError as error:
+    except DecoderBugError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever is said about a file, by anybody's measure, is a finding
         index.unreadable.add(key)
-        message = f"The video '{key}' cannot be decoded: {error}"
+        message = f"The video '{key}' cannot be decoded: {str(error).rstrip('.')}."
         return [finding("input-unreadable", "", "", message)]
     return []
 
@@ -132,7 +163,7 @@ class Coverage:
             message = "No image and no frame of the input has this name; was the input deleted or renamed?"
             return Item(stem), [self._finding("prediction-orphan", stem, message)]
         video = self.index.videos[frame.video]
-        item = Item(stem, None, None, video.width, video.height)
+        item = Item(stem, None, None, *video.size_at(frame.index))
         if frame.index >= video.frames:
             message = f"'{frame.video}' has {video.frames} frames, so there is no frame {frame.index}."
             return item, [self._finding("prediction-orphan", stem, message)]
@@ -145,20 +176,33 @@ class Coverage:
         return item._replace(file_name=expected), []
 
     def missing(self) -> Iterator[Finding]:
-        """A finding for every image and frame without a file."""
+        """A finding for every image and frame without a file; one for an input whose reason is known."""
         for stem, key in self.index.images.items():
-            if stem not in self.images:
-                message = (
-                    f"'{key}' has no prediction file; write one with an empty list if nothing was found."
-                )
-                yield self._finding("prediction-missing", stem, message)
+            if stem in self.images:
+                continue
+            message = f"'{key}' has no prediction file; write one with an empty list if nothing was found."
+            if why := self._why(key):
+                message = f"'{key}' has no prediction file: {why}"
+            yield self._finding("prediction-missing", stem, message)
         for video, seen in self.frames.items():
+            why = self._why(video)
+            if why and (count := seen.count(0)):
+                stem = split_suffix(frame_name(video, seen.find(0), len(seen)))[0]
+                message = f"'{video}' lacks {count:,} of {len(seen):,} prediction files: {why}"
+                file = f"{self.task}/{stem}.json"
+                yield finding("prediction-missing", file, "", message, count)
+                continue
             for index in _zeros(seen):
                 stem = split_suffix(frame_name(video, index, len(seen)))[0]
                 # An image can have the name of a frame: then their collision is the finding.
                 if stem not in self.images:
                     message = f"Frame {index} of '{video}' ({len(seen)} frames) has no prediction file."
                     yield self._finding("prediction-missing", stem, message)
+
+    def _why(self, key: str) -> str | None:
+        """Why an input has no predictions of this task, where that is known."""
+        why = self.index.failed.get(key, {})
+        return why.get("") or why.get(self.task)
 
     def _finding(self, rule: str, stem: str, message: str) -> Finding:
         return finding(rule, f"{self.task}/{stem}.json", "", message)
@@ -217,23 +261,24 @@ class UnreadableImageError(LightlyAssetsError):
     """An image of the input is none, or cannot be read; the text says why."""
 
 
-def image_size(reader: Reader, key: str) -> tuple[int, int] | None:
-    """Width and height of an image of the input as its pixels are stored; None where it is too large to say.
+def image_size(reader: Reader, key: str) -> tuple[int, int]:
+    """Width and height of an image of the input as its pixels are stored, which is what models see.
 
     Raises:
-        UnreadableImageError: it is damaged at its beginning, or no image.
+        UnreadableImageError: it is damaged at its beginning, too large, or no image that is read.
     """
-    from PIL import Image  # late: only boxes and masks need it
+    from lightly_assets.media.images import read_header  # late: only boxes and masks need it
 
     for length in (_HEADER, None):
         data = reader.read_start(key, length)
         if isinstance(data, Unreadable):
             raise UnreadableImageError(data.message)
         # Only the header is looked at; where it is longer than expected, the whole file is read.
-        broken = suppress(OSError, ValueError, SyntaxError)
         try:
-            with broken, Image.open(io.BytesIO(data)) as image:
-                return image.size
-        except Image.DecompressionBombError:
-            return None
-    raise UnreadableImageError("It is no image of a known kind, or its beginning is damaged.")
+            header = read_header(io.BytesIO(data))
+        except MediaError as error:
+            if length is None:
+                raise UnreadableImageError(str(error)) from None
+            continue
+        return header.width, header.height
+    raise AssertionError("unreachable")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lightly_assets.format.names.suffixes import left_out
 from lightly_assets.format.rules.findings import Finding
 from lightly_assets.format.rules.table import RULES, Severity, ordered_rules
 
 # So many findings of a rule in a task are kept one by one; the others are only counted.
 _KEPT = 100
 _EXAMPLES = 3
+_MOST_LINES = 20
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ class Report:
     groups: list[Group]
     unchecked: tuple[str, ...] = ()
     """Tasks whose prediction files were not looked at, because their schema is wrong."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Files of the input that are no inputs: how many by suffix."""
 
     @property
     def ok(self) -> bool:
@@ -85,7 +89,10 @@ class Report:
         return [found for group in self.groups for found in [*group.examples, *_rest(group)]]
 
     def to_json(self) -> dict[str, Any]:
-        """``{"ok", "files", "findings": [{"severity", "rule", "file", "pointer", "message", "count"}]}``."""
+        """``{"ok", "files", "findings": [{"severity", "rule", "file", "pointer", "message", "count"}], …}``.
+
+        ``skipped``, where there are any, counts files of the input that are no inputs, by suffix.
+        """
         findings = [
             {
                 "severity": found.severity,
@@ -97,29 +104,37 @@ class Report:
             }
             for found in self.findings
         ]
-        return {"ok": self.ok, "files": self.files, "findings": findings}
+        skipped = {"skipped": dict(self.skipped)} if self.skipped else {}
+        return {"ok": self.ok, "files": self.files, "findings": findings, **skipped}
 
     def to_text(self) -> str:
         """One line per rule and task, with examples, and a line that sums up."""
-        lines = [_line(group) for group in self.groups]
+        lines = [line for group in self.groups for line in _lines(group)]
         errors = sum(group.count for group in self.groups if group.severity == "error")
         warnings = sum(group.count for group in self.groups if group.severity == "warning")
         summary = f"{_counted(self.files, 'prediction file')}: {_counted(errors, 'error')}"
         lines.append(f"{summary}, {_counted(warnings, 'warning')}.")
+        if skipped := left_out(self.skipped):
+            lines.append(skipped)
         if self.unchecked:
             tasks = ", ".join(f"'{task}'" for task in self.unchecked)
             lines.append(f"Not checked: the prediction files of {tasks}, whose schema must be mended first.")
         return "\n".join(lines)
 
 
-def make_report(files: int, findings: Findings, unchecked: Iterable[str] = ()) -> Report:
+def make_report(
+    files: int,
+    findings: Findings,
+    unchecked: Iterable[str] = (),
+    skipped: Mapping[str, int] | None = None,
+) -> Report:
     """The findings in their order."""
     order = {rule: index for index, rule in enumerate(ordered_rules())}
     groups = sorted(
         findings.groups.values(),
         key=lambda group: (group.severity != "error", order[group.rule], group.task),
     )
-    return Report(files, groups, tuple(unchecked))
+    return Report(files, groups, tuple(unchecked), skipped or {})
 
 
 def _rest(group: Group) -> list[Finding]:
@@ -129,6 +144,17 @@ def _rest(group: Group) -> list[Finding]:
     count = group.count - sum(found.count for found in group.examples)
     message = f"The same in {group.files - kept:,} more files."
     return [Finding(group.severity, group.rule, group.task, "", message, count)]
+
+
+def _lines(group: Group) -> Iterator[str]:
+    """One line, or one for each finding where they are about inputs, which have no file of their own."""
+    if all(found.file for found in group.examples) or len(group.examples) == 1:
+        yield _line(group)
+        return
+    for found in group.examples[:_MOST_LINES]:
+        yield f"{group.severity:7} {group.rule}: {found.message}"
+    if (more := group.files - _MOST_LINES) > 0:
+        yield f"{group.severity:7} {group.rule}: … and {more:,} more."
 
 
 def _line(group: Group) -> str:

@@ -15,9 +15,9 @@ from lightly_assets.media.decoding.limits import Limits
 from lightly_assets.media.errors import DamagedVideo, MediaError
 from lightly_assets.media.export import PngExport
 from lightly_assets.media.ffmpeg_program import find_ffmpeg, write_pngs
-from lightly_assets.media.info import VideoInfo
+from lightly_assets.media.info import OnDamage, VideoInfo
 from lightly_assets.media.probe import probe
-from lightly_assets.media.stream import OnDamage, damage_message, open_video
+from lightly_assets.media.stream import damage_message, open_video
 
 Engine = Literal["pyav", "ffmpeg"]
 
@@ -158,7 +158,7 @@ def _run_program(
     on_frame: Callable[[int], None] | None,
 ) -> VideoInfo:
     info = probe(path, limits=limits)
-    if not info.frames or (info.errors and on_damage == "fail"):
+    if not info.is_usable(on_damage):
         raise DamagedVideo(damage_message(str(path), info), info)
     if info.resized_at is not None:
         raise MediaError(

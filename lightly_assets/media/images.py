@@ -5,19 +5,22 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.media.decoding.limits import Limits
 from lightly_assets.media.errors import MediaError
+from lightly_assets.media.kinds import HEAD_BYTES, IMAGES, is_image, kind_of, kind_of_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF")
+_READ = tuple(f"a {name} image" for name in _FORMATS)
 _ORIENTATION_TAG = 0x0112
+_TIFF_WIDTH, _TIFF_HEIGHT = 0x0100, 0x0101
 # What Pillow's readers raise on data that are not what they claim to be.
 _BAD_DATA: tuple[type[Exception], ...] = (
     OSError,
@@ -45,6 +48,47 @@ class Picture:
     orientation: int = 1
     """EXIF orientation, 1 to 8; 1 where the file has none."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of it, each in one sentence."""
+        if self.orientation == 1:
+            return ()
+        return (
+            f"Its EXIF orientation is {self.orientation}: viewers turn it, and models and coordinates know "
+            "the stored pixels.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """What the beginning of an image says, for the stored pixels."""
+
+    width: int
+    height: int
+    orientation: int
+    """EXIF orientation, 1 to 8; 1 where the file has none."""
+
+
+def read_header(file: BinaryIO, *, limits: Limits | None = None) -> ImageHeader:
+    """Looks at the beginning of a file of the kinds that :func:`read_image` reads, without its pixels.
+
+    Raises:
+        MediaError: it is no such image, or has more pixels than the limit; the text names no file.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(file, formats=_FORMATS) as picture:
+            width, height = _stored_size(picture)
+            if width * height > (limits or Limits()).max_pixels:
+                raise MediaError(_too_large(width, height, limits or Limits()))
+            return ImageHeader(width, height, _orientation(picture))
+    except Image.DecompressionBombError as error:
+        raise MediaError(f"has more pixels than Pillow reads ({error})") from error
+    except _BAD_DATA as error:
+        file.seek(0)
+        raise MediaError(_no_image(kind_of(file.read(HEAD_BYTES)), error)) from error
+
 
 def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Picture:
     """Reads a PNG, JPEG, BMP, GIF or TIFF file.
@@ -64,22 +108,39 @@ def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) ->
         raise MediaError(f"'{name}': is not a file that can be read.")
     try:
         with Image.open(name, formats=_FORMATS) as picture:
-            _refuse_bomb(name, picture, limits)
+            width, height = picture.size
+            if width * height > limits.max_pixels:
+                raise MediaError(f"'{name}': {_too_large(width, height, limits)}.")
             orientation = _orientation(picture)
             picture.load()
             image = _rgb(name, _as_stored(picture, orientation))
     except Image.DecompressionBombError as error:
         raise MediaError(f"'{name}': has more pixels than Pillow reads ({error}).") from error
     except _BAD_DATA as error:
-        raise MediaError(f"'{name}': cannot be read as an image ({error}).") from error
+        raise MediaError(f"'{name}': {_no_image(kind_of_file(name), error)}.") from error
     height, width, _ = image.shape
     return Picture(image, width, height, orientation)
 
 
-def _refuse_bomb(name: str, picture: "Image", limits: Limits) -> None:
-    width, height = picture.size
-    if width * height > limits.max_pixels:
-        raise MediaError(f"'{name}': is {width} x {height}, more than {limits.max_pixels} pixels.")
+def _too_large(width: int, height: int, limits: Limits) -> str:
+    return f"is {width} x {height}, more than {limits.max_pixels} pixels"
+
+
+def _no_image(kind: str | None, error: Exception) -> str:
+    """What a file is instead of an image, or what Pillow says of one that is broken."""
+    if kind is None or kind in _READ:
+        return f"cannot be read as an image ({error})"
+    if is_image(kind):
+        return f"is {kind}, whatever its name says; {IMAGES}, so convert it"
+    return f"is {kind}, no image; {IMAGES}"
+
+
+def _stored_size(picture: "Image") -> tuple[int, int]:
+    """Width and height of the stored pixels: of a TIFF file Pillow tells those of the turned picture."""
+    if picture.format != "TIFF":
+        return picture.size
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    return int(tags[_TIFF_WIDTH]), int(tags[_TIFF_HEIGHT])
 
 
 def _orientation(picture: "Image") -> int:

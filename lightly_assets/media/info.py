@@ -4,7 +4,18 @@ import os
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+OnDamage = Literal["fail", "keep"]
+"""What happens to a damaged video: it is refused, or what decodes of it is kept."""
+
+INTERLACED = "Its frames are interlaced: things that move have combed edges."
+UNKNOWN_COLOURS = (
+    "It does not say how its colours are coded: every decoder takes them for BT.601, and those of a video of "
+    "this size are mostly BT.709."
+)
+HINTS = frozenset({INTERLACED, UNKNOWN_COLOURS})
+"""Notes about so many videos that nobody is warned of them: they are told where one asks."""
 
 MAX_ERRORS = 20
 """How many errors of one file are kept; the rest is counted."""
@@ -45,6 +56,10 @@ class VideoInfo:
     notes: tuple[str, ...] = ()
     """What a person should know of its pictures, each in one sentence."""
 
+    def is_usable(self, on_damage: OnDamage) -> bool:
+        """Whether its frames are taken: of a damaged video only with ``keep``, and only what decodes."""
+        return bool(self.frames) and (on_damage == "keep" or not self.errors)
+
     def size_at(self, index: int) -> tuple[int | None, int | None]:
         """Width and height of a frame in pixels."""
         return size_at(self.sizes, index) or (self.width, self.height)
@@ -72,5 +87,12 @@ class VideoInfo:
             "rotation": self.rotation,
             "codec": self.codec,
             "errors": list(self.errors),
-            "notes": list(self.remarks),
-        }
+        } | ({"notes": list(self.notes)} if self.notes else {})
+
+
+def damage(info: VideoInfo) -> str:
+    """What is wrong with a video, in a clause with both counts."""
+    claim = "claims no count" if info.container_frames is None else f"claims {info.container_frames}"
+    more = f" ({len(info.errors) - 1} more)" if len(info.errors) > 1 else ""
+    what = info.errors[0] if info.errors else "no frame decodes"
+    return f"{info.frames or 0} frames decode, the container {claim}; {what}{more}"

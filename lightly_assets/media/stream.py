@@ -3,16 +3,14 @@
 import os
 from collections.abc import Generator, Iterator
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from lightly_assets.errors import BadValue
 from lightly_assets.media.decoding.job import Job, Outcome, frame_digest
 from lightly_assets.media.decoding.limits import Limits
 from lightly_assets.media.decoding.supervised_decode import Frame, Pass
 from lightly_assets.media.errors import DamagedVideo
-from lightly_assets.media.info import VideoInfo
-
-OnDamage = Literal["fail", "keep"]
+from lightly_assets.media.info import OnDamage, VideoInfo, damage
 
 
 class FrameStream:
@@ -111,6 +109,4 @@ def open_video(
 
 def damage_message(path: str, info: VideoInfo) -> str:
     """What is wrong with a video, in one sentence with both counts."""
-    claim = "claims no count" if info.container_frames is None else f"claims {info.container_frames}"
-    more = f" ({len(info.errors) - 1} more)" if len(info.errors) > 1 else ""
-    return f"'{path}': {info.frames or 0} frames decode, the container {claim}; {info.errors[0]}{more}."
+    return f"'{path}': {damage(info)}."

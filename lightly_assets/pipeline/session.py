@@ -10,6 +10,7 @@ from typing import Self
 
 from lightly_assets.config import Project
 from lightly_assets.format.names.paths import file_keys
+from lightly_assets.format.names.suffixes import PAUSED
 from lightly_assets.media import Limits
 from lightly_assets.pipeline.inputs.days import days_of
 from lightly_assets.pipeline.inputs.listing import Input, Scan, scan_input
@@ -59,7 +60,7 @@ class Session:
             self._scan.days = days_of(self.warehouse.state, self.project, everything)
             for key, reason in self.quarantine().items():
                 if self._scan.inputs.pop(key, None) or self._scan.problems.pop(key, None):
-                    self._scan.skipped["quarantined"] += 1
+                    self._scan.skipped[PAUSED] += 1
                     self._scan.paused[key] = reason
         return self._scan
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+import orjson
+
 from lightly_assets.checker.expected import VideoSize
 from lightly_assets.pipeline.session import Session
 from lightly_assets.worker import WorkerConfigError, WorkerRunSettings
@@ -30,7 +32,8 @@ def run_worker(session: Session) -> WorkerRun:
         session.warehouse.input,
         inputs=[*session.scan.inputs, *session.scan.problems],
         failed=not_up_to_date(session, settings.selected(schemas)),
-        sizes=_known_sizes(session),
+        sizes=known_sizes(session),
+        on_damage=project.on_damage,
     )
 
 
@@ -58,10 +61,10 @@ def not_up_to_date(session: Session, names: Collection[str]) -> dict[str, str]:
     return found
 
 
-def _known_sizes(session: Session) -> dict[str, VideoSize]:
+def known_sizes(session: Session) -> dict[str, VideoSize]:
     inputs = session.scan.inputs
     return {
-        row.input: VideoSize(row.frames, row.width, row.height)
+        row.input: VideoSize(row.frames, row.width, row.height, orjson.loads(row.sizes or "[]"))
         for row in session.warehouse.index.entries("")
         if row.frames is not None
         and row.input in inputs

@@ -18,6 +18,7 @@ from lightly_assets.checker.report import Group, Report
 from lightly_assets.format.names.suffixes import input_kind
 from lightly_assets.format.rules.file_rules import check_schema
 from lightly_assets.format.schema import Schema, difference
+from lightly_assets.media.info import OnDamage
 from lightly_assets.storage import OWN_FOLDER, NotFound, Store, open_store
 from lightly_assets.worker.errors import WorkerRunError
 from lightly_assets.worker.platform import ScheduledRun, can_schedule, schedule
@@ -110,6 +111,7 @@ def gate(
     inputs: Collection[str] | None = None,
     failed: Mapping[str, str] | None = None,
     sizes: Mapping[str, VideoSize] | None = None,
+    on_damage: OnDamage = "fail",
     processes: int = 1,
 ) -> Gate:
     """Checks everything that a Worker run would read, as it is now. Nothing is changed.
@@ -129,6 +131,7 @@ def gate(
             replaced video can be right in every way but that, so no check sees it: the caller's manifests do.
         sizes: frames and sizes of videos that are known for their present content, from manifests; the
             other videos are decoded, which costs as much as predicting without a model.
+        on_damage: whether damaged videos are refused, or what decodes of them counts.
         processes: how many share the check of large local folders.
 
     Raises:
@@ -147,7 +150,7 @@ def gate(
         lightly,
         input,
         tasks=selected,
-        measure=_known(sizes or {}, decoding(input)),
+        measure=_known(sizes or {}, decoding(input, on_damage)),
         only=set(relevant).__contains__,
         processes=processes,
     )

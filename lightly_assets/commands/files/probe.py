@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lightly_assets.commands.files.extract import OnDamage
+
 if TYPE_CHECKING:
     from lightly_assets.media import VideoInfo
 
 
 def probe_command(
     videos: Annotated[list[Path], typer.Argument(help="Videos to look at.", metavar="VIDEO…")],
+    on_damage: Annotated[
+        OnDamage, typer.Option("--on-damage", help="Fail for damaged videos, or only where nothing decodes.")
+    ] = OnDamage.FAIL,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Count the frames of videos by decoding them; say size, rotation and damage."""
@@ -21,7 +26,7 @@ def probe_command(
     failed = False
     for video in videos:
         info = probe(video)
-        failed |= bool(info.errors)
+        failed |= not info.is_usable(on_damage.value)
         results.append(info.to_json(video))
         if not as_json:
             typer.echo(_text(video, info))

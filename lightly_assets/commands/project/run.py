@@ -25,6 +25,7 @@ from lightly_assets.commands.shared import (
     shown_bytes,
 )
 from lightly_assets.errors import BadValue
+from lightly_assets.format.names.suffixes import left_out
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -95,21 +96,28 @@ class Done:
             self._show_plan()
         elif not summary.updated and summary.ok:
             count = counted(summary.inputs, "input")
-            say(f"All up to date: {count}, nothing to do ({self.seconds:.1f} s).")
+            if summary.inputs:
+                say(f"All up to date: {count}, nothing to do ({self.seconds:.1f} s).")
+            else:
+                say(f"Nothing to do: there is no input in {self.project.root('input')}.")
             if summary.files_deleted:
                 say(f"{counted(summary.files_deleted, 'orphaned prediction file')} deleted.")
         else:
             self._show_table()
+        if skipped := left_out(summary.skipped):
+            say(skipped)
         for warning in self.warnings[:_MOST_SHOWN]:
             say(f"Warning: {warning}")
         if len(self.warnings) > _MOST_SHOWN:
             say(f"… and {len(self.warnings) - _MOST_SHOWN} more warnings.")
         for text in summary.waiting:
             say(f"Waiting: {text}")
-        for failed in summary.failed[:_MOST_SHOWN]:
-            say(f"Failed: {failed['error']}", error=True)
-        if len(summary.failed) > _MOST_SHOWN:
-            say(f"… and {len(summary.failed) - _MOST_SHOWN} more.", error=True)
+        # Inputs that collide fail with the same sentence, which names them all.
+        failed = list(dict.fromkeys(failed["error"] for failed in summary.failed))
+        for error in failed[:_MOST_SHOWN]:
+            say(f"Failed: {error}", error=True)
+        if len(failed) > _MOST_SHOWN:
+            say(f"… and {len(failed) - _MOST_SHOWN} more.", error=True)
 
     def _show_table(self) -> None:
         summary = self.summary
@@ -164,6 +172,7 @@ def run_project(
         plan = session.plan(keys=keys)
         everything = len(session.scan.inputs) + len(session.scan.problems)
         summary = RunSummary(everything if keys is None else len(keys), unchanged=len(plan.unchanged))
+        summary.skipped = dict(session.scan.skipped)
         summary.fail(plan.problems)
         summary.waiting += plan.waiting.values()
         summary.failed += [{"input": None, "task": task, "error": plan.waiting[task]} for task in plan.stuck]
@@ -183,6 +192,7 @@ def run_project(
     done = _run_dagster(project, partitions, keys, tasks, quiet=quiet)
     # The run itself knows only the partitions that had something to do.
     done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
+    done.summary.skipped = summary.skipped
     done.seconds = time.monotonic() - started
     return done
 

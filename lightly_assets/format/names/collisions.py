@@ -26,7 +26,8 @@ class Collision:
         """One sentence that names the inputs (three of them where there are many) and says what to do."""
         names = ", ".join(_distinguishable(self.inputs[:3]))
         more = f" and {len(self.inputs) - 3} more" if len(self.inputs) > 3 else ""
-        return f"{names}{more}: {self.reason} ('{self.path}'); rename or exclude all but one."
+        which = "one of them" if len(self.inputs) == 2 else "all but one"
+        return f"{names}{more}: {self.reason} ('{self.path}'); rename or exclude {which}."
 
 
 def _distinguishable(keys: Sequence[str]) -> Iterator[str]:

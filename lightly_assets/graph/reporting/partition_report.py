@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
+import orjson
 
 from lightly_assets.encoding.shift import CORNERS, ENOUGH
 from lightly_assets.format.schema import Schema
@@ -12,6 +13,7 @@ from lightly_assets.graph.checks import evidence
 from lightly_assets.graph.checks.verdicts import latest, verdict
 from lightly_assets.graph.keys import FRAMES, TASKS_JSON, stage_key
 from lightly_assets.graph.reporting.recording import Recording
+from lightly_assets.media.info import HINTS
 from lightly_assets.pipeline.inputs.listing import Scan
 from lightly_assets.pipeline.running.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.state.index import Index, Indexed
@@ -336,7 +338,7 @@ def _frames_metadata(state: PartitionState, rows: dict[str, Indexed]) -> dict[st
         "frames": dg.MetadataValue.int(frames),
         "decoded": dg.MetadataValue.int(decoded),
     }
-    sizes = sorted({f"{row.width}×{row.height}" for row in rows.values()})
+    sizes = sorted({f"{width}×{height}" for row in rows.values() for width, height in _sizes(row)})
     metadata["size"] = dg.MetadataValue.text(", ".join(sizes[:_MOST_NAMED]))
     if decoded and seconds:
         metadata["seconds"] = dg.MetadataValue.float(round(seconds, 3))
@@ -347,10 +349,19 @@ def _frames_metadata(state: PartitionState, rows: dict[str, Indexed]) -> dict[st
     damage = [f"{row.input}: {row.damage}" for row in rows.values() if row.damage]
     if damage:
         metadata["damage"] = dg.MetadataValue.text("; ".join(damage[:_MOST_NAMED]))
+    notes = [f"{row.input}: {note}" for row in rows.values() for note in orjson.loads(row.notes or "[]")]
+    if notes:
+        more = f" … and {len(notes) - _MOST_NAMED} more" if len(notes) > _MOST_NAMED else ""
+        metadata["notes"] = dg.MetadataValue.text("\n".join(notes[:_MOST_NAMED]) + more)
     rotations = sorted({row.rotation for row in rows.values() if row.rotation})
     if rotations:
         metadata["rotation"] = dg.MetadataValue.text(", ".join(f"{one}°" for one in rotations))
     return metadata
+
+
+def _sizes(row: Indexed) -> Iterator[tuple[int, int]]:
+    yield row.width, row.height
+    yield from ((width, height) for _, width, height in orjson.loads(row.sizes or "[]"))
 
 
 def _notes(row: Indexed) -> Iterator[str]:
@@ -362,6 +373,9 @@ def _notes(row: Indexed) -> Iterator[str]:
             f"'{row.input}' has {row.frames} frames, but its container claims {row.container_frames}; "
             f"files are named after {row.frames}."
         )
+    for note in orjson.loads(row.notes or "[]"):
+        if note not in HINTS:
+            yield f"'{row.input}': {note}"
     if row.rotation:
         yield (
             f"'{row.input}' is to be shown rotated by {row.rotation}°; coordinates are those of the frame "

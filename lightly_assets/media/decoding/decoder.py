@@ -34,6 +34,7 @@ from lightly_assets.media.decoding.complaints import (
 )
 from lightly_assets.media.decoding.job import FORMATS, Job, Outcome, frame_digest
 from lightly_assets.media.decoding.structure import find_cut
+from lightly_assets.media.kinds import is_image, kind_of_file
 
 if TYPE_CHECKING:
     VideoPacket = Packet[VideoStream]  # generic in the stubs only
@@ -107,7 +108,7 @@ class Decoder:
             outcome.error(str(refusal))
             outcome.final = True
         except av.error.FFmpegError as error:
-            outcome.error(f"cannot be opened: {_reason(error)}")
+            outcome.error(_cannot_be_opened(self._job.path, error))
         except MemoryError:
             outcome.error("needs more memory than the limit allows")
         self._read_log()
@@ -331,6 +332,17 @@ class Decoder:
         """A packet in which the demuxer missed a picture must consist of delimiters and parameters."""
         for size in self._pictureless - self._parameters:
             self.outcome.error(f"a packet of {size} bytes holds no picture")
+
+
+def _cannot_be_opened(path: str, error: av.error.FFmpegError) -> str:
+    kind = kind_of_file(path)
+    if is_image(kind):
+        return f"is {kind}, no video; give it the suffix of its kind"
+    if isinstance(error, av.error.ArgumentError) and kind is not None:
+        return f"is {kind}, of which nothing is decoded here; convert it to MP4"
+    if kind is not None and not kind.endswith("video"):
+        return f"is {kind}, no video"
+    return f"cannot be opened: {_reason(error)}"
 
 
 def _decoder_threads() -> int:

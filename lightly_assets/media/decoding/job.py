@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lightly_assets.media.info import MAX_ERRORS, VideoInfo
+from lightly_assets.media.info import INTERLACED, MAX_ERRORS, UNKNOWN_COLOURS, VideoInfo
 
 FORMATS = (
     "mov,mp4,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,hevc,h264,ivf,obu,av1,flv,asf,ogg,dv,mjpeg,mxf,3gp"
@@ -91,12 +91,9 @@ class Outcome:
                 "each picture, and the model sees them squashed; deinterlace it to change that."
             )
         elif self.interlaced:
-            yield "Its frames are interlaced: things that move have combed edges."
+            yield INTERLACED
         if self.colours_unknown:
-            yield (
-                "It does not say how its colours are coded: every decoder takes them for BT.601, and those "
-                "of a video of this size are mostly BT.709."
-            )
+            yield UNKNOWN_COLOURS
 
 
 def frame_digest(digest: int, seconds: float | None, width: int, height: int) -> int:

@@ -27,9 +27,11 @@ def glob_pattern(globs: Iterable[str]) -> re.Pattern[str]:
 
 
 def _translated(glob: str) -> str:
-    glob = glob.removeprefix("./").removeprefix("/")
+    # A key of a bucket may itself begin so; then the glob that names it as it is must mean it.
+    start = next((start for start in ("./", "/") if glob.startswith(start)), "")
+    glob = glob.removeprefix(start)
     if glob.endswith("/"):
         glob += "**"
     parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
     known = {"**/": r"(?:.*/)?", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
-    return "".join(known.get(part) or re.escape(part) for part in parts)
+    return f"(?:{re.escape(start)})?" + "".join(known.get(part) or re.escape(part) for part in parts)

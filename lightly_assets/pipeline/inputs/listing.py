@@ -9,7 +9,7 @@ from lightly_assets.config import Project
 from lightly_assets.errors import BadValue
 from lightly_assets.format.names.collisions import find_collisions
 from lightly_assets.format.names.keys import validate_key
-from lightly_assets.format.names.suffixes import InputKind, input_kind, split_suffix
+from lightly_assets.format.names.suffixes import EXCLUDED, InputKind, input_kind, suffix_left_out
 from lightly_assets.pipeline.inputs.globs import Globs
 from lightly_assets.storage import Entry, Store
 
@@ -96,10 +96,10 @@ def scan_input(store: Store, project: Project) -> Scan:
     for entry in store.list(skip=project.own_folders):
         kind = input_kind(entry.key)
         if kind is None:
-            scan.skipped[split_suffix(entry.key)[1].lower() or "no suffix"] += 1
+            scan.skipped[suffix_left_out(entry.key)] += 1
             continue
         if not selected.admit(entry.key):
-            scan.skipped["excluded"] += 1
+            scan.skipped[EXCLUDED] += 1
             continue
         try:
             validate_key(entry.key)

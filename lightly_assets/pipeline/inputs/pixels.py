@@ -20,7 +20,8 @@ from lightly_assets.media import (
     probe,
     read_image,
 )
-from lightly_assets.media.stream import OnDamage, damage_message
+from lightly_assets.media.info import OnDamage
+from lightly_assets.media.stream import damage_message
 from lightly_assets.models.protocol import Source
 from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.storage import BadKey, Denied, StorageError, Store
@@ -214,7 +215,7 @@ class _Opened:
             return
         if self._stream is None:
             picture = read_image(self.path, limits=self._limits)
-            self.info = VideoInfo(width=picture.width, height=picture.height)
+            self.info = VideoInfo(width=picture.width, height=picture.height, notes=picture.notes)
             self.count = 1
             source = Source(key, None, picture.width, picture.height, picture.orientation)
             yield Pixels(source, picture.image)
@@ -230,7 +231,7 @@ class _Opened:
 
     def _count(self) -> None:
         self.info = probe(self.path, limits=self._limits or Limits())
-        if self.info.errors and (self._on_damage == "fail" or not self.info.frames):
+        if not self.info.is_usable(self._on_damage):
             raise DamagedVideo(damage_message(self.path, self.info), self.info)
         self.count = self.info.frames or 0
 

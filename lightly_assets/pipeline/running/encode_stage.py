@@ -163,6 +163,8 @@ class EncodeStage:
             rotation=info.rotation,
             codec=info.codec,
             errors=info.errors,
+            sizes=info.sizes,
+            notes=info.notes,
         )
 
     def _settle(self, state: UnitState) -> None:

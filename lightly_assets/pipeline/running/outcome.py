@@ -120,6 +120,8 @@ class RunSummary:
     """Singletons by task, of the updated inputs."""
     waiting: list[str] = field(default_factory=list)
     """Why nothing is published of some tasks yet."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Files of the input datasource that are no inputs: how many by suffix."""
 
     @property
     def ok(self) -> bool:
@@ -151,4 +153,4 @@ class RunSummary:
             "frames": self.frames,
             "files_written": self.files_written,
             "files_deleted": self.files_deleted,
-        }
+        } | ({"skipped": self.skipped} if self.skipped else {})

@@ -53,6 +53,8 @@ CREATE TABLE IF NOT EXISTS entries (
     container_frames INTEGER,
     rotation INTEGER NOT NULL,
     damage TEXT NOT NULL,          -- what was kept of a damaged video in spite of, with on_damage: keep
+    sizes TEXT NOT NULL,           -- JSON: where a video's size changes
+    notes TEXT NOT NULL,           -- JSON: what a person should know of its pictures
     predictions INTEGER NOT NULL,  -- how many singletons
     categories TEXT NOT NULL,      -- ids that were predicted, such as ,0,3,
     odd TEXT NOT NULL,             -- what a person should look at; of images, with one for many
@@ -63,8 +65,8 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_of_record ON entries (record);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_TABLES = Tables(3, ("records", "entries", "facts"), _SCHEMA)
-_COLUMNS = 24
+_TABLES = Tables(4, ("records", "entries", "facts"), _SCHEMA)
+_COLUMNS = 26
 _AT_ONCE = 1000
 
 
@@ -91,6 +93,8 @@ class Indexed:
     container_frames: int | None
     rotation: int
     damage: str
+    sizes: str
+    notes: str
     predictions: int
     categories: str
     odd: str
@@ -347,6 +351,8 @@ def _row(record: Record, key: str, name: str, one: InputRecord) -> tuple[Any, ..
         one.container_frames,
         one.rotation,
         "; ".join(one.errors),
+        orjson.dumps(one.sizes).decode() if one.sizes else "",
+        orjson.dumps(one.notes).decode() if one.notes else "",
         int(one.statistics.get("singletons", 0)),
         "".join(f",{category}" for category in one.statistics.get("counts", {})) + ",",
         one.statistics.get("odd", ""),

@@ -21,7 +21,9 @@ STAGES: tuple[Stage, ...] = ("frames", "predictions", "singletons", "task_folder
 # Raise it when records are written in a way that older versions cannot read.
 FORMAT = 1
 
-_TUPLES = ("errors", "leftovers", "hashes")
+_TUPLES = ("errors", "sizes", "notes", "leftovers", "hashes")
+# Fields that are written only where they say something, as records of older versions are.
+_RARE = ("sizes", "notes")
 
 
 def version(*parts: object) -> str:
@@ -47,6 +49,10 @@ class InputRecord:
     codec: str | None = None
     errors: tuple[str, ...] = ()
     """Damage that was kept, with ``on_damage: keep``."""
+    sizes: tuple[tuple[int, int, int], ...] = ()
+    """Where a video's size changes: (index, width, height) of frame 0 and of each frame with another size."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of its pictures."""
     model: str = ""
     """The model's version; predictions were made from ``fingerprint`` and ``decode`` with it."""
     settings: str = ""
@@ -107,6 +113,10 @@ class Record:
 
     def to_bytes(self) -> bytes:
         content = asdict(self) | {"format": FORMAT}
+        for one in content["inputs"].values():
+            for name in _RARE:
+                if not one[name]:
+                    del one[name]
         return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
 
     @classmethod

@@ -13,7 +13,7 @@ from lightly_assets.commands.files import (
     probe,
     report,
 )
-from lightly_assets.commands.project import run, start, state
+from lightly_assets.commands.project import init, run, start, state
 
 app = typer.Typer(
     name="lightly-assets",
@@ -24,7 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("init")(start.init_command)
+app.command("init")(init.init_command)
 app.command("demo")(start.demo_command)
 app.command("run")(run.run_command)
 app.command("status")(state.status_command)

@@ -9,9 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from lightly_assets.config.datasource import DatasourceSettings
 from lightly_assets.config.frames import FrameSettings
-from lightly_assets.config.roots import RootsSettings
 from lightly_assets.config.section import Section
 from lightly_assets.config.sensor import SensorSettings
+from lightly_assets.config.storage import RootsSettings
 from lightly_assets.config.task import Task
 from lightly_assets.errors import BadValue
 from lightly_assets.storage.settings import StorageSettings

@@ -73,6 +73,7 @@ class Reader:
             ) from None
         self._check_classes(self._layout.classes, outputs)
         defaults = facts.pixels.over(self._layout.pixels())
+        self.outputs, self.image_input = outputs, image_input
         self.preprocess = fitted_preprocess(config.preprocess, defaults, image_input, name)
         self._preprocessor = Preprocessor(self.preprocess)
         self._single = image_input is not None and len(image_input.shape) == 3
@@ -92,6 +93,11 @@ class Reader:
                 self._fixed,
             )
         return self._fixed
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes the model has; None where its outputs do not tell."""
+        return self._layout.classes
 
     def version_settings(self, task_type: TaskType) -> dict[str, Any]:
         """What decides, beside the file and our code, what the model says; the base of its version.

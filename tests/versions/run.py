@@ -48,12 +48,12 @@ def main() -> int:
         venv.create(folder, with_pip=True)
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
-    # What the tests compare with may ask for later versions; its own demands do not count here.
+    chosen = requirements(kind)
+    # For labelformat see requirements/oracles.lock: it asks for packages that nothing here needs.
     tools = [one for one in groups["dev"] if not one.startswith("labelformat")]
-    oracles = [one for one in groups["dev"] if one.startswith("labelformat")]
-    subprocess.run([*install, "-e", f"{ROOT}[onnx,ui]", *tools, *requirements(kind)], check=True)
-    subprocess.run([*install, "--no-deps", *oracles], check=True)
-    subprocess.run([*install, "--no-deps", "-r", str(ROOT / "requirements" / "oracles.lock")], check=True)
+    subprocess.run([*install, "-e", f"{ROOT}[onnx,ui]", *tools, *chosen], check=True)
+    oracles = ["--no-deps", "-r", str(ROOT / "requirements" / "oracles.lock")]
+    subprocess.run([*install, *oracles], check=True)
     pattern = "|".join(re.escape(name) for name in PACKAGES)
     listed = subprocess.run([str(python), "-m", "pip", "freeze"], capture_output=True, text=True, check=True)
     versions = re.findall(rf"^(?:{pattern})==.*$", listed.stdout, re.MULTILINE | re.IGNORECASE)

@@ -12,7 +12,6 @@ from lightly_assets.commands.project.instance import use_instance
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,
-    WRONG_USE,
     ConfigOption,
     JsonOption,
     errors_for_people,
@@ -20,50 +19,6 @@ from lightly_assets.commands.shared import (
     print_json,
     say,
 )
-
-TEMPLATE = """\
-# A Lightly Assets project. Paths are relative to this file; s3://bucket/prefix/ works too, with the usual AWS
-# variables. `lightly-assets run` brings everything up to date.
-datasource:
-  input: ./input      # videos and images; only read
-  lightly: ./lightly  # .lightly/predictions is written here
-  state: ./state      # what is remembered between runs
-
-# include: ["**"]     # globs on input keys; exclude: ["test/**"]
-# boxes: clip         # clip boxes that leave their image, or strict: refuse them
-# partitions: video   # video | day
-# sensor: {running: true}  # look for new and changed input by itself, see docs/incremental.md
-# orphans: keep       # keep | delete: what inputs that are gone have left behind
-# on_damage: fail     # fail | keep: what decodes of a damaged video is published
-
-tasks:
-  - name: people                  # the task's folder and its name in selection configurations
-    task_type: object-detection   # classification, keypoint-detection, instance- or semantic-segmentation
-    categories:
-      - {id: 0, name: person}
-    model:
-      kind: onnx                  # onnx, python, torch, ultralytics, coco, lightly
-      path: models/people.onnx
-      layout: yolo                # how the outputs are to be read, see docs/models.md
-      score_threshold: 0.25
-    # Your own function, called as predict(images) with (N, H, W, 3) uint8 RGB:
-    # model: {kind: python, call: my_models:predict, batch_size: 16}
-    # Labels as predictions:
-    # model: {kind: coco, path: labels.json}
-"""
-
-
-def init_command(
-    folder: Annotated[Path, typer.Argument(help="Where lightly.yaml is written.")] = Path(),
-) -> None:
-    """Write a commented lightly.yaml to start from."""
-    path = folder / DEFAULT_CONFIG
-    if path.exists():
-        say(f"Error: {path} exists already; it is left as it is.", error=True)
-        raise typer.Exit(WRONG_USE)
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(TEMPLATE)
-    say(f"{path} is written. Put in your folders, categories and model, then: lightly-assets run -c {path}")
 
 
 def demo_command(

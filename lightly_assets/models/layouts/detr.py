@@ -131,6 +131,11 @@ class RtDetr(Detr):
             )
         return threes[0], threes[0]
 
+    @classmethod
+    def recognises(cls, outputs: Sequence[Output]) -> bool:
+        # RF-DETR's names.
+        return cls is RtDetr and {"dets", "labels"} <= {one.name for one in outputs if len(one.shape) == 3}
+
     def pixels(self) -> Preprocess:
         if self._joint:
             # As ultralytics resizes.

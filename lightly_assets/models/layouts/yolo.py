@@ -278,7 +278,7 @@ class Yolo(Layout):
 
     def _points(self, extra: NDArray[Any], view: View) -> NDArray[Any]:
         numbers = 3 if self._kpt_shape is None else self._kpt_shape[1]
-        given = extra.reshape(len(extra), -1, numbers)
+        given = extra.reshape(len(extra), extra.shape[1] // numbers, numbers)
         points = np.ones((*given.shape[:2], 3), dtype=given.dtype)
         points[..., :numbers] = given
         if self.options.unit == "share":

@@ -49,8 +49,9 @@ def _ultralytics(values: Mapping[str, Any]) -> Facts:
     arguments: Mapping[str, Any] = given if isinstance(given, dict) else {}
     end_to_end = bool(values.get("end2end") is True or arguments.get("nms") is True)
     detr = values.get("head") == "RTDETRDecoder"
-    pixels: dict[str, Any] = {"resize": "letterbox", "interpolation": "linear", "mean": 0, "std": 1}
-    signals = {"resize": f"metadata task {task}", "interpolation": f"metadata task {task}"}
+    pixels: dict[str, Any] = {"resize": "letterbox", "interpolation": "linear"}
+    pixels |= {"scale": 1 / 255, "mean": 0, "std": 1}
+    signals = dict.fromkeys(("resize", "interpolation", "mean", "std", "scale"), f"metadata task {task}")
     said = set()
     if task == "classify":
         pixels |= {"resize": "crop", "interpolation": "bilinear"}
@@ -68,8 +69,7 @@ def _ultralytics(values: Mapping[str, Any]) -> Facts:
     channels = values.get("channels")
     if channels in _CHANNELS:
         pixels["channels"] = _CHANNELS[channels]
-        if channels != 3:
-            signals["channels"] = "metadata channels"
+        signals["channels"] = "metadata channels"
     signals |= {"names": "metadata names", "task": "metadata task"}
     layouts = _ultralytics_layouts(task, end_to_end=end_to_end, detr=detr)
     if layouts:

@@ -1,0 +1,147 @@
+"""Which layouts can read a model's outputs, for which tasks, the likeliest first."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lightly_assets.format.schema import TaskType
+from lightly_assets.models.layouts.base import LAYOUTS, LayoutError, Output, ReadSettings, described
+from lightly_assets.models.metadata.agree import task_types
+from lightly_assets.models.metadata.facts import Facts
+from lightly_assets.proposal.findings import Finding, Sureness
+
+# More classes than any data set has: what is taken for them is something else, such as places in the image.
+_MOST_CLASSES = 25_000
+_MOST_OBJECTS = 2_000
+_OFTEN = (
+    "detr_postprocessed",
+    "yolo",
+    "yolo_nms",
+    "yolov5",
+    "detr",
+    "rtdetr",
+    "rtdetr_topk",
+    "logits",
+    "probabilities",
+    "label_map",
+)
+_DETECTS = (TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION, TaskType.KEYPOINT_DETECTION)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A layout and a task that fit the outputs as they are declared."""
+
+    layout: str
+    task_type: TaskType
+    classes: int | None
+    """How many, as far as the outputs tell."""
+    options: dict[str, Any]
+    """What the layout is told beside its name."""
+    finding: Finding
+    rank: tuple[int, ...]
+    """The smallest first."""
+
+
+def candidates(facts: Facts, outputs: Sequence[Output]) -> list[Candidate]:
+    """All that fit, the likeliest first."""
+    return sorted(_fitting(facts, outputs), key=lambda one: one.rank)
+
+
+def _fitting(facts: Facts, outputs: Sequence[Output]) -> Iterator[Candidate]:
+    said = [name for name in facts.layouts if name in LAYOUTS]
+    wanted = task_types(facts)
+    for name in said or LAYOUTS.names:
+        recognised = LAYOUTS[name].recognises(outputs)
+        finding = Finding("layout", name, *_signal(facts, outputs, bool(said), recognised))
+        first = said.index(name) if said else 0
+        for place, task in enumerate(_ordered(LAYOUTS[name].tasks, outputs)):
+            if wanted and task not in wanted:
+                continue
+            order = wanted.index(task) if wanted else place
+            for variant, options in enumerate(_variants(name, task, outputs)):
+                fits, classes = _tried(name, task, options, facts, outputs)
+                if fits:
+                    rank = (first, not recognised, variant, order, _usual(name))
+                    yield Candidate(name, task, classes, options, finding, rank)
+
+
+def _signal(facts: Facts, outputs: Sequence[Output], said: bool, recognised: bool) -> tuple[str, Sureness]:
+    if said:
+        return facts.signals.get("layout", facts.family), "found"
+    shapes = described(outputs)
+    return (f"outputs {shapes}", "found") if recognised else (f"outputs {shapes}", "guess")
+
+
+def _usual(name: str) -> int:
+    """What is met most, where nothing else decides."""
+    return _OFTEN.index(name) if name in _OFTEN else len(_OFTEN)
+
+
+def _variants(name: str, task: TaskType, outputs: Sequence[Output]) -> Iterator[dict[str, Any]]:
+    """What a layout may have to be told beside its name; nothing first."""
+    yield {}
+    own = LAYOUTS[name].Options.model_fields
+    if "kpt_shape" in own and task is TaskType.KEYPOINT_DETECTION:
+        columns = min((size for size in outputs[0].shape[1:] if size is not None), default=0)
+        extra = columns - (6 if name == "yolo_nms" else 5)
+        if extra > 0 and extra % 2 == 0:
+            yield {"kpt_shape": [extra // 2, 2]}
+    if "order" in own:
+        yield {"order": "rows"}
+    if "unit" in own:
+        yield {"unit": "share"}
+
+
+def _tried(
+    name: str, task: TaskType, options: dict[str, Any], facts: Facts, outputs: Sequence[Output]
+) -> tuple[bool, int | None]:
+    """Whether a layout takes the outputs, and how many classes there are then."""
+    whole = bool(outputs) and outputs[0].dtype.startswith(("int", "uint"))
+    if whole and name in ("logits", "probabilities"):
+        return False, None
+    found = [_classes(name, task, options, facts, outputs, given) for given in (len(facts.names) or 1, 2)]
+    if found[0] is None:
+        return False, None
+    (classes,) = found[0]
+    if facts.names:
+        return classes in (None, len(facts.names)), classes
+    # Where they are as many as one says, the outputs do not tell.
+    if classes is None or (classes == 1 and found[1] == (2,)):
+        return True, None
+    return 0 < classes <= (_MOST_OBJECTS if task in _DETECTS else _MOST_CLASSES), classes
+
+
+def _classes(
+    name: str, task: TaskType, options: dict[str, Any], facts: Facts, outputs: Sequence[Output], given: int
+) -> tuple[int | None] | None:
+    """How many classes a layout sees; None where it does not take the outputs."""
+    kind = LAYOUTS[name]
+    settings = ReadSettings(
+        task_type=task,
+        classes=given,
+        floor=0.05,
+        max_candidates=1000,
+        max_masks=100,
+        nms_iou=None,
+        nms_per_class=True,
+        options=kind.Options.model_validate(options),
+        classes_are_known=bool(facts.names),
+        metadata=facts.metadata,
+    )
+    try:
+        return (kind(settings, outputs).classes,)
+    except LayoutError:
+        return None
+
+
+def _ordered(tasks: Sequence[TaskType], outputs: Sequence[Output]) -> list[TaskType]:
+    """Task types that a layout can fill, those first that the outputs speak for."""
+    names = " ".join(output.name.lower() for output in outputs)
+    first = []
+    if "keypoint" in names:
+        first.append(TaskType.KEYPOINT_DETECTION)
+    if "mask" in names or any(len(output.shape) == 4 for output in outputs):
+        first += [TaskType.INSTANCE_SEGMENTATION, TaskType.SEMANTIC_SEGMENTATION]
+    first += [TaskType.CLASSIFICATION, TaskType.OBJECT_DETECTION, *TaskType]
+    return [task for task in dict.fromkeys(first) if task in tasks]

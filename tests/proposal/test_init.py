@@ -1,0 +1,257 @@
+"""``init`` on models whose answers are known: what it finds, by which signal, and a project that loads."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from lightly_assets.cli import app
+from lightly_assets.config import load_project
+from lightly_assets.demo.footage import Scene
+from lightly_assets.demo.project import MODELS
+from lightly_assets.models.checked_model import load_model
+from tests.models.onnx_files import constant_model, constants_model
+
+PROGRAM = Path(sys.executable).with_name("lightly-assets")
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A street of the demo, as one image."""
+    folder = tmp_path_factory.mktemp("input")
+    Image.fromarray(Scene(6, weather="clouded").frame(2.0).image).save(folder / "street.png")
+    (folder / "notes.md").write_text("no image")
+    return folder
+
+
+def init(folder: Path, *arguments: str) -> Any:
+    """Without a terminal, so that nothing may be asked."""
+    return CliRunner().invoke(app, ["init", str(folder), *arguments], catch_exceptions=False)
+
+
+def proposed(folder: Path, model: Path, footage: Path) -> tuple[str, Any]:
+    """What init prints, and the task that it writes, which loads as it stands."""
+    result = init(folder, "--model", str(model), "--input", str(footage))
+    assert result.exit_code == 0, result.output
+    project = load_project(folder / "lightly.yaml")
+    assert project.root("input") == str(footage)
+    (task,) = project.tasks
+    load_model(task.model, task_type=task.task_type, categories=task.categories, base_dir=folder)
+    return result.output, task
+
+
+@pytest.mark.parametrize(
+    ("name", "layout", "task_type", "classes"),
+    [
+        ("objects", "yolo", "object-detection", 2),
+        ("people", "yolo", "keypoint-detection", 1),
+        ("instances", "yolo", "instance-segmentation", 2),
+        ("semantic", "logits", "semantic-segmentation", 6),
+        ("weather", "logits", "classification", 3),
+    ],
+)
+def test_the_demos_models_are_found_out(
+    name: str, layout: str, task_type: str, classes: int, tmp_path: Path, footage: Path
+) -> None:
+    printed, task = proposed(tmp_path / "project", MODELS / f"{name}.onnx", footage)
+    assert (task.model.layout, task.task_type, len(task.categories)) == (layout, task_type, classes)
+    assert "size           192×320  (input images float32 (?, 3, 192, 320))" in printed
+    assert "0 videos and 1 image  (listing (1 png))" in printed
+    assert "left out       1 md" in printed
+    assert "drawn to" in printed
+    with Image.open(tmp_path / "project" / "lightly-init.png") as picture:
+        assert picture.size == (640, 360)
+    # What was found is on the picture.
+    drawn = np.asarray(Image.open(tmp_path / "project" / "lightly-init.png"))
+    assert (drawn != np.asarray(Image.open(footage / "street.png"))).mean() > 0.001
+    text = (tmp_path / "project" / "lightly.yaml").read_text()
+    assert "# OPEN: the file does not name its classes" in text
+
+
+METADATA = {
+    "task": "detect",
+    "names": "{0: 'person', 1: 'big: car'}",
+    "stride": "32",
+    "imgsz": "[64, 96]",
+    "channels": "3",
+    "args": "{'nms': True, 'dynamic': True}",
+}
+
+
+def test_everything_that_the_file_says_is_told_with_its_signal(tmp_path: Path, footage: Path) -> None:
+    rows = np.zeros((1, 300, 6), dtype=np.float32)
+    rows[0, :2] = [[8, 8, 24, 40, 0.9, 0], [30, 20, 60, 50, 0.6, 1]]
+    model = constant_model(tmp_path / "m.onnx", rows, ["h", "w"], metadata=METADATA)
+    printed, task = proposed(tmp_path / "project", model, footage)
+    for line in (
+        "written by     ultralytics",
+        "layout         yolo_nms  (metadata end2end, args nms)",
+        "task           object-detection  (metadata task)",
+        "classes        2: person, big: car  (metadata names)",
+        "size           64×96  (metadata imgsz)",
+        "multiple       32  (metadata args dynamic, stride)",
+        "interpolation  linear  (metadata task detect)",
+        "objects                      2",
+    ):
+        assert line in printed
+    assert "OPEN" not in printed
+    assert "guess" not in printed
+    text = (tmp_path / "project" / "lightly.yaml").read_text()
+    assert "    categories:" not in text
+    assert [one.name for one in task.categories] == ["person", "big: car"]
+    assert "size: [64, 96]  # metadata imgsz" in text
+
+
+def outputs(*named: tuple[str, Any]) -> dict[str, Any]:
+    return {name: np.asarray(values) for name, values in named}
+
+
+BOXES = np.array([[[8, 8, 24, 40], [30, 20, 60, 50]]], dtype=np.float32)
+SHARES = np.array([[[0.3, 0.4, 0.2, 0.5], [0.7, 0.5, 0.2, 0.2]]], dtype=np.float32)
+
+
+def yolo(*columns: list[float], count: int = 100) -> Any:
+    table = np.zeros((1, len(columns[0]), count), dtype=np.float32)
+    for place, column in enumerate(columns):
+        table[0, :, place] = column
+    return table
+
+
+POINTS = [20.0, 30.0] * 21
+POSE = [20.0, 30.0, 0.9] * 17
+KINDS: list[tuple[str, Any, tuple[str, str]]] = [
+    ("yolo", yolo([32, 32, 20, 20, 0.1, 0.9], [20, 20, 8, 8, 0.8, 0]), ("yolo", "object-detection")),
+    ("rows", yolo([32, 32, 20, 20, 0.1, 0.9]).transpose(0, 2, 1), ("yolo", "object-detection")),
+    ("pose", yolo([32, 32, 20, 20, 0.9, *POSE]), ("yolo", "keypoint-detection")),
+    ("pose without scores", yolo([32, 32, 20, 20, 0.9, *POINTS]), ("yolo", "keypoint-detection")),
+    ("objectness", yolo([32, 32, 20, 20, 0.9, 0.1, 0.9]).transpose(0, 2, 1), ("yolov5", "object-detection")),
+    ("softmax", np.array([[0.7, 0.2, 0.1]]), ("probabilities", "classification")),
+    ("logits", np.array([[3.7, -0.2, -5.1]]), ("logits", "classification")),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "wanted"), KINDS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_the_numbers_of_outputs_tell_what_their_shapes_do_not(
+    name: str, output: Any, wanted: tuple[str, str], tmp_path: Path, footage: Path
+) -> None:
+    model = constant_model(tmp_path / "m.onnx", output, [64, 64])
+    _, task = proposed(tmp_path / "project", model, footage)
+    assert (task.model.layout, task.task_type) == wanted
+    if name == "pose without scores":
+        assert "kpt_shape: [21, 2]" in (tmp_path / "project" / "lightly.yaml").read_text()
+    if name == "rows":
+        assert "order: rows" in (tmp_path / "project" / "lightly.yaml").read_text()
+
+
+SEVERAL: list[tuple[dict[str, Any], str]] = [
+    (outputs(("dets", SHARES), ("labels", np.array([[[2.0, -3, 0], [-1, 1, 0]]], np.float32))), "rtdetr"),
+    (
+        outputs(("labels", [[1, 0]]), ("boxes", BOXES), ("scores", np.float32([[0.9, 0.6]]))),
+        "detr_postprocessed",
+    ),
+    (
+        outputs(
+            ("num_dets", [[2]]),
+            ("det_boxes", BOXES),
+            ("det_scores", np.float32([[0.9, 0.6]])),
+            ("det_classes", [[1, 0]]),
+        ),
+        "boxes_scores_labels",
+    ),
+]
+
+
+@pytest.mark.parametrize(("named", "layout"), SEVERAL, ids=[layout for _, layout in SEVERAL])
+def test_names_and_types_of_outputs_are_signals(
+    named: dict[str, Any], layout: str, tmp_path: Path, footage: Path
+) -> None:
+    model = constants_model(tmp_path / "m.onnx", named, [64, 64])
+    printed, task = proposed(tmp_path / "project", model, footage)
+    assert task.model.layout == layout
+    assert f"layout         {layout}  (outputs " in printed
+
+
+def test_what_cannot_be_settled_is_said_and_exits_with_1(tmp_path: Path, footage: Path) -> None:
+    each = constant_model(tmp_path / "m.onnx", np.array([[0.9, 0.8, 0.7]]), [64, 64])
+    result = init(tmp_path / "project", "--model", str(each), "--input", str(footage))
+    assert result.exit_code == 1
+    assert "layout         is not settled  (OPEN: not logits for classification" in result.output
+    assert "multi-label" in result.output
+    assert "# OPEN: not logits" in (tmp_path / "project" / "lightly.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.onnx", None, "does not exist"),
+        ("m.onnx", b"nothing", "is no ONNX model that can be run"),
+        ("m.bin", b"nothing", "no file of a kind that is looked into: "),
+        ("m.pt", b"\x80\x02.", "is a pickle"),
+    ],
+)
+def test_files_that_are_no_models(
+    name: str, content: bytes | None, message: str, tmp_path: Path, footage: Path
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    result = init(tmp_path / "project", "--model", str(tmp_path / name), "--input", str(footage))
+    assert result.exit_code == 1
+    assert message in result.output
+    assert not (tmp_path / "project" / "lightly.yaml").exists()
+
+
+def test_an_input_alone_and_a_model_alone(tmp_path: Path, footage: Path) -> None:
+    result = init(tmp_path / "a", "--input", str(footage))
+    assert result.exit_code == 0
+    assert load_project(tmp_path / "a").root("input") == str(footage)
+    result = init(tmp_path / "b", "--model", str(MODELS / "objects.onnx"))
+    assert result.exit_code == 0
+    assert "No frame was tried" in result.output
+    assert load_project(tmp_path / "b").tasks[0].model.layout == "yolo"
+    assert not (tmp_path / "b" / "lightly-init.png").exists()
+    result = init(tmp_path / "c", "--input", str(tmp_path / "nowhere"))
+    assert result.exit_code == 1
+    assert "nowhere" in result.output
+
+
+def test_on_a_terminal_it_asks_for_what_is_open(tmp_path: Path, footage: Path) -> None:
+    arguments = [
+        "init",
+        str(tmp_path / "project"),
+        "--model",
+        str(MODELS / "weather.onnx"),
+        "--input",
+        str(footage),
+    ]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    printed = b""
+    answers = {
+        b"Names of the 3 classes": b"sunny, clouded, rainy\n",
+        b"Numbers of pixels": b"0..1\n",
+        b"Interpolation": b"\n",
+    }
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            printed += os.read(ours, 4096)
+        except OSError:  # its end of the terminal is closed
+            break
+        for question in [one for one in answers if one in printed and printed.rstrip().endswith(b"]:")]:
+            os.write(ours, answers.pop(question))
+    assert process.wait(60) == 0, printed.decode()
+    assert answers == {}
+    (task,) = load_project(tmp_path / "project").tasks
+    assert [one.name for one in task.categories] == ["sunny", "clouded", "rainy"]
+    assert task.model.preprocess.mean == (0,)
+    assert "# OPEN" not in (tmp_path / "project" / "lightly.yaml").read_text()

@@ -10,7 +10,6 @@ from lightly_assets.errors import is_bug
 from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.models.config import FileModel
 from lightly_assets.models.conversions import as_result
-from lightly_assets.models.files import model_file
 from lightly_assets.models.metadata.agree import check_facts
 from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.protocol import (
@@ -49,7 +48,7 @@ def load_model(
     """
     task = TaskType(task_type)
     if isinstance(config, FileModel):
-        path = model_file(config.path, base_dir)
+        path = config.file(base_dir)
         facts = facts_for(config, path)
         check_facts(facts, path.name, task, categories, mapped=config.category_map is not None)
     return CheckedModel(config.load_for(task, categories, base_dir), task)

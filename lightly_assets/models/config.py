@@ -16,6 +16,7 @@ from lightly_assets.errors import BadValue
 from lightly_assets.format.registry import Registry
 from lightly_assets.format.rules.messages import field_name, problem_sentence, shown
 from lightly_assets.format.schema import Category, TaskType
+from lightly_assets.models.files import model_file
 from lightly_assets.models.layouts.base import LAYOUTS, Layout, LayoutOptions
 from lightly_assets.models.preprocess import Preprocess
 from lightly_assets.models.protocol import ModelError, Runtime
@@ -115,11 +116,9 @@ def _check_category_map(given: dict[int, int] | None, categories: Sequence[Categ
             raise ModelError(f"category_map leads to the category id {category}; the task has {shown}.")
 
 
-class FileModel(ModelSettings):
-    """A model in a file whose raw output we read: candidates above a floor are stored."""
+class RawModel(ModelSettings):
+    """A model whose raw output we read: candidates above a floor are stored."""
 
-    path: str
-    """Relative to ``lightly.yaml``."""
     batch_size: BatchSize = 8
     threads: Annotated[int, Field(ge=1)] | None = None
     """Threads of the model; one core less than there are, so that decoding keeps one."""
@@ -129,6 +128,24 @@ class FileModel(ModelSettings):
     """The best so many of an image are stored."""
     max_masks: Annotated[int, Field(ge=1)] = MAX_MASKS
     """Of instance masks the best so many of an image, after NMS."""
+
+    @property
+    def stored_floor(self) -> float:
+        """The score below which nothing is stored."""
+        return self.floor if self.score_threshold is None else min(self.floor, self.score_threshold)
+
+    def predict_settings(self) -> dict[str, Any]:
+        settings = super().predict_settings()
+        for name in ("batch_size", "threads", "floor"):
+            settings.pop(name)
+        return settings | {"floor": self.stored_floor}
+
+
+class FileModel(RawModel):
+    """A model in a file."""
+
+    path: str
+    """Relative to ``lightly.yaml``."""
     metadata: Literal["check", "ignore"] = "check"
     """What the file, or one beside it, says is used and must not be contradicted; or is ignored."""
 
@@ -139,20 +156,23 @@ class FileModel(ModelSettings):
             raise BadValue("path is empty; it must name the model's file")
         return value
 
-    @property
-    def stored_floor(self) -> float:
-        """The score below which nothing is stored."""
-        return self.floor if self.score_threshold is None else min(self.floor, self.score_threshold)
+    def file(self, base_dir: Path) -> Path:
+        """The file that is meant; of a folder that an exporter writes, the model in it.
+
+        Raises:
+            ModelError: there is none.
+        """
+        return model_file(self.path, base_dir)
 
     def predict_settings(self) -> dict[str, Any]:
         settings = super().predict_settings()
-        # What metadata decides is part of the pixels.
-        for name in ("path", "batch_size", "threads", "floor", "metadata"):
-            settings.pop(name)
-        return settings | {"floor": self.stored_floor}
+        settings.pop("path")
+        # What it decides is part of the pixels.
+        settings.pop("metadata")
+        return settings
 
 
-class LayoutModel(FileModel):
+class LayoutModel(RawModel):
     """A model whose output layout and pre-processing are declared."""
 
     layout: str
@@ -221,6 +241,10 @@ class LayoutModel(FileModel):
         if self.kind_of_layout.suppresses_when_predicting:
             settings = settings.model_copy(update={"nms_iou": None})
         return settings
+
+
+class FileLayoutModel(LayoutModel, FileModel):
+    """A file whose output layout and pre-processing are declared."""
 
 
 def _layout(data: dict[str, Any]) -> type[Layout] | None:

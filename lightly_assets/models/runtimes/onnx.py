@@ -11,7 +11,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from lightly_assets.format.schema import TaskType
-from lightly_assets.models.config import KINDS, LayoutModel
+from lightly_assets.models.config import KINDS, FileLayoutModel
 from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
 from lightly_assets.models.layout_model import Reader, tried_outputs
 from lightly_assets.models.layouts.base import Output
@@ -20,21 +20,14 @@ from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
-from lightly_assets.models.runtimes.inputs import EXTRA_INPUTS, extra_feeds
+from lightly_assets.models.runtimes.inputs import extra_feeds, split_inputs
 from lightly_assets.models.runtimes.onnx_graph import OnnxGraph, read_graph
 
 # Part of the version: raise it when this file or a layout changes what a model says.
 CODE_VERSION = 1
 
-_DTYPES = {
-    "tensor(float)": "float32",
-    "tensor(float16)": "float16",
-    "tensor(uint8)": "uint8",
-    "tensor(int32)": "int32",
-}
-# Of outputs and of inputs beside the images.
-_ALL_DTYPES = _DTYPES | {f"tensor({name})": name for name in ("int8", "int64", "bool")}
-_ALL_DTYPES["tensor(double)"] = "float64"
+_DTYPES = {f"tensor({name})": name for name in ("float16", "uint8", "int8", "int32", "int64", "bool")}
+_DTYPES |= {"tensor(float)": "float32", "tensor(double)": "float64"}
 _CPU = "CPUExecutionProvider"
 # The best first. TensorRT is left out: it compiles for minutes before the first image.
 _PROVIDERS = (
@@ -60,7 +53,7 @@ class _Feed:
 
 
 @KINDS.register("onnx")
-class OnnxModel(LayoutModel):
+class OnnxModel(FileLayoutModel):
     """An ONNX file, run by ONNX Runtime."""
 
     needs = "`lightly-assets[onnx]`, 65 MB"
@@ -98,9 +91,7 @@ class OnnxRuntime:
 
     def _outputs(self, config: OnnxModel, image_input: Input, facts: Facts) -> list[Output]:
         outputs = [
-            Output(
-                one.name, _shape(one.shape), _ALL_DTYPES.get(one.type, ""), self._graph.last.get(one.name, "")
-            )
+            Output(one.name, _shape(one.shape), _DTYPES.get(one.type, ""), self._graph.last.get(one.name, ""))
             for one in self.session.get_outputs()
         ]
         declared = not any(None in one.shape[1:] for one in outputs)
@@ -169,24 +160,9 @@ def _shape(shape: Sequence[Any]) -> tuple[int | None, ...]:
 
 
 def _inputs(session: Any, path: Path) -> tuple[Input, _Feed]:
-    inputs = session.get_inputs()
-    others = {
-        one.name: _ALL_DTYPES[one.type]
-        for one in inputs
-        if one.name in EXTRA_INPUTS and one.type in _ALL_DTYPES
-    }
-    images = [
-        one for one in inputs if one.name not in others and len(one.shape) in (3, 4) and one.type in _DTYPES
-    ]
-    if len(images) != 1 or len(inputs) != 1 + len(others):
-        found = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
-        raise ModelError(
-            f"The model {path.name} takes {found}; it must take one input of images (float32, float16, "
-            f"uint8 or int32; rank 4, or 3 for a single image), and beside it only "
-            f"{', '.join(EXTRA_INPUTS)}."
-        )
-    one = images[0]
-    return Input(one.name, _shape(one.shape), _DTYPES[one.type]), _Feed(one.name, others)
+    given = [(one.name, _shape(one.shape), _DTYPES.get(one.type, one.type)) for one in session.get_inputs()]
+    image_input, others = split_inputs(given, path.name)
+    return image_input, _Feed(image_input.name, others)
 
 
 def _external_data(path: Path, graph: OnnxGraph) -> list[Path]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lightly_assets.format.arrays import as_numpy
 from lightly_assets.format.schema import TaskType
-from lightly_assets.models.config import KINDS, LayoutModel
+from lightly_assets.models.config import KINDS, FileLayoutModel
 from lightly_assets.models.files import (
     file_hash,
     is_exported_program,
@@ -34,7 +34,7 @@ _WANTED = "TorchScript (torch.jit.save) or an exported program (torch.export.sav
 
 
 @KINDS.register("torch")
-class TorchModel(LayoutModel):
+class TorchModel(FileLayoutModel):
     """A PyTorch program: exported (``.pt2``) or TorchScript (``.pt``, ``.pth``, ``.torchscript``)."""
 
     needs = "`torch`, 0.2 GB (CPU)"

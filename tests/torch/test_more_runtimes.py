@@ -138,7 +138,7 @@ def test_transformers_find_masks(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_would_run_code_or_is_none(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="has no config.json; path must name a folder"):
+    with pytest.raises(ModelError, match=r"has no config.json; path must name a folder"):
         load(tmp_path, 5, "classification", kind="transformers", path=".")
     folder = _saved("vit", _vit(), transformers.ViTImageProcessor(), tmp_path)
     weights = next(folder.glob("*.safetensors"))

@@ -49,6 +49,8 @@ class PredictionRules:
         self.keys = KEYS[schema.task_type]
         self.pixels = expected.width * expected.height if expected.width and expected.height else None
         self.first_mask: int | None = None
+        # Once a file, not once a prediction: the table has many rules.
+        self._between_fields = [(name, rule.check) for name, rule in RULES.items() if rule.check is not None]
 
     def problems(self, prediction: Any) -> Iterator[Problem]:
         if not isinstance(prediction, dict):
@@ -209,10 +211,9 @@ class PredictionRules:
     def _relations(self, prediction: dict[str, Any]) -> Iterator[Problem]:
         """Rules between fields, for fields that are well-formed on their own."""
         view = WellFormed(prediction, self.schema, self.width, self.height)
-        for name, rule in RULES.items():
-            if rule.check is not None:
-                for pointer, message in rule.check(view):
-                    yield name, pointer, message
+        for name, check in self._between_fields:
+            for pointer, message in check(view):
+                yield name, pointer, message
 
 
 _FIELD_RULES: dict[str, Callable[[PredictionRules, Any], Iterator[Problem]]] = {

@@ -214,24 +214,20 @@ class _Reading:
             self.refs = ImageRefs(self.images)
         document = self.document
         offset = document.survey.objects
-        for index, row in enumerate(values):
-            if not isinstance(row, dict):
-                raise LabelsError(
-                    f"{document.name}: the object {offset + index} is {shown(row)}; it must be an object."
-                )
+        if set(map(type, values)) != {dict}:
+            place, row = next((index, row) for index, row in enumerate(values) if not isinstance(row, dict))
+            what = f"{document.list_name}[{offset + place}]"
+            raise LabelsError(f"{document.name}: {what} is {shown(row)}; it must be an object.")
         places = self._places(values)
-        for index, place in enumerate(places):
+        unknown = places.count(UNKNOWN)
+        for index, place in enumerate(places if unknown else ()):
             if place == UNKNOWN:
                 self._unknown(offset + index, values[index])
         document.add(spans, places)
         survey = document.survey
         survey.add(values, self.settings)
-        survey.matched += len(places) - places.count(UNKNOWN)
-        images = self.refs.images
-        survey.add_boxes(
-            values,
-            [(images[place].width, images[place].height) if place >= 0 else (0, 0) for place in places],
-        )
+        survey.matched += len(places) - unknown
+        survey.add_boxes(values, self.refs.sizes[places])
 
     def _need_images(self) -> None:
         if self.described is None:
@@ -245,12 +241,15 @@ class _Reading:
         by_id, find = self.refs.by_id, self.refs.find
         by_name = self.document.is_results
         try:
-            places = [by_id.get(row.get("image_id"), UNKNOWN) for row in rows]
-        except TypeError:  # an id that is a list
+            ids = [row["image_id"] for row in rows]
+            places = [by_id.get(image_id, UNKNOWN) for image_id in ids]
+            if UNKNOWN not in places and bool not in set(map(type, ids)) and not by_name:
+                return places
+        except (TypeError, KeyError):  # an id that is a list, or none
             places = [UNKNOWN] * len(rows)
         for index, place in enumerate(places):
             row = rows[index]
-            if place == UNKNOWN or (by_name and "file_name" in row) or isinstance(row["image_id"], bool):
+            if place == UNKNOWN or (by_name and "file_name" in row) or isinstance(row.get("image_id"), bool):
                 places[index] = find(row, by_name=by_name)
         return places
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from lightly_assets.errors import BadValue
 from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.labels.errors import LabelsError
@@ -88,6 +90,11 @@ class ImageRefs:
                     f"images[{place}] ({image.names[0]!r}) has the id {shown(image.id)}, which "
                     f"{self.images[other].names[0]!r} has already."
                 )
+        self.sizes = np.array(
+            [(image.width, image.height) for image in self.images] + [(0, 0)], dtype=np.float64
+        )
+        """(N + 1, 2) widths and heights, NaN where the file says none; the last is that of unknown images."""
+        self.sizes[self.sizes == 0] = np.nan
         self._names: dict[str, int] | None = None
         self._texts: dict[str, int] = {}
         self._numbers: dict[int, int] = {}
@@ -127,12 +134,11 @@ class ImageRefs:
         if self._names is None:
             self._fill()
         if isinstance(image_id, str):
-            found = {
-                place for place in (self._texts.get(image_id), self._of_name(image_id)) if place is not None
-            }
-            found.discard(UNKNOWN)
-            return found.pop() if len(found) == 1 else (_AMBIGUOUS if found else UNKNOWN)
-        return self._numbers.get(image_id, UNKNOWN)
+            named = self._of_name(image_id)
+        else:
+            named = self._numbers.get(image_id, UNKNOWN)
+        found = {self._texts.get(str(image_id), UNKNOWN), named} - {UNKNOWN}
+        return found.pop() if len(found) == 1 else (_AMBIGUOUS if found else UNKNOWN)
 
     def _of_name(self, name: str) -> int:
         if self._names is None:

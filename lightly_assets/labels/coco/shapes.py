@@ -11,6 +11,10 @@ from lightly_assets.format.coco.masks import from_coco, to_coco
 
 Point = tuple[float, float]
 
+_NUMBERS = {int, float}
+# Sums of such numbers are finite.
+_MOST = 1e300
+
 # EXIF orientation → whether x and y of a point change places on the way from the picture as shown to its
 # stored pixels, and whether x, and y, then count from the other side.
 _TO_STORED: dict[int, tuple[bool, bool, bool]] = {
@@ -45,6 +49,8 @@ def has_mask(row: dict[str, Any]) -> bool:
 def is_ignored(row: dict[str, Any]) -> bool:
     """Whether an object is marked as none: ``ignore``, or ``outside`` of the picture at this moment."""
     attributes = row.get("attributes")
+    if not attributes and "ignore" not in row and "outside" not in row:
+        return False
     if isinstance(attributes, dict) and attributes:
         return any(_is_true(attributes.get(key)) for key in ("ignore", "outside")) or _is_true(
             row.get("ignore")
@@ -69,9 +75,12 @@ def rotation(row: dict[str, Any]) -> float:
 
 def bbox_numbers(value: Any) -> list[float] | None:
     """A box of four finite numbers, None for anything else."""
-    if isinstance(value, list) and len(value) == 4 and all(type(one) in (int, float) for one in value):
-        return value if all(-1e300 < one < 1e300 for one in value) else None
-    return None
+    if not isinstance(value, list) or len(value) != 4:
+        return None
+    kinds = set(map(type, value))
+    if not kinds <= _NUMBERS or max(value) > _MOST or min(value) < -_MOST:
+        return None
+    return value
 
 
 def _are_numbers(value: Any) -> TypeGuard[list[Any]]:

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.schema import TaskType
@@ -18,6 +20,7 @@ _PLAIN_KEYS = frozenset(
      "file_name", "confidence", "isGroupOf", "num_keypoints", "width", "height", "bbox", "segmentation",
      "keypoints", "track_id", "caption", "segments_info", "supercategory", "category_name"}
 )  # fmt: skip
+_ORDINARY = frozenset({"id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation", "score"})
 _ORIENTED = ("rbox", "poly", "obb", "rotated_box")
 _BOXED = (TaskType.OBJECT_DETECTION, TaskType.KEYPOINT_DETECTION)
 _MASKED = (TaskType.INSTANCE_SEGMENTATION, TaskType.SEMANTIC_SEGMENTATION)
@@ -61,16 +64,34 @@ class Survey:
     def add(self, rows: list[dict[str, Any]], settings: CocoSettings) -> None:
         """Counts some objects."""
         self.objects += len(rows)
+        if {key for keys in set(map(tuple, rows)) for key in keys} <= _ORDINARY:
+            return self._add_plain(rows)
         if settings.ignored == "drop":
             kept = [row for row in rows if not is_ignored(row)]
             self.ignored += len(rows) - len(kept)
             rows = kept
+        self._add_categories(rows)
+        return self._add_each(rows)
+
+    def _add_plain(self, rows: list[dict[str, Any]]) -> None:
+        """Objects that have nothing but the usual: many at a time."""
+        boxes = [row.get("bbox") for row in rows]
+        if None in boxes or any(row.get("segmentation") for row in rows):
+            self._add_each(rows)
+        else:
+            self.boxes += len(rows)
+            self.boxes_beside_masks += len(rows)
+        self._add_categories(rows)
+
+    def _add_categories(self, rows: list[dict[str, Any]]) -> None:
         try:
             self.categories.update([row.get("category_id") for row in rows])
         except TypeError:  # lists and objects: the reader names them
             self.categories.update(
                 row.get("category_id") for row in rows if _is_plain(row.get("category_id"))
             )
+
+    def _add_each(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
             box = row.get("bbox") is not None
             mask = has_mask(row)
@@ -97,22 +118,23 @@ class Survey:
             if isinstance(row[key], list | dict | int | float) and not isinstance(row[key], bool):
                 self.odd_keys[key] += 1
 
-    def add_boxes(self, rows: list[dict[str, Any]], sizes: list[tuple[int, int]]) -> None:
-        """Counts boxes that look like corners or shares; sizes are widths and heights, 0 for unknown."""
-        pairs = [
-            (box, size)
-            for row, size in zip(rows, sizes, strict=True)
-            if (box := bbox_numbers(row.get("bbox"))) is not None
-        ]
-        if not pairs:
-            return
-        boxes = np.array([box for box, _ in pairs], dtype=np.float64)
+    def add_boxes(self, rows: list[dict[str, Any]], sizes: NDArray[np.float64]) -> None:
+        """Counts boxes that look like corners or shares; ``sizes`` (N, 2) are widths and heights, or NaN."""
+        given: list[Any] = [row.get("bbox") for row in rows]
+        try:
+            boxes = np.fromiter(chain.from_iterable(given), dtype=np.float64, count=4 * len(given))
+            plain = set(map(len, given)) == {4}
+        except (TypeError, ValueError, OverflowError):
+            plain = False
+        if not plain:
+            places = [place for place, box in enumerate(given) if bbox_numbers(box) is not None]
+            boxes = np.array([given[place] for place in places], dtype=np.float64)
+            sizes = sizes[places]
+        boxes = boxes.reshape(-1, 4)
         # A box of one pixel is one; what is smaller is none.
         small = (boxes >= 0).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1) & (boxes[:, 2:] < 1).any(axis=1)
         self.shares += int(np.count_nonzero(small & (boxes[:, :2] + boxes[:, 2:] <= 1).all(axis=1)))
-        image = np.array([size for _, size in pairs], dtype=np.float64)
-        image[image == 0] = np.nan
-        self.corners.add(boxes, image[:, 0], image[:, 1])
+        self.corners.add(boxes, sizes[:, 0], sizes[:, 1])
 
     @property
     def counted(self) -> int:
@@ -125,7 +147,7 @@ class Survey:
             return TaskType.KEYPOINT_DETECTION
         if self.masks:
             return TaskType.INSTANCE_SEGMENTATION
-        if self.bare and not self.boxes:
+        if self.bare and not (self.boxes or self.oriented):
             return TaskType.CLASSIFICATION
         return TaskType.OBJECT_DETECTION
 
@@ -149,12 +171,8 @@ class Survey:
             self._mixed("mask", self.masks, settings, file)
         elif task_type is TaskType.KEYPOINT_DETECTION and self.keypoints < self.counted:
             self._mixed("keypoints", self.keypoints, settings, file)
-        if settings.box_format == "xywh" and self.corners.are_corners and task_type in _BOXED:
-            raise LabelsError(
-                f"{file}: {self.corners.outside:,} of {self.corners.measured:,} boxes leave their image, and "
-                "all fit when they are read as corners x1, y1, x2, y2; if they are corners say box_format: "
-                "xyxy (--box-format xyxy), else correct the images' sizes."
-            )
+        if settings.box_format == "xywh" and task_type in _BOXED:
+            self.check_corners(self.corners, file)
         if 2 * self.shares > self.boxes and task_type in _BOXED:
             raise LabelsError(
                 f"{file}: {self.shares:,} of {self.boxes:,} boxes lie in the first pixel of their image, "
@@ -165,6 +183,20 @@ class Survey:
             raise LabelsError(
                 f"{file}: the keypoints of {self.keypoint_shares:,} of {self.keypoints:,} objects lie in the "
                 "first pixel of their image, so they seem to be shares of it; they must be pixels."
+            )
+
+    @staticmethod
+    def check_corners(boxes: BoxStatistics, file: str) -> None:
+        """Refuses boxes that only fit their images when they are read as corners.
+
+        Raises:
+            LabelsError: so it is.
+        """
+        if boxes.are_corners:
+            raise LabelsError(
+                f"{file}: {boxes.outside:,} of {boxes.measured:,} boxes leave their image, and all fit when "
+                "they are read as corners x1, y1, x2, y2; if they are corners say box_format: xyxy "
+                "(--box-format xyxy), else correct the images' sizes."
             )
 
     def _check_rotated(self, task_type: TaskType, settings: CocoSettings, file: str) -> None:

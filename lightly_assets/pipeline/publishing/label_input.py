@@ -1,17 +1,21 @@
 """The input beside which labels are imported: its keys, the sizes of its images, the frames of its videos."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lightly_assets.format.names.suffixes import input_kind
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.media import DamagedVideo, VideoInfo, open_video, probe
 from lightly_assets.storage import Entry, Store, open_store
 from lightly_assets.storage.disk.local import LocalStore
 from lightly_assets.storage.parallel import for_each
+
+if TYPE_CHECKING:
+    from lightly_assets.media import VideoInfo
 
 # Bytes that hold the size of most images, embedded previews included.
 _HEADER = 1 << 17
@@ -61,6 +65,8 @@ class LabelInput:
         Raises:
             LabelsError, StorageError: as :meth:`video`.
         """
+        from lightly_assets.media import DamagedVideo, open_video  # late: PyAV takes its time
+
         try:
             with self.store.local_file(self.entries[key]) as path, open_video(path) as stream:
                 times = [frame.time for frame in stream]
@@ -78,6 +84,8 @@ class LabelInput:
             StorageError: it cannot be read.
         """
         if key not in self._videos:
+            from lightly_assets.media import probe
+
             with self.store.local_file(self.entries[key]) as path:
                 info = probe(path)
             if info.errors or not info.frames:

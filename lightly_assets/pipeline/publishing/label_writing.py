@@ -6,24 +6,25 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from lightly_assets.encoding.encode import Encoded, encode
 from lightly_assets.encoding.json_bytes import prediction_bytes
-from lightly_assets.encoding.task_settings import Singletons, TaskSettings
+from lightly_assets.encoding.task_settings import TaskSettings
 from lightly_assets.errors import BadValue
+from lightly_assets.format.boxes import EDGE_TOLERANCE
 from lightly_assets.format.names.paths import file_key, schema_key, task_folder
+from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.schema import Schema, TaskType
-from lightly_assets.labels.coco.objects import NO_PIXEL
+from lightly_assets.labels.coco.objects import NO_PIXEL, Singleton
 from lightly_assets.labels.coco.reader import CocoReader
 from lightly_assets.labels.errors import LabelsError
 from lightly_assets.labels.report import LabelReport, counted, some
-from lightly_assets.models.results import Ready
-from lightly_assets.pipeline.publishing.label_targets import (
-    Target,
-)
+from lightly_assets.pipeline.publishing.label_targets import Target
 from lightly_assets.pipeline.publishing.task_list import PublishError, TaskList
 from lightly_assets.storage import NotFound, Store
+
+if TYPE_CHECKING:
+    from lightly_assets.encoding.encode import Encoded
 
 _OTHER_MACHINE_SECONDS = 24 * 3600.0
 
@@ -146,12 +147,18 @@ class Converter:
         self.reader = reader
         self.settings = settings
         self.imported = imported
+        self.corners = BoxStatistics()
+        """Over boxes of images whose size only the input says."""
 
     def file(self, target: Target) -> bytes:
         if target.place is None:
             return prediction_bytes(target.file_name, [])
         place, width, height = target.place, target.width, target.height
         given = self.reader.singletons(place, width, height, target.orientation)
+        if not self.reader.document.images[place].width:
+            for _, one in given:
+                if "bbox" in one:
+                    self.corners.add_one(one["bbox"], width or None, height or None)
         found = self._encoded(given, place, width, height)
         try:
             found = self.reader.of_image(found, width, height)
@@ -161,12 +168,12 @@ class Converter:
         return prediction_bytes(target.file_name, found)
 
     def _encoded(
-        self, given: list[tuple[int, dict[str, Any]]], place: int, width: int, height: int
-    ) -> Singletons:
+        self, given: list[tuple[int, Singleton]], place: int, width: int, height: int
+    ) -> list[Singleton]:
+        if all(_is_inside(one, width, height) for _, one in given):
+            return [one for _, one in given]  # the reader has found everything else right
         try:
-            encoded = (
-                [encode(Ready([one for _, one in given]), self.settings, width, height)] if given else []
-            )
+            encoded = [self._fitted([one for _, one in given], width, height)]
         except BadValue:
             # The sentence has to be about the one object that is wrong; the others are written.
             encoded = list(self._one_by_one(given, place, width, height))
@@ -177,12 +184,17 @@ class Converter:
                 self.imported.report.drop(NO_PIXEL, where, one.dropped)
         return [singleton for one in encoded for singleton in one.singletons]
 
+    def _fitted(self, singletons: list[Singleton], width: int, height: int) -> Encoded:
+        from lightly_assets.encoding.encode import encode  # late: most files need nothing of what it brings
+
+        return encode(singletons, self.settings, width, height)
+
     def _one_by_one(
-        self, given: list[tuple[int, dict[str, Any]]], place: int, width: int, height: int
+        self, given: list[tuple[int, Singleton]], place: int, width: int, height: int
     ) -> Iterator[Encoded]:
         for number, one in given:
             try:
-                yield encode(Ready([one]), self.settings, width, height)
+                yield self._fitted([one], width, height)
             except BadValue as error:
                 problem = re.sub(r"^prediction 0[^ ]*: ", "", str(error))
                 if self.settings.boxes == "strict":
@@ -196,6 +208,8 @@ class Converter:
             LabelsError: so it is.
         """
         report, document = self.imported.report, self.reader.document
+        if self.reader.settings.box_format == "xywh":
+            document.survey.check_corners(self.corners, document.name)
         if self.reader.objects.moved:
             points = counted(self.reader.objects.moved, "keypoint")
             report.notes.append(f"{points} outside of their image moved to its edge.")
@@ -212,3 +226,15 @@ class Converter:
                 f"{document.name}: {most:,} of {document.survey.counted:,} objects have no pixel in their "
                 f"image, such as {invisible.examples[0]}; coordinates must be pixels of these images."
             )
+
+
+def _is_inside(singleton: Singleton, width: int, height: int) -> bool:
+    """Whether nothing is left to find out about an object that the reader has taken."""
+    if "probabilities" in singleton:
+        return False
+    box = singleton.get("bbox")
+    if box is None:
+        return True
+    x, y, w, h = box
+    right, bottom = width + EDGE_TOLERANCE, height + EDGE_TOLERANCE
+    return bool(x >= 0 and y >= 0 and w >= 1 and h >= 1 and x + w <= right and y + h <= bottom)

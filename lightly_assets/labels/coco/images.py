@@ -133,10 +133,8 @@ class ImageRefs:
         """An id that no image has: another type of the same number, or the stem of a name."""
         if self._names is None:
             self._fill()
-        if isinstance(image_id, str):
-            named = self._of_name(image_id)
-        else:
-            named = self._numbers.get(image_id, UNKNOWN)
+        is_text = isinstance(image_id, str)
+        named = self._of_name(image_id) if is_text else self._numbers.get(image_id, UNKNOWN)
         found = {self._texts.get(str(image_id), UNKNOWN), named} - {UNKNOWN}
         return found.pop() if len(found) == 1 else (_AMBIGUOUS if found else UNKNOWN)
 

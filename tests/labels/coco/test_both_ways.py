@@ -1,5 +1,5 @@
 """COCO files as tools write them, by importing and as the model: both give the same, or refuse the same."""
-# ruff: noqa: E501 - tables
+# ruff: noqa: E501
 
 import gzip
 import json

@@ -186,7 +186,7 @@ def _with_audio(path: Path, *, cover: bool = False) -> Path:
         if cover:
             art = output.add_stream("mjpeg", rate=1)
             art.width, art.height, art.pix_fmt = 64, 64, "yuvj420p"
-            art.disposition = Disposition.attached_pic
+            art.disposition = Disposition.attached_pic.value
         for block in range(20):
             samples = (0.2 * np.sin(np.arange(1024) * (0.05 + 0.001 * block))).astype(np.float32)
             frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")

@@ -28,7 +28,7 @@ LABELS = {
 # What the cases below show, by the name of the command; the document of demo is that of run.
 SHOWN = {
     *("run", "status", "gc", "check", "probe", "extract", "import-coco", "import-labels", "export", "doctor"),
-    *("evaluate", "demo"),
+    *("evaluate", "report", "demo"),
 }
 TO = ["--task", "labels", "--lightly", "other", "--input", "input"]
 
@@ -67,7 +67,10 @@ def document(folder: Path, words: list[str]) -> dict[str, Any]:
 
 def _steady(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: "<number>" if "seconds" in key and one else _steady(one) for key, one in value.items()}
+        return {
+            key: "<number>" if one and ("seconds" in key or key == "bytes") else _steady(one)
+            for key, one in value.items()
+        }
     return [_steady(one) for one in value] if isinstance(value, list) else value
 
 
@@ -92,6 +95,7 @@ CASES = {
         *("--input", "input", "--json"),
     ],
     "doctor": ["doctor", "lightly", "--json"],
+    "report": ["report", "lightly", "--task", "objects", "--labels", "labels.json", "--json"],
     "evaluate": ["evaluate", "lightly", "--task", "objects", "--labels", "labels.json", "--json"],
 }
 

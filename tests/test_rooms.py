@@ -28,9 +28,9 @@ def test_files_and_functions_are_short() -> None:
             long[str(path.relative_to(ROOT))] = lines
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                length = (
-                    (node.end_lineno or 0) - node.lineno + 1 - (ast.get_docstring(node) or "").count("\n")
-                )
+                # Without what it says about itself: a command's options take a line each.
+                words = (ast.get_docstring(node) or "").count("\n")
+                length = (node.end_lineno or 0) - node.body[0].lineno + 1 - words
                 if length >= 60:
                     long[f"{path.relative_to(ROOT)}:{node.name}"] = length
     assert long == {}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from lightly_assets.media import open_video
-from lightly_assets.models.runtimes.memory import BatchMemory
+from lightly_assets.models.runtimes.shared.memory import BatchMemory
 from tests.projects import positions, write_video
 
 

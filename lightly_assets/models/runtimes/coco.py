@@ -19,7 +19,7 @@ from lightly_assets.models.config import KINDS, Share
 from lightly_assets.models.files import file_hash, model_file, version_of
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Ready, Result, ResultError
-from lightly_assets.models.runtimes.label_lookup import BATCH, LabelLookup, NamedLabelModel
+from lightly_assets.models.runtimes.shared.label_lookup import BATCH, LabelLookup, NamedLabelModel
 
 CODE_VERSION = 3
 

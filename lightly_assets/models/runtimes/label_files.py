@@ -24,7 +24,7 @@ from lightly_assets.models.files import file_hash, version_of
 from lightly_assets.models.protocol import ModelError, Runtime, Source
 from lightly_assets.models.results import ResultError
 from lightly_assets.models.runtimes.coco import CocoLabels
-from lightly_assets.models.runtimes.label_lookup import BATCH, LabelLookup, NamedLabelModel
+from lightly_assets.models.runtimes.shared.label_lookup import BATCH, LabelLookup, NamedLabelModel
 
 CODE_VERSION = 1
 

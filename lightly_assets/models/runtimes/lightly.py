@@ -18,7 +18,7 @@ from lightly_assets.models.config import KINDS
 from lightly_assets.models.files import version_of
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Ready, Result, ResultError
-from lightly_assets.models.runtimes.label_lookup import BATCH, LabelModel, log
+from lightly_assets.models.runtimes.shared.label_lookup import BATCH, LabelModel, log
 
 CODE_VERSION = 3
 

@@ -20,8 +20,8 @@ from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
-from lightly_assets.models.runtimes.inputs import extra_feeds, split_inputs
-from lightly_assets.models.runtimes.onnx_graph import OnnxGraph, read_graph
+from lightly_assets.models.runtimes.shared.inputs import extra_feeds, split_inputs
+from lightly_assets.models.runtimes.shared.onnx_graph import OnnxGraph, read_graph
 
 # Part of the version: raise it when this file or a layout changes what a model says.
 CODE_VERSION = 1

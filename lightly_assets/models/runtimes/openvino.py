@@ -16,8 +16,8 @@ from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.pixels.fitting import fitted_preprocess
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
-from lightly_assets.models.runtimes.inputs import extra_feeds, split_inputs
 from lightly_assets.models.runtimes.onnx import default_threads
+from lightly_assets.models.runtimes.shared.inputs import extra_feeds, split_inputs
 
 CODE_VERSION = 1
 

@@ -15,7 +15,7 @@ from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, BatchSize, EncodeSettings, ModelSettings
 from lightly_assets.models.files import file_hash, version_of
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
-from lightly_assets.models.runtimes.memory import BatchMemory
+from lightly_assets.models.runtimes.shared.memory import BatchMemory
 
 CODE_VERSION = 1
 

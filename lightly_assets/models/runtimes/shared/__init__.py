@@ -1,0 +1,1 @@
+"""What several runtimes need: none of these is a kind of model."""

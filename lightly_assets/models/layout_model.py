@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 class Reader:
     """A layout and pre-processing that fit each other and the model's inputs and outputs.
 
+    Args:
+        alone: the neighbours in a batch would change what is said of an image, so there must be none.
+
     Raises:
         ModelError: when made, where they do not fit.
     """
@@ -47,8 +50,10 @@ class Reader:
         outputs: Sequence[Output],
         name: str,
         facts: Facts | None = None,
+        alone: bool = False,
     ) -> None:
         self.name = name
+        self._alone = alone
         self._config, self._categories = config, categories
         facts = facts or Facts()
         check_layout(facts, name, config.layout, LAYOUTS.names)
@@ -83,6 +88,9 @@ class Reader:
 
     def _batch_size(self, config: LayoutModel) -> int:
         if self._single or self._layout.one_image:
+            return 1
+        if self._alone:
+            log.info("%s is quantised anew for each batch, so it gets one image at a time.", self.name)
             return 1
         if self._fixed is None:
             return config.batch_size
@@ -147,20 +155,41 @@ class Reader:
         if self.batch_size == 1 and len(images) > 1:
             return [result for image in images for result in self._batch([image], run)]
         batch, views = self._preprocessor(images)
-        if self._fixed is not None and len(batch) < self._fixed:
-            batch = np.concatenate(
-                [batch, np.zeros((self._fixed - len(batch), *batch.shape[1:]), batch.dtype)]
-            )
-        outputs = self._outputs(batch, run)
+        batch = self._filled(batch)
+        try:
+            outputs = self._outputs(batch, run)
+        except Exception as error:
+            if self._fixed is None and len(images) == 1 < len(batch) and out_of_memory(error):
+                # Not even two fit.
+                self.batch_size = 1
+                return self._batch(images, run)
+            raise
         if outputs is None:
             return self._batch(images, run)
-        if self._fixed is not None and self._fixed > len(images):
-            outputs = [one[: len(images)] if one.shape[:1] == (self._fixed,) else one for one in outputs]
+        if len(batch) > len(images) and self._layout.batch_first:
+            outputs = [one[: len(images)] if one.shape[:1] == (len(batch),) else one for one in outputs]
         self._check_finite(outputs, len(images))
         try:
             return self._layout.results(outputs, views)
         except LayoutError as error:
             raise ModelError(f"The output of {self.name} does not fit the layout: {error}.") from None
+
+    def _filled(self, batch: NDArray[Any]) -> NDArray[Any]:
+        """A batch of the size that the model wants.
+
+        Some kernels add numbers up in another order for a batch of one than for larger ones, so an image that
+        comes alone gets a black one beside it: its results are the same bytes in every batch.
+        """
+        if self._fixed is None and (self.batch_size == 1 or not self._layout.batch_first):
+            return batch
+        missing = (self._fixed or 2) - len(batch)
+        if missing <= 0:
+            return batch
+        if self._alone:
+            # Beside itself, an image is alone.
+            return np.concatenate([batch, np.repeat(batch[:1], missing, 0)])
+        more = np.zeros_like(batch, shape=(missing, *batch.shape[1:]))
+        return np.concatenate([batch, more])
 
     def _outputs(self, batch: NDArray[Any], run: Run) -> list[NDArray[Any]] | None:
         """What the model says; None where it says it of one image only, whatever the file declares."""

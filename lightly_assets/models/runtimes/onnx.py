@@ -81,7 +81,16 @@ class OnnxRuntime:
         image_input, self._feed = _inputs(self.session, self.path)
         facts = facts_for(config, self.path)
         outputs = self._outputs(config, image_input, facts)
-        self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name, facts)
+        self.reader = Reader(
+            config,
+            task_type,
+            categories,
+            image_input,
+            outputs,
+            self.path.name,
+            facts,
+            alone=self._graph.quantises_batches,
+        )
         self.batch_size = self.reader.batch_size
         self.version = version_of(
             file_hash(self.path, *_external_data(self.path, self._graph)),

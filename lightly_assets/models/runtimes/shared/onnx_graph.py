@@ -28,8 +28,15 @@ class OnnxGraph:
 
     external: set[str] = field(default_factory=set)
     """Files that hold weights, relative to the file's folder."""
+    kinds: set[str] = field(default_factory=set)
+    """Types of its nodes."""
     last: dict[str, str] = field(default_factory=dict)
     """Of each output the type of the node that makes its numbers, such as ``Softmax``."""
+
+    @property
+    def quantises_batches(self) -> bool:
+        """Whether it scales numbers by the largest of a whole batch, so that neighbours change results."""
+        return any(kind.startswith("DynamicQuantize") for kind in self.kinds)
 
 
 def read_graph(path: Path) -> OnnxGraph:
@@ -94,6 +101,7 @@ def _read_node(data: mmap.mmap, start: int, stop: int, found: OnnxGraph) -> tupl
                     _read_tensor(data, first, last, found)
                 elif inner in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS):
                     _read_graph(data, first, last, found, is_main=False)
+    found.kinds.add(kind)
     return kind, inputs[0] if inputs else "", outputs
 
 

@@ -90,8 +90,9 @@ def test_text_files_alone_name_their_pictures_without_suffix(tmp_path: Path) -> 
         ("1 .1 .1 .5 .1 .5 .5", "instance-segmentation", None, "polygon"),
         ("1 .1 .1 .5 .1 .5 .5 .75", None, 0.75, "polygon"),
         ("1 .1 .1 .5 .1 .5 .5 .1 .5", "instance-segmentation", None, "polygon"),
-        ("1 .5 .5 .25 .25 .4 .4 .9 .6 .6 0", "keypoint-detection", None, "keypoints"),
-        ("1 .5 .5 .25 .25 .4 .4 .9 .6 .6 0 .8", "keypoint-detection", 0.8, "keypoints"),
+        ("1 .5 .5 .25 .25 .4 .4 2 .6 .6 0", "keypoint-detection", None, "keypoints"),
+        ("1 .5 .5 .25 .25 .4 .4 2 .6 .6 0 .8", "keypoint-detection", 0.8, "keypoints"),
+        ("1 .1 .1 .5 .1 .5 .5", None, None, "polygon"),  # a triangle: the last column is no track
         ("0.93 golden retriever\n0.01 cat", None, 0.93, "class"),
     ],
 )
@@ -101,6 +102,18 @@ def test_columns_say_what_a_line_is(
     write(tmp_path, {"labels/a.txt": line})
     label = only(read(tmp_path, "yolo", task_type=None if task is None else TaskType(task)))
     assert (label.score, label.shape) == (score, shape)
+
+
+@pytest.mark.parametrize("task", [None, "object-detection", "keypoint-detection"])
+def test_poses_that_may_be_something_else_are_refused(task: str | None, tmp_path: Path) -> None:
+    # 17 points with scores and a score: also 26 points without; as polygons, 28 corners.
+    row = "0 .5 .5 .2 .2 " + ".1 .2 .9 " * 17 + ".75\n"
+    write(tmp_path, {"labels/a.txt": row})
+    with pytest.raises(LabelsError, match="57 columns, which could be poses"):
+        read(tmp_path, "yolo", task_type=None if task is None else TaskType(task))
+    write(tmp_path, {"data.yaml": "names: [person]\nkpt_shape: [17, 3]\n"})
+    label = only(read(tmp_path, task_type=None if task is None else TaskType(task)))
+    assert label.keypoints == (0.1, 0.2, 0.9) * 17 and label.score == 0.75
 
 
 def test_poses_are_read_by_the_shape_that_the_data_set_names(tmp_path: Path) -> None:

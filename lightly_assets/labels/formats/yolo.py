@@ -5,8 +5,9 @@ and plain folders of text files. Coordinates are shares of the image.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _NO_LABELS = frozenset(
 )
 _CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _FRAME = re.compile(r"(?P<video>.+)_(?P<number>[0-9]+)")
+_VISIBILITY_TEXTS = frozenset({"0", "1", "2", "0.0", "1.0", "2.0", "0.000000", "1.000000", "2.000000"})
 _VISIBILITIES = {0.0: 0.0, 1.0: 0.5, 2.0: 1.0}
 # A share a little beyond the edge is rounding.
 _EDGE = 1.01
@@ -239,48 +241,81 @@ def _image(listed: _Listed, kind: _Kind) -> LabelledImage:
     )
 
 
-def _kind(files: Sequence[Path], shape: Any, task_type: TaskType | None) -> _Kind:
-    """How to read the lines of all files: their columns say it, or else the settings."""
-    counts: dict[int, int] = {}
-    sixth: list[float] = []
-    tops = False
-    for file in files:
+@dataclass
+class _Columns:
+    """What all lines of a data set have in common."""
+
+    counts: Counter[int] = field(default_factory=Counter)
+    """Lines by their number of columns."""
+    sixth: set[float] = field(default_factory=set)
+    seventh: set[float] = field(default_factory=set)
+    """Values of the columns that may be scores and tracks, of lines that have no more than them."""
+    are_tops: bool = False
+    """Whether they are a classifier's: scores and names."""
+    have_visibilities: bool = True
+    """Whether every third value behind the box is 0, 1 or 2."""
+
+    def add(self, file: Path) -> None:
         for line in read_text(file).splitlines():
             parts = line.split()
             if not parts:
                 continue
-            counts[len(parts)] = counts.get(len(parts), 0) + 1
-            tops = tops or _is_top(parts)
-            if len(parts) == 6:
-                sixth.append(number(parts[5], "column 6", f"a line of {file.name}"))
-    if tops:
+            self.counts[len(parts)] += 1
+            self.are_tops = self.are_tops or _is_top(parts)
+            if len(parts) in (6, 7) and not self.are_tops:
+                self.sixth.add(number(parts[5], "column 6", f"a line of {file.name}"))
+            if len(parts) == 7 and not self.are_tops:
+                self.seventh.add(number(parts[6], "column 7", f"a line of {file.name}"))
+            if len(parts) > 7:
+                self.have_visibilities &= all(part in _VISIBILITY_TEXTS for part in parts[7::3])
+
+
+def _kind(files: Sequence[Path], shape: Any, task_type: TaskType | None) -> _Kind:
+    """How to read the lines of all files: their columns say it, or else the settings."""
+    columns = _Columns()
+    for file in files:
+        columns.add(file)
+    counts = set(columns.counts)
+    if columns.are_tops:
         return _Kind("class")
     if shape is not None:
-        return _pose(counts, shape)
-    # Numbers of tracks are whole; scores are not, beyond 1.
-    sixth_is_track = any(one > 1 for one in sixth) and all(one == int(one) for one in sixth)
-    if set(counts) <= {5}:
+        return _pose(columns.counts, shape)
+    if counts <= {5}:
         return _Kind("box")
-    if set(counts) <= {5, 6, 7} and not (7 in counts and task_type is TaskType.INSTANCE_SEGMENTATION):
-        return _Kind("box", has_score=not sixth_is_track, has_track=sixth_is_track or 7 in counts)
+    # Numbers of tracks are whole; scores are not, beyond 1. A triangle has seven columns, too.
+    tracks = columns.seventh or columns.sixth
+    are_whole = all(value == int(value) for value in tracks)
+    if counts <= {5, 6, 7} and (are_whole or not columns.seventh):
+        has_track = are_whole and (bool(columns.seventh) or max(tracks) > 1)
+        return _Kind("box", has_score=bool(columns.seventh) or not has_track, has_track=has_track)
     if task_type is TaskType.KEYPOINT_DETECTION:
-        return _pose_by_columns(counts)
-    if set(counts) <= {9, 10} and task_type is None:
-        raise LabelsError(
-            "All lines have four points: they are oriented boxes, or polygons of four points; say "
-            "--task-type "
-            "instance-segmentation, or object-detection with --turned hull (the upright boxes around them)."
-        )
-    if len(counts) == 1 and task_type is None and (only := next(iter(counts))) > 10 and (only - 5) % 3 < 2:
-        raise LabelsError(
-            f"All lines have {only} columns, which could be poses or polygons; say --task-type "
-            "keypoint-detection "
-            "or instance-segmentation, or name a data.yaml with kpt_shape."
-        )
+        return _pose_by_columns(columns)
+    if task_type in (None, TaskType.OBJECT_DETECTION):
+        _refuse_ambiguous(columns, task_type)
     scored = {count for count in counts if count > 6 and count % 2 == 0}
     if scored and any(count > 6 and count % 2 for count in counts):
         raise LabelsError("Some lines of polygons have a score, and some have none; all must be alike.")
-    return _Kind("corners" if set(counts) <= {9, 10} else "polygon", has_score=bool(scored))
+    return _Kind("corners" if counts <= {9, 10} else "polygon", has_score=bool(scored))
+
+
+def _refuse_ambiguous(columns: _Columns, task_type: TaskType | None) -> None:
+    """Lines that can be read in two ways.
+
+    Raises:
+        LabelsError: what to say about them.
+    """
+    counts = set(columns.counts)
+    if counts <= {9, 10} and task_type is None:
+        raise LabelsError(
+            "All lines have four points: they are oriented boxes, or polygons of four points; say "
+            "--task-type instance-segmentation, or object-detection with --rotated enclose for upright boxes."
+        )
+    only = next(iter(counts))
+    if len(counts) == 1 and only > 10 and (only - 5) % 3 < 2:
+        raise LabelsError(
+            f"All lines have {only} columns, which could be poses or polygons; say --task-type "
+            "keypoint-detection or instance-segmentation, or put a data.yaml with kpt_shape beside them."
+        )
 
 
 def _is_top(parts: Sequence[str]) -> bool:
@@ -296,7 +331,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _pose(counts: dict[int, int], shape: Any) -> _Kind:
+def _pose(counts: Collection[int], shape: Any) -> _Kind:
     if not isinstance(shape, list) or len(shape) != 2 or shape[1] not in (2, 3) or type(shape[0]) is not int:
         raise LabelsError(f"kpt_shape is {shape!r}; it must be [number of points, 2 or 3].")
     extra = {count - 5 - shape[0] * shape[1] for count in counts}
@@ -309,16 +344,24 @@ def _pose(counts: dict[int, int], shape: Any) -> _Kind:
     return _Kind("keypoints", shape[0], shape[1], has_score=more > 0, has_track=more > 1)
 
 
-def _pose_by_columns(counts: dict[int, int]) -> _Kind:
-    if len(counts) == 1:
-        count = next(iter(counts))
-        for dimensions in (3, 2):
-            for more in (0, 1):
-                if count > 7 and (count - 5 - more) % dimensions == 0:
-                    points = (count - 5 - more) // dimensions
-                    return _Kind("keypoints", points, dimensions, has_score=more > 0)
-    some = ", ".join(map(str, sorted(counts)))
-    raise LabelsError(f"Lines have {some} columns, which are no poses; name a data.yaml with kpt_shape.")
+def _pose_by_columns(columns: _Columns) -> _Kind:
+    """Points of two or three numbers, with a score or without: where the columns leave no choice."""
+    count = next(iter(columns.counts))
+    fitting = [
+        _Kind("keypoints", (count - 5 - more) // dimensions, dimensions, has_score=more > 0)
+        for dimensions in (3, 2)
+        for more in (0, 1)
+        if len(columns.counts) == 1 and count > 7 and (count - 5 - more) % dimensions == 0
+    ]
+    if len(fitting) > 1 and columns.have_visibilities and fitting[0].dimensions == 3:
+        return fitting[0]
+    if len(fitting) != 1:
+        some = ", ".join(map(str, sorted(columns.counts)))
+        what = "could be poses of several shapes" if fitting else "are no poses"
+        raise LabelsError(
+            f"Lines have {some} columns, which {what}; put a data.yaml with kpt_shape beside the labels."
+        )
+    return fitting[0]
 
 
 def _lines(file: Path, kind: _Kind) -> Iterator[Label]:
@@ -368,8 +411,8 @@ def _person(category: int, values: Sequence[float], kind: _Kind, score: float | 
     _check_shares(values[:4], where)
     flat: list[float] = []
     thirds = points[2::3] if kind.dimensions == 3 else []
-    # Labels have visibilities, results have scores.
-    is_label = score is None and all(one in _VISIBILITIES for one in thirds)
+    # Labels have visibilities, results have scores; a 2 is no score.
+    is_label = (score is None or 2 in thirds) and all(one in _VISIBILITIES for one in thirds)
     for start in range(0, len(points), kind.dimensions):
         x, y = points[start : start + 2]
         if kind.dimensions == 3:

@@ -67,6 +67,14 @@ test-torch: $(VENV)/.dev  ## Compare with torch, torchvision, ultralytics and tr
 	$(VENV)-torch/bin/python -m pip install --quiet -r tests/torch/requirements.txt -e .
 	YOLO_OFFLINE=1 $(VENV)-torch/bin/python -m pytest -q tests/torch
 
+# The tools write the files in an environment of their own; they are read in ours.
+test-labels: $(VENV)/.dev  ## Import what the exporters of labelling tools write (large downloads)
+	$(PYTHON) -m venv $(VENV)-labels
+	$(VENV)-labels/bin/python -m pip install --quiet -r tests/label_tools/requirements.txt
+	rm -rf build/label-tools
+	$(VENV)-labels/bin/python tests/label_tools/export.py build/label-tools
+	LABEL_TOOLS=build/label-tools $(BIN)/python -m pytest -q tests/label_tools
+
 test-lightly: $(VENV)/.dev  ## Compare names of frames with Lightly's own video reader (large downloads)
 	$(PYTHON) -m venv $(VENV)-lightly
 	$(VENV)-lightly/bin/python -m pip install --quiet -r tests/lightly_reader/requirements.txt -e .

@@ -62,11 +62,17 @@ def test_a_server_that_writes_every_frame_is_taken_at_its_word(tmp_path: Path) -
 
 
 def test_only_the_frames_of_the_task_are_listed(tmp_path: Path) -> None:
-    text = xml(track(box(10, 0), box(20, 10)), start=10, stop=20, filter="step=5")
+    text = xml(track(box(10, 0), box(20, 10)), size=3, start=10, stop=20, filter="step=5")
     (video,) = read(write(tmp_path, {"annotations.xml": text}), "cvat").videos
     assert [frame for frame in range(30) if video.is_listed(frame)] == [10, 15, 20]
     assert video.labels(15, "linear")[0].box == (5, 10, 25, 30)
     assert video.names == ("drive 1.mp4", "drive") and video.size == (160, 120)
+
+
+def test_the_number_of_frames_is_no_last_frame(tmp_path: Path) -> None:
+    text = xml(track(box(0, 0)), size=20, stop=20)  # as datumaro 1.13.12 writes it
+    (video,) = read(write(tmp_path, {"annotations.xml": text}), "cvat").videos
+    assert video.listed == range(20)
 
 
 @pytest.mark.parametrize(("start", "end", "middle"), [(350, 10, 0), (10, 350, 0), (0, 90, 45), (90, 0, 45)])

@@ -137,7 +137,10 @@ class _Reader:
         by = whole(step, "the step of frame_filter", where)
         if by < 1 or last < first:
             raise LabelsError(f"{where}: has the frames {first} to {last}, each {by}.; that are none.")
-        return range(first, last + 1, by)
+        frames = range(first, last + 1, by)
+        # datumaro writes the number of frames as the last one.
+        is_one_too_many = text_of(task, "size") == str(len(frames) - 1)
+        return frames[:-1] if is_one_too_many else frames
 
     def _size(self, task: Element) -> Size | None:
         width, height = text_of(task, "original_size/width"), text_of(task, "original_size/height")

@@ -23,9 +23,10 @@ ALL_FIELDS = frozenset({"boxes", "points", "runs", "probabilities"})
 class Columns:
     """Predictions of F files, N in all, in the order of the files.
 
-    ``boxes`` (N, 4), ``scores`` (N,) and ``probabilities`` (N, C) are NaN where a prediction has none. The
-    keypoints of all predictions lie one after the other in ``points`` (P, 3), ``point_counts`` (N,) of them
-    each; likewise run lengths in ``runs`` and ``run_counts``. A field that was not asked for is empty.
+    ``boxes`` (N, 4), ``scores`` (N,) and ``probabilities`` (N, C) are NaN where a prediction has none; boxes
+    and probabilities have no row at all where none has. The keypoints of all predictions lie one after the
+    other in ``points`` (P, 3), ``point_counts`` (N,) of them each; likewise run lengths in ``runs`` and
+    ``run_counts``. A field that was not asked for is empty.
     """
 
     stems: list[str]
@@ -66,9 +67,58 @@ class Columns:
             column = [getattr(part, one.name) for part in parts]
             if one.name in ("stems", "file_names"):
                 values.append(list(chain.from_iterable(column)))
+            elif one.name in ("boxes", "probabilities"):
+                values.append(_filled(column, [part.scores.size for part in parts]))
             else:
                 values.append(np.concatenate(column))
         return cls(*values)
+
+    def by_name(self) -> Columns:
+        """The files sorted by their paths."""
+        order = sorted(range(len(self.stems)), key=self.stems.__getitem__)
+        if order == list(range(len(order))):
+            return self
+        files = np.array(order, dtype=np.int64)
+        rows = _stretches(self.counts, files)
+
+        def taken(values: Any) -> Any:
+            return values[rows] if len(values) else values
+
+        return Columns(
+            [self.stems[place] for place in order],
+            [self.file_names[place] for place in order],
+            self.counts[files],
+            self.categories[rows],
+            self.scores[rows],
+            taken(self.boxes),
+            self.points[_stretches(self.point_counts, rows)] if self.point_counts.size else self.points,
+            taken(self.point_counts),
+            self.runs[_stretches(self.run_counts, rows)] if self.run_counts.size else self.runs,
+            taken(self.run_counts),
+            taken(self.probabilities),
+        )
+
+
+def _filled(parts: list[Floats], sizes: list[int]) -> Floats:
+    """Parts one after the other; those without a row are NaN, unless all are."""
+    if not any(len(part) for part in parts):
+        return parts[0]
+    width = parts[0].shape[1]
+    return np.concatenate(
+        [
+            part if len(part) else np.full((size, width), np.nan)
+            for part, size in zip(parts, sizes, strict=True)
+        ]
+    )
+
+
+def _stretches(counts: Ints, rows: Ints) -> Ints:
+    """Where the values of these rows lie, one row after the other, when row i has ``counts[i]`` of them."""
+    starts = (np.cumsum(counts) - counts)[rows]
+    lengths = counts[rows]
+    before = np.cumsum(lengths) - lengths
+    places: Ints = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
+    return places
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +153,12 @@ class Collector:
         )
 
     def _boxes(self, rows: list[dict[str, Any]]) -> Floats:
-        return _fixed(rows, "bbox", 4) if "boxes" in self.wanted else np.empty((0, 4))
+        if "boxes" not in self.wanted or not any("bbox" in row for row in rows):
+            return np.empty((0, 4))
+        return _fixed(rows, "bbox", 4)
 
     def _probabilities(self, rows: list[dict[str, Any]]) -> Floats:
-        if "probabilities" not in self.wanted:
+        if "probabilities" not in self.wanted or not any("probabilities" in row for row in rows):
             return np.empty((0, self.num_categories))
         return _fixed(rows, "probabilities", self.num_categories)
 

@@ -97,4 +97,4 @@ def cores() -> int:
 
 
 def _ordered(parts: list[Columns], schema: Schema) -> Columns:
-    return Columns.joined(parts or [Collector(len(schema.categories))([])])
+    return Columns.joined(parts or [Collector(len(schema.categories))([])]).by_name()

@@ -13,7 +13,7 @@ from lightly_assets.commands.files import (
     probe,
     report,
 )
-from lightly_assets.commands.project import init, run, start, state
+from lightly_assets.commands.project import init, run, select, start, state
 
 app = typer.Typer(
     name="lightly-assets",
@@ -28,6 +28,7 @@ app.command("init")(init.init_command)
 app.command("demo")(start.demo_command)
 app.command("run")(run.run_command)
 app.command("status")(state.status_command)
+app.command("select")(select.select_command)
 app.command("gc")(state.gc_command)
 app.command("pause")(state.pause_command)
 app.command("resume")(state.resume_command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,6 @@ from lightly_assets.format.schema import TaskType
 from lightly_assets.format.scores import (
     approximate_probabilities,
     entropy,
-    image_maximum,
     keypoint_mean_uncertainty,
     least_confidence,
     margin,
@@ -40,11 +41,13 @@ def file_scores(task: Task) -> dict[str, Floats]:
     """
     columns, kind = task.columns, task.schema.task_type
     count = len(columns.stems)
-    files = columns.files
-    uncertain = object_uncertainties(task)
     if kind is TaskType.SEMANTIC_SEGMENTATION:
-        return {name: _by_area(values, columns) for name, values in uncertain.items()}
-    scores = {name: image_maximum(values, files, count) for name, values in uncertain.items()}
+        return {name: _by_area(values, columns) for name, values in object_uncertainties(task).items()}
+    files = columns.files
+    scores = {name: np.zeros(count) for name in UNCERTAINTIES}
+    for part, uncertain in _uncertainties(task):
+        for name, values in uncertain.items():
+            np.maximum.at(scores[name], files[part], values)
     if kind is TaskType.CLASSIFICATION:
         return scores
     places = np.searchsorted(np.array(task.schema.ids), columns.categories)
@@ -60,23 +63,30 @@ def file_scores(task: Task) -> dict[str, Floats]:
 
 def object_uncertainties(task: Task) -> dict[str, Floats]:
     """(N,) the three uncertainties of each prediction; from its score where it has no probabilities."""
+    result = {name: np.empty(task.columns.scores.size) for name in UNCERTAINTIES}
+    for part, uncertain in _uncertainties(task):
+        for name, values in uncertain.items():
+            result[name][part] = values
+    return result
+
+
+def _uncertainties(task: Task) -> Iterator[tuple[slice, dict[str, Floats]]]:
+    """The uncertainties of some predictions at a time."""
     columns, categories = task.columns, len(task.schema.ids)
-    places = np.searchsorted(np.array(task.schema.ids), columns.categories)
-    scores = np.where(np.isnan(columns.scores), 1.0, columns.scores)
-    result = {name: np.empty(scores.size) for name in UNCERTAINTIES}
+    ids = np.array(task.schema.ids)
     step = max(1, _CELLS // max(categories, 2))
-    for start in range(0, scores.size, step):
+    for start in range(0, columns.scores.size, step):
         part = slice(start, start + step)
-        vectors = approximate_probabilities(scores[part], places[part], categories)
+        places = np.searchsorted(ids, columns.categories[part])
+        scores = np.where(np.isnan(columns.scores[part]), 1.0, columns.scores[part])
+        vectors = approximate_probabilities(scores, places, categories)
         if columns.probabilities.size:
             given = columns.probabilities[part]
             known = ~np.isnan(given[:, 0])
             if given.shape[1] == 1:
                 given = np.concatenate([given, 1 - given], axis=1)
             vectors[known] = given[known]
-        for name, formula in UNCERTAINTIES.items():
-            result[name][part] = formula(vectors)
-    return result
+        yield part, {name: formula(vectors) for name, formula in UNCERTAINTIES.items()}
 
 
 def _by_area(values: Floats, columns: Columns) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ _ODD = 2.5
 _LEAST_EACH = 12
 
 REASONS = {
+    "selected": "Selected",
     "faults": "Most faults against the labels",
     "uncertain": "Most uncertain",
     "threshold": "Scores just above the lowest",
@@ -39,10 +41,16 @@ class Chosen:
     reasons: tuple[tuple[str, int], ...]
 
 
+def these(measured: Measured, stems: Sequence[str]) -> list[Chosen]:
+    """Exactly these files of a task, in this order; those without a file are left out."""
+    place = {stem: file for file, stem in enumerate(measured.task.columns.stems)}
+    return [Chosen(place[stem], (("selected", rank),)) for rank, stem in enumerate(stems) if stem in place]
+
+
 def choose(measured: Measured, most: int, evaluation: Evaluation | None = None) -> list[Chosen]:
     """At most so many files of a task: for each reason the best ones in turn, until there are enough."""
     # Of a small folder, the frames of one reason are no more than a part.
-    each = max(_LEAST_EACH, min(most, measured.counts.size) // len(REASONS))
+    each = max(_LEAST_EACH, min(most, measured.counts.size) // (len(REASONS) - 1))
     rankings = {
         name: _apart(ranking, measured)[: None if name == "sample" else each]
         for name, ranking in _rankings(measured, evaluation).items()

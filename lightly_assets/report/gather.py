@@ -27,7 +27,7 @@ from lightly_assets.evaluation.evaluate import (
 from lightly_assets.evaluation.objects import EvaluationError
 from lightly_assets.evaluation.precision import RECALLS
 from lightly_assets.folders.read import Folder, Root, Task, read_folder
-from lightly_assets.report.choice import REASONS, Chosen, choose
+from lightly_assets.report.choice import REASONS, Chosen, choose, these
 from lightly_assets.report.comparisons import agreement, drift
 from lightly_assets.report.figures import Measured, figures
 from lightly_assets.report.gallery import gallery
@@ -51,6 +51,7 @@ class Request:
 
     Args:
         frames: how many frames of each task are shown.
+        chosen: exactly these frames, by the paths of their prediction files without ``.json``.
         against: figures of an earlier report, to see what has moved.
         progress: is told what is being done.
     """
@@ -61,6 +62,7 @@ class Request:
     tasks: Sequence[str] | None = None
     frames: int = 240
     against: dict[str, Any] | None = None
+    chosen: Sequence[str] | None = None
     processes: int | None = None
     pictures: bool = True
     progress: Callable[[str], None] = lambda _: None
@@ -106,7 +108,8 @@ def gather(request: Request) -> Gathered:
     judged = _evaluations(folder, names, request, notes)
     counted = {"root": shown_root(request.root), "tasks": [figures(one) for one in measured]}
     chosen = [
-        choose(one, request.frames, evaluation) for one, evaluation in zip(measured, judged, strict=True)
+        choose(one, request.frames, evaluation) if request.chosen is None else these(one, request.chosen)
+        for one, evaluation in zip(measured, judged, strict=True)
     ]
     return _put_together(request, folder, measured, judged, chosen, counted, notes)
 

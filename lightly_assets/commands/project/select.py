@@ -1,0 +1,115 @@
+"""``lightly-assets select``: the selection of ``worker_run``, run on this machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from lightly_assets.commands.shared import (
+    DEFAULT_CONFIG,
+    WRONG_USE,
+    ConfigOption,
+    JsonOption,
+    errors_for_people,
+    is_terminal,
+    open_project,
+    print_json,
+    say,
+)
+
+if TYPE_CHECKING:
+    from lightly_assets.config import Project
+
+_NOTHING: dict[str, Any] = {"ok": False, "of": 0, "selected": [], "strategies": []}
+
+
+def select_command(
+    config: ConfigOption = DEFAULT_CONFIG,
+    number: Annotated[
+        int | None,
+        typer.Option("--n", min=0, help="How many frames.", show_default="what worker_run says"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the lists and the page.", show_default="selection, beside the project file"
+        ),
+    ] = None,
+    datapool: Annotated[
+        Path | None,
+        typer.Option(help="Names of frames selected earlier, one a line: new ones are different from them."),
+    ] = None,
+    similar_to: Annotated[
+        Path | None, typer.Option(help="Names of frames, one a line, that SIMILARITY compares with.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the selection_config of worker_run here, with lightly-mundig: which frames are worth a label."""
+    project = open_project(config, as_json=as_json, document=_NOTHING)
+    selection = (project.worker_run or {}).get("selection_config")
+    if not isinstance(selection, Mapping):
+        problem = f"{project.path}: worker_run.selection_config is missing; it says what to select."
+        if as_json:
+            print_json(_NOTHING | {"error": problem})
+        else:
+            say(f"Error: {problem}", error=True)
+        raise typer.Exit(WRONG_USE)
+    with errors_for_people(as_json=as_json, document=_NOTHING):
+        from lightly_assets.selection.output import write_selection
+        from lightly_assets.selection.run import Request, run_selection
+
+        lightly, input, state = (_root(project, name) for name in ("lightly", "input", "state"))
+        selected = run_selection(
+            Request(
+                selection,
+                lightly,
+                input,
+                state,
+                number,
+                _names(datapool),
+                _names(similar_to),
+                _progress if is_terminal() and not as_json else lambda _: None,
+            )
+        )
+        folder = out or Path(project.base_dir) / "selection"
+        files = write_selection(selected, folder, lightly, input)
+    document = selected.document()
+    if as_json:
+        print_json(document)
+        return
+    say(f"{len(selected.chosen):,} of {document['of']:,} frames selected.")
+    for row, strategy in zip(document["strategies"], selected.strategies, strict=True):
+        say(f"  {strategy.name}: wanted {_shown(row['wanted'])}, achieved {_shown(row['achieved'])}")
+    for note in selected.notes:
+        say(f"Note: {note}")
+    say("Written: " + ", ".join(str(file) for file in files))
+
+
+def _root(project: "Project", name: Literal["lightly", "input", "state"]) -> Any:
+    """A folder, or a store with the project's settings."""
+    from lightly_assets.storage import open_store
+
+    root = project.root(name)
+    return open_store(root, options=project.storage_of(name)) if "://" in root else root
+
+
+def _names(path: Path | None) -> list[str]:
+    from lightly_assets.selection.errors import SelectionError
+
+    if path is None:
+        return []
+    try:
+        return [line for line in path.read_text(errors="surrogateescape").splitlines() if line]
+    except OSError as error:
+        raise SelectionError(f"'{path}' cannot be read: {error.strerror}.") from None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _progress(what: str) -> None:
+    say(f"… {what}", error=True)

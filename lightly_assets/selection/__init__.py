@@ -1,0 +1,1 @@
+"""The platform's selection, run here: which frames are worth a label."""

@@ -4,10 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from lightly_assets.errors import BadValue
+from lightly_assets.models.config import FileModel, RawModel, parse_model
 from lightly_assets.models.metadata.read import facts_of
-
-# Kinds of models whose files can name their classes.
-_KINDS = ("onnx", "torch", "ultralytics")
 
 
 def with_categories(data: dict[str, Any], base_dir: Path) -> dict[str, Any]:
@@ -26,24 +24,24 @@ def with_categories(data: dict[str, Any], base_dir: Path) -> dict[str, Any]:
 def _filled(task: Any, base_dir: Path) -> Any:
     if not isinstance(task, dict) or task.get("categories") is not None:
         return task
-    model = task.get("model")
-    if (
-        not isinstance(model, dict)
-        or model.get("kind") not in _KINDS
-        or not isinstance(model.get("path"), str)
-    ):
+    try:
+        model = parse_model(task.get("model"))
+    except BadValue:
+        # Said with the rest of the task.
         return task
-    path = base_dir / model["path"]
+    if not isinstance(model, FileModel) and not (isinstance(model, RawModel) and hasattr(model, "path")):
+        return task
     where = f"task '{task.get('name')}'"
-    if not path.is_file():
+    path = base_dir / model.path
+    if not path.exists():
         raise BadValue(
-            f"{where}: categories are missing, and the model file {model['path']}, which may name its "
-            "classes, does not exist; list categories, or mend model.path."
+            f"{where}: categories are missing, and the model file {model.path}, which may name its classes, "
+            "does not exist; list categories, or mend model.path."
         )
-    names = facts_of(path).names
+    names = facts_of(model.file(base_dir) if isinstance(model, FileModel) else path).names
     if not names:
         raise BadValue(
-            f"{where}: categories are missing, and the model file {model['path']} does not name its classes; "
+            f"{where}: categories are missing, and the model file {model.path} does not name its classes; "
             "list them in the order of the model, such as categories: [{id: 0, name: person}]."
         )
     return task | {"categories": [{"id": number, "name": name} for number, name in enumerate(names)]}

@@ -9,7 +9,7 @@ import numpy as np
 
 from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.format.schema import TaskType
-from lightly_assets.models.config import KINDS, LayoutModel
+from lightly_assets.models.config import KINDS, FileLayoutModel
 from lightly_assets.models.files import is_torch_program, refuse_pickle
 from lightly_assets.models.layout_model import Reader
 from lightly_assets.models.layouts.base import LAYOUTS
@@ -124,10 +124,10 @@ def _kind(path: Path) -> str:
         kind = _SUFFIXES.get(path.suffix.lower(), "")
         if not kind and is_torch_program(path):
             kind = "torch"
-    if kind in KINDS and issubclass(KINDS[kind], LayoutModel):
+    if kind in KINDS and issubclass(KINDS[kind], FileLayoutModel):
         return kind
     refuse_pickle(path, "ONNX, or say 'kind: ultralytics' with 'trusted: true' if it is one of its files")
-    known = ", ".join(sorted(name for name in KINDS if issubclass(KINDS[name], LayoutModel)))
+    known = ", ".join(sorted(name for name in KINDS if issubclass(KINDS[name], FileLayoutModel)))
     raise ModelError(f"{path.name} is no file of a kind that is looked into: {known}; see docs/models.md.")
 
 

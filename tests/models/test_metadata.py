@@ -288,3 +288,23 @@ def test_damaged_metadata_is_no_metadata(tmp_path: Path) -> None:
     }
     found = facts_of(constant_model(path, BOXES, [64, 64], metadata=strange))
     assert (found.names, found.pixels.size) == ((), None)
+
+
+def test_metadata_of_ultralytics_in_other_places(tmp_path: Path) -> None:
+    """Beside OpenVINO's files as YAML; in an archive at the end of TFLite files."""
+    metadata = RECORDED["yolov8n-seg"]["metadata"]
+    (tmp_path / "metadata.yaml").write_text(
+        yaml.safe_dump({"task": "segment", "names": {0: "a", 1: "b"}, "imgsz": [320, 320], "stride": 32})
+    )
+    (tmp_path / "m.xml").write_text("<net/>")
+    facts = facts_of(tmp_path / "m.xml")
+    assert (facts.names, facts.task, facts.pixels.size) == (("a", "b"), "segment", (320, 320))
+    assert facts.signals["size"] == "metadata.yaml imgsz"
+    (tmp_path / "metadata.yaml").unlink()
+    for name, text in (("temp_meta.txt", str(metadata)), ("metadata.json", json.dumps(metadata))):
+        path = tmp_path / "m.tflite"
+        path.write_bytes(b"TFL3 and weights")
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(name, text)
+        facts = facts_of(path)
+        assert (facts.task, facts.pixels.size, facts.layouts) == ("segment", (320, 320), ("yolo",))

@@ -1,5 +1,6 @@
 """What a model's file and its neighbours say, whatever kind of file it is."""
 
+import ast
 import json
 import mmap
 import zipfile
@@ -24,6 +25,9 @@ def facts_of(path: Path) -> Facts:
     Raises:
         ModelError: the file, or one beside it, is damaged.
     """
+    if path.is_dir():
+        # A folder that a package has saved.
+        return facts_beside(path / path.name)
     if zipfile.is_zipfile(path):
         own = facts_of_metadata(_of_archive(path))
     elif path.suffix == ".onnx":
@@ -53,13 +57,19 @@ def _of_onnx(path: Path) -> dict[str, str]:
 
 
 def _of_archive(path: Path) -> dict[str, Any]:
-    """``extra/config.txt`` of a TorchScript archive, where ultralytics writes its metadata as JSON."""
+    """Where ultralytics writes its metadata: ``extra/config.txt`` of a TorchScript archive, or the only file
+    of the archive at the end of a TFLite file, as JSON or as a Python literal.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            name = next((one for one in archive.namelist() if one.endswith("extra/config.txt")), None)
+            names = archive.namelist()
+            name = next((one for one in names if one.endswith("extra/config.txt")), None)
+            if name is None and path.suffix == ".tflite" and len(names) == 1:
+                name = names[0]
             if name is None or archive.getinfo(name).file_size > _LARGEST:
                 return {}
-            content = json.loads(archive.read(name))
-    except (zipfile.BadZipFile, OSError, ValueError, RecursionError) as error:
+            text_of = archive.read(name).decode()
+            content = json.loads(text_of) if text_of.lstrip().startswith('{"') else ast.literal_eval(text_of)
+    except (zipfile.BadZipFile, OSError, ValueError, SyntaxError, RecursionError) as error:
         raise ModelError(f"The metadata of the model file {path.name} cannot be read: {error}.") from None
     return content if isinstance(content, dict) else {}

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from lightly_assets.models.metadata.exports import facts_of_metadata
 from lightly_assets.models.metadata.facts import Facts, names_of
 from lightly_assets.models.metadata.mmdeploy import facts_of_mmdeploy
 from lightly_assets.models.metadata.paddle import facts_of_paddle
@@ -59,6 +61,12 @@ def _yaml(read: Callable[[dict[str, Any], str], Facts]) -> Callable[[Path], Fact
     return from_file
 
 
+def _ultralytics(content: dict[str, Any], file: str) -> Facts:
+    found = facts_of_metadata(content)
+    signals = {name: signal.replace("metadata", file, 1) for name, signal in found.signals.items()}
+    return replace(found, signals=signals)
+
+
 def _class_indices(content: dict[str, Any], file: str) -> Facts:
     """Keras: name → number of the class."""
     if not all(isinstance(number, int) for number in content.values()):
@@ -82,6 +90,8 @@ def _lines(file: Path) -> Facts:
 _READERS: dict[str, Callable[[Path], Facts]] = {
     "preprocessor_config.json": _json(facts_of_processor),
     "config.json": _json(facts_of_config),
+    # ultralytics, beside OpenVINO's files and others.
+    "metadata.yaml": _yaml(_ultralytics),
     "infer_cfg.yml": _yaml(facts_of_paddle),
     "inference.yml": _yaml(facts_of_paddle),
     "pipeline.json": _json(facts_of_mmdeploy),

@@ -9,6 +9,7 @@ import numpy as np
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, EncodeSettings, FileModel
 from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
+from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 
 CODE_VERSION = 1
@@ -63,6 +64,7 @@ class UltralyticsRuntime:
             _refuse_untrusted(self.path)
         self._config, self._model = config, _load(self.path, _TASKS[task_type])
         self._check(task_type, categories)
+        self._check_size()
         self.batch_size = config.batch_size
         self.version = version_of(
             file_hash(self.path), config.predict_settings() | {"task_type": task_type}, CODE_VERSION
@@ -78,6 +80,17 @@ class UltralyticsRuntime:
             raise ModelError(
                 f"The model {self.path.name} has {classes} classes, but the task has {categories} "
                 "categories; list as many, or say with category_map which class is which category id."
+            )
+
+    def _check_size(self) -> None:
+        """An export of one size is run at that size, whatever else is said."""
+        facts = facts_for(self._config, self.path)
+        said, wanted = self._config.imgsz, facts.pixels.size
+        if said and wanted and facts.pixels.multiple is None and (said, said) != wanted:
+            shown = wanted[0] if wanted[0] == wanted[1] else list(wanted)
+            raise ModelError(
+                f"imgsz is {said}, but the model {self.path.name} was exported with {shown} "
+                f"({facts.signals['size']}), and is run at that; leave imgsz out."
             )
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:  # noqa: ARG002

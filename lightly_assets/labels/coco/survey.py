@@ -44,8 +44,6 @@ class Survey:
     """Boxes with a rotation and no mask."""
     oriented: int = 0
     """Objects with an oriented box or a quadrilateral instead of ``bbox``."""
-    boxes_beside_masks: int = 0
-    """Objects with a box and no mask."""
     panoptic: int = 0
     captions: int = 0
     shares: int = 0
@@ -80,7 +78,6 @@ class Survey:
             self._add_each(rows)
         else:
             self.boxes += len(rows)
-            self.boxes_beside_masks += len(rows)
         self._add_categories(rows)
 
     def _add_categories(self, rows: list[dict[str, Any]]) -> None:
@@ -101,7 +98,6 @@ class Survey:
             self.keypoints += points
             self.keypoint_shares += points and _are_shares(row["keypoints"])
             if box and not mask:
-                self.boxes_beside_masks += 1
                 if "attributes" in row and rotation(row):
                     self.rotated += 1
             elif not (box or mask or points):

@@ -78,15 +78,16 @@ class CocoDocument:
             yield from zip(numbers, self._rows(numbers), strict=True)
 
     def _rows(self, numbers: list[int]) -> list[dict[str, Any]]:
-        pieces: list[bytes] = []
+        spans: list[tuple[int, int]] = []
         begin, end = self._starts[numbers[0]], 0
         for number in numbers:
             start = self._starts[number]
             if end and start - end > _GAP:
-                pieces.append(self.file.read(begin, end))
+                spans.append((begin, end))
                 begin = start
             end = start + self._lengths[number]
-        pieces.append(self.file.read(begin, end))
+        spans.append((begin, end))
+        pieces = self.file.read_many(spans)
         rows: list[dict[str, Any]] = orjson.loads(b"[%b]" % b",".join(pieces))
         return rows
 

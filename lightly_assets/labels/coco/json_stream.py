@@ -25,6 +25,8 @@ OnElements = Callable[[str, list[Any], Spans], None]
 where each begins and ends in the file."""
 
 _CHUNK = 1 << 18
+# A file up to this size is kept in memory for as long as its elements are asked for.
+_KEPT = 1 << 25
 _QUOTE, _OPEN, _CLOSE = 1, 2, 3
 _CLASSES = np.zeros(256, dtype=np.uint8)
 _CLASSES[list(b'"')] = _QUOTE
@@ -50,6 +52,7 @@ class JsonFile:
             self._file = self._open()
             self._start = 3 if os.pread(self._file.fileno(), 3, 0) == _BOM else 0
             self.size = os.fstat(self._file.fileno()).st_size
+            self._kept: bytes | None = None
         except (OSError, EOFError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise LabelsError(f"{path} cannot be read: {reason}.") from None
@@ -70,6 +73,14 @@ class JsonFile:
     def read(self, start: int, end: int) -> bytes:
         """Bytes of the file, by offsets as :data:`OnElements` got them."""
         return os.pread(self._file.fileno(), end - start, start)
+
+    def read_many(self, spans: list[tuple[int, int]]) -> list[bytes]:
+        """Several pieces of the file; of a small one without a system call for each."""
+        if self._kept is None and self.size <= _KEPT:
+            self._kept = self.read(0, self.size)
+        if self._kept is not None:
+            return [self._kept[start:end] for start, end in spans]
+        return [self.read(start, end) for start, end in spans]
 
     def scan(self, lists: Collection[str], on_elements: OnElements) -> Any:
         """Reads the whole file.

@@ -22,6 +22,8 @@ from lightly_assets.labels.coco.shapes import (
 )
 
 Singleton = dict[str, Any]
+# Keys of an object that has nothing but a box.
+_ORDINARY = frozenset({"id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation", "score"})
 NO_PIXEL = "without a pixel in their image"
 
 # No image is as large; drawing an outline takes a time that grows with its length.
@@ -43,6 +45,7 @@ class Objects:
         self.task_type = task_type
         self.categories = categories
         self.settings = settings
+        self._boxes_only = task_type is TaskType.OBJECT_DETECTION and settings.box_format == "xywh"
         self.repaired = 0
         """Polygon parts that were left out because they are none."""
         self.moved = 0
@@ -57,6 +60,8 @@ class Objects:
             Dropped: it is no object by the settings.
             BadObject: what is wrong with it.
         """
+        if self._boxes_only and (plain := self._plain(row)) is not None:
+            return plain
         if self.settings.ignored == "drop" and is_ignored(row):
             raise Dropped("marked as ignored or outside")
         one: Singleton = {"category_id": self._category(row.get("category_id"))}
@@ -77,6 +82,20 @@ class Objects:
         if row.get("probabilities") is not None:
             one["probabilities"] = row["probabilities"]
         return one
+
+    def _plain(self, row: dict[str, Any]) -> Singleton | None:
+        """A box as most files have it, in a fraction of the time; None for a closer look."""
+        box, number, score = row.get("bbox"), row.get("category_id"), row.get("score")
+        if bbox_numbers(box) is None or type(number) is not int or not row.keys() <= _ORDINARY:
+            return None
+        category = self.categories.ids.get(number)
+        if category is None or box[2] < 0 or box[3] < 0:  # type: ignore[index]
+            return None
+        if score is None:
+            score = self.settings.default_score
+        elif type(score) is not float or not 0 <= score <= 1:
+            return None
+        return {"category_id": category, "bbox": box, "score": score}
 
     def _category(self, value: Any) -> int:
         number = category_number(value)

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from lightly_assets.encoding.box_checks import check_far, check_shares
 from lightly_assets.encoding.class_map import mapped, mapped_probabilities
 from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings
-from lightly_assets.format.boxes import fit_boxes, fit_keypoints, fits_as_xyxy, xyxy_to_xywh
+from lightly_assets.format.boxes import (
+    fit_boxes,
+    fit_keypoints,
+    fits_as_xyxy,
+    widen_flat_boxes,
+    xyxy_to_xywh,
+)
 from lightly_assets.format.singletons import detection_singletons, instance_singletons, keypoint_singletons
 from lightly_assets.models.nms import survivors
 from lightly_assets.models.results import Detections, Keypoints, ResultError, RunLengths, joined, take
@@ -122,6 +128,10 @@ class _Objects:
         check_far(self.result.boxes, self._width, self._height)
         check_shares(self.result.boxes, self._owners, self._width, self._height)
         given = xyxy_to_xywh(self.result.boxes)
+        if isinstance(self.result, Keypoints):
+            # A person whose keypoints lie on one line is no less a person.
+            cut = self._settings.boxes == "clip"
+            given = widen_flat_boxes(given, self._width, self._height, cut=cut)
         fitted = fit_boxes(given, self._width, self._height, self._settings.boxes)
         self._as_corners += self._per_image(fits_as_xyxy(given, self._width, self._height))
         if fitted.dropped:

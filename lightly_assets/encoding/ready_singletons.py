@@ -7,7 +7,7 @@ import numpy as np
 
 from lightly_assets.encoding.box_checks import check_far, check_shares
 from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings
-from lightly_assets.format.boxes import EDGE_TOLERANCE, fits_as_xyxy
+from lightly_assets.format.boxes import EDGE_TOLERANCE, fits_as_xyxy, widen_flat_boxes
 from lightly_assets.format.rules.prediction_rules import Expected, PredictionRules
 from lightly_assets.format.rules.table import RULES
 from lightly_assets.models.config import EncodeSettings
@@ -76,6 +76,13 @@ def _fitted_bbox(
     bbox = _bbox(singleton)
     if bbox is None:
         return singleton
+    if settings.schema.task_type == "keypoint-detection":
+        # A person whose keypoints lie on one line is no less a person.
+        cut = settings.boxes == "clip"
+        grown = widen_flat_boxes(np.array([bbox], dtype=np.float64), width, height, cut=cut)[0].tolist()
+        if grown != bbox:
+            bbox = grown
+            singleton = singleton | {"bbox": grown}
     x, y, w, h = bbox
     inside = x >= 0 and y >= 0 and x + w <= width + EDGE_TOLERANCE and y + h <= height + EDGE_TOLERANCE
     if (inside and w >= 1 and h >= 1) or w < 0 or h < 0:

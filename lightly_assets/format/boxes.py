@@ -72,6 +72,24 @@ def fit_boxes(xywh: NDArray[Any], width: int, height: int, policy: BoxPolicy = "
     return FittedBoxes(fitted[kept], np.asarray(kept), clipped, dropped)
 
 
+def widen_flat_boxes(xywh: NDArray[Any], width: int, height: int, *, cut: bool = True) -> NDArray[Any]:
+    """(N, 4) boxes, those without a pixel of width or height grown to one pixel inside of the image.
+
+    For objects that are more than their box. With ``cut`` this is also done to boxes of which so little lies
+    in the image, else only to those that lie in it. Boxes with a negative side stay as they are.
+    """
+    xywh = _boxes(xywh)
+    limits = np.array([width, height], dtype=xywh.dtype)
+    start = np.clip(xywh[:, :2], 0, limits)
+    sides = np.clip(xywh[:, :2] + xywh[:, 2:], 0, limits) - start
+    flat = (sides < 1).any(axis=1) & (xywh[:, 2:] >= 0).all(axis=1)
+    if not cut:
+        flat &= ~_outside(xywh, width, height)
+    sides = np.maximum(sides, 1)
+    grown = np.concatenate([np.minimum(start, np.maximum(limits - sides, 0)), sides], axis=1)
+    return np.where(flat[:, None], grown, xywh)
+
+
 def fit_keypoints(keypoints: NDArray[Any], width: int, height: int) -> tuple[NDArray[Any], int]:
     """(..., 3) keypoints with x in [0, width] and y in [0, height], and how many were moved."""
     fitted = keypoints.copy()

@@ -1,6 +1,7 @@
 """From results to singletons: thresholds, suppression, the category map, clipping; checked by hand."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from lightly_assets.models.results import (
     Classification,
     Detections,
     Keypoints,
+    Ready,
     RunLengths,
     SemanticScores,
 )
@@ -158,6 +160,40 @@ def test_keypoints() -> None:
     found = written(bare, settings("keypoint-detection", score_threshold=0.4))
     assert [len(one["keypoints"]) for one in found.singletons] == [6, 3]
     assert "bbox" not in found.singletons[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "written_as"),
+    [
+        ([10, 5, 10, 20], [10, 5, 1, 15]),  # keypoints on a vertical line
+        ([10, 5, 10, 5], [10, 5, 1, 1]),  # a single keypoint
+        ([10, 5, 10.5, 5.25], [10, 5, 1, 1]),
+        ([WIDTH, 5, WIDTH, 20], [WIDTH - 1, 5, 1, 15]),  # at the right edge
+        ([WIDTH, HEIGHT, WIDTH, HEIGHT], [WIDTH - 1, HEIGHT - 1, 1, 1]),
+        ([WIDTH - 0.5, 5, WIDTH + 9, 20], [WIDTH - 1, 5, 1, 15]),  # nearly all of it outside
+        ([-9, -9, -1, -1], [0, 0, 1, 1]),
+        ([0, 0, 9, 9], [0, 0, 9, 9]),
+    ],
+)
+def test_objects_with_keypoints_stay_however_flat_their_box(
+    given: list[float], written_as: list[float]
+) -> None:
+    x1, y1, x2, y2 = given
+    point = [10, 5, 1]
+    (one,) = written(Keypoints([[point]], [0.9], [0], [given]), settings("keypoint-detection")).singletons
+    assert one["bbox"] == written_as
+    ready = {"category_id": 0, "keypoints": point, "bbox": [x1, y1, x2 - x1, y2 - y1], "score": 0.9}
+    (one,) = written(Ready([ready]), settings("keypoint-detection")).singletons
+    assert one["bbox"] == written_as
+    # As a detection the same box is none.
+    flat = min(x2 - x1, y2 - y1) < 1 or written_as[2] == 1
+    found = written(Detections([given], [0.9], [0]), settings())
+    assert (len(found.singletons), found.dropped) == ((0, 1) if flat else (1, 0))
+    if not flat or min(given) < 0 or x2 > WIDTH:
+        return
+    strict = replace(settings("keypoint-detection"), boxes="strict")
+    (one,) = written(Keypoints([[point]], [0.9], [0], [given]), strict).singletons
+    assert one["bbox"] == written_as
 
 
 def test_instance_masks() -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lightly_assets.config.datasource import DatasourceSettings
 from lightly_assets.config.frames import FrameSettings
+from lightly_assets.config.images import ImageSettings
 from lightly_assets.config.section import Section
 from lightly_assets.config.sensor import SensorSettings
 from lightly_assets.config.storage import RootsSettings
@@ -37,6 +38,7 @@ class Project(Section):
     probability_tolerance: Annotated[float, Field(ge=0, le=0.5)] = 1e-3
     """How far from 1 the sum of a prediction's probabilities may be."""
     frames: FrameSettings = FrameSettings()
+    images: ImageSettings = ImageSettings()
     orphans: Literal["keep", "delete"] = "keep"
     """Published files of inputs that are gone: reported and left to ``gc``, or deleted by the next run."""
     sensor: SensorSettings = SensorSettings()

@@ -78,8 +78,8 @@ def _fitted_bbox(
         return singleton
     if settings.schema.task_type == "keypoint-detection":
         # A person whose keypoints lie on one line is no less a person.
-        cut = settings.boxes == "clip"
-        grown = widen_flat_boxes(np.array([bbox], dtype=np.float64), width, height, cut=cut)[0].tolist()
+        clip = settings.boxes == "clip"
+        grown = widen_flat_boxes(np.array([bbox], dtype=np.float64), width, height, cut=clip)[0].tolist()
         if grown != bbox:
             bbox = grown
             singleton = singleton | {"bbox": grown}

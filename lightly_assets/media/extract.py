@@ -16,6 +16,7 @@ from lightly_assets.media.errors import DamagedVideo, MediaError
 from lightly_assets.media.export import PngExport
 from lightly_assets.media.ffmpeg_program import find_ffmpeg, write_pngs
 from lightly_assets.media.info import OnDamage, VideoInfo
+from lightly_assets.media.png import png_size
 from lightly_assets.media.probe import probe
 from lightly_assets.media.stream import damage_message, open_video
 
@@ -172,6 +173,12 @@ def _run_program(
             raise MediaError(
                 f"'{path}': the ffmpeg program gives {len(pictures)} frames, PyAV {info.frames}; "
                 "use the engine pyav."
+            )
+        size = (info.width, info.height)
+        if other := next((found for found in map(png_size, pictures) if found != size), None):
+            raise MediaError(
+                f"'{path}': the ffmpeg program gives frames of {other[0]} x {other[1]}, PyAV of {size[0]} x "
+                f"{size[1]}, perhaps because it crops a clean aperture; use the engine pyav."
             )
         for index, picture in enumerate(pictures):
             export.add_file(index, picture)

@@ -5,7 +5,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,13 @@ from lightly_assets.media.kinds import HEAD_BYTES, IMAGES, is_image, kind_of, ki
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+SixteenBit = Literal["high-byte", "scale", "minmax"]
+"""How grey of more than 8 bits becomes 8 bits."""
+
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF")
 _READ = tuple(f"a {name} image" for name in _FORMATS)
 _ORIENTATION_TAG = 0x0112
-_TIFF_WIDTH, _TIFF_HEIGHT = 0x0100, 0x0101
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS = 0x0100, 0x0101, 0x0102
 # What Pillow's readers raise on data that are not what they claim to be.
 _BAD_DATA: tuple[type[Exception], ...] = (
     OSError,
@@ -90,11 +93,13 @@ def read_header(file: BinaryIO, *, limits: Limits | None = None) -> ImageHeader:
         raise MediaError(_no_image(kind_of(file.read(HEAD_BYTES)), error)) from error
 
 
-def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Picture:
+def read_image(
+    path: str | os.PathLike[str], *, limits: Limits | None = None, sixteen_bit: SixteenBit = "high-byte"
+) -> Picture:
     """Reads a PNG, JPEG, BMP, GIF or TIFF file.
 
-    Of an animated or multi-page file it is the first picture. 16-bit grey keeps its high byte, alpha is
-    dropped, palettes and CMYK become RGB.
+    Of an animated or multi-page file it is the first picture. Grey of more than 8 bits becomes 8 bits as
+    ``sixteen_bit`` says, alpha is dropped, palettes and CMYK become RGB.
 
     Raises:
         MediaError: the file is no such image, is truncated or damaged, has more pixels than the limit, or has
@@ -113,7 +118,7 @@ def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) ->
                 raise MediaError(f"'{name}': {_too_large(width, height, limits)}.")
             orientation = _orientation(picture)
             picture.load()
-            image = _rgb(name, _as_stored(picture, orientation))
+            image = _rgb(name, _as_stored(picture, orientation), sixteen_bit, _bits(picture))
     except Image.DecompressionBombError as error:
         raise MediaError(f"'{name}': has more pixels than Pillow reads ({error}).") from error
     except _BAD_DATA as error:
@@ -166,9 +171,29 @@ def _as_stored(picture: "Image", orientation: int) -> "Image":
     return picture.transpose(undo[orientation])
 
 
-def _rgb(name: str, picture: "Image") -> NDArray[np.uint8]:
+def _bits(picture: "Image") -> int:
+    """How many bits a grey value of more than 8 bits has: a TIFF file may say fewer than 16."""
+    if picture.format != "TIFF":
+        return 16
+    bits = picture.tag_v2.get(_TIFF_BITS)  # type: ignore[attr-defined]
+    first = bits[0] if isinstance(bits, tuple) and bits else bits
+    return first if isinstance(first, int) and 8 < first < 16 else 16
+
+
+def _to_eight_bits(grey: NDArray[np.uint16], how: SixteenBit, bits: int) -> NDArray[np.uint8]:
+    """(H, W) values of so many bits as 8 bits."""
+    if how == "high-byte":
+        return (grey >> (bits - 8)).astype(np.uint8)
+    low = int(grey.min()) if how == "minmax" else 0
+    spread = int(grey.max()) - low
+    if not spread:
+        return np.zeros(grey.shape, dtype=np.uint8)
+    return np.round((grey - low) * (255 / spread)).astype(np.uint8)
+
+
+def _rgb(name: str, picture: "Image", sixteen_bit: SixteenBit, bits: int) -> NDArray[np.uint8]:
     if picture.mode.startswith("I;16"):
-        grey = (np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8)
+        grey = _to_eight_bits(np.asarray(picture).astype(np.uint16), sixteen_bit, bits)
         return np.repeat(grey[:, :, None], 3, axis=2)
     if picture.mode in ("I", "F"):
         raise MediaError(f"'{name}': has 32-bit pixels (mode {picture.mode}); store it with 8 or 16 bits.")

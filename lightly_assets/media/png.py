@@ -82,3 +82,13 @@ def _stamp_chunk(stamp: Stamp | None) -> bytes:
 def _chunk(kind: bytes, data: bytes) -> bytes:
     checksum = isal_zlib.crc32(data, isal_zlib.crc32(kind))
     return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)))
+
+
+def png_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Width and height of a PNG file in pixels, from its first chunk; (0, 0) where it is none."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        head = file.read(24)
+    if len(head) < 24 or head[12:16] != b"IHDR":
+        return 0, 0
+    width, height = struct.unpack(">II", head[16:24])
+    return width, height

@@ -86,6 +86,26 @@ def test_changing_sizes_are_refused(corpus: Corpus, tmp_path: Path, ffmpeg_progr
         extract(video, tmp_path / "out", engine="ffmpeg")
 
 
+def test_a_program_that_crops_is_refused(
+    corpus: Corpus, tmp_path: Path, ffmpeg_program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ffmpeg 9 crops a clean aperture, which PyAV does not; here every version does."""
+    cropping = tmp_path / "bin/ffmpeg"
+    cropping.parent.mkdir()
+    cropping.write_text(
+        '#!/bin/bash\nfor one; do arguments+=("${one/format=rgb24/format=rgb24,crop=90:60:0:0}"); done\n'
+        f'exec {ffmpeg_program} "${{arguments[@]}}"\n'
+    )
+    cropping.chmod(0o755)
+    assert extract(corpus.path("n10.mp4"), tmp_path / "out", engine="ffmpeg").frames == 10
+    monkeypatch.setenv("PATH", str(cropping.parent), prepend=":")
+    video = tmp_path / "v.mp4"
+    video.write_bytes(corpus.path("plain.mp4").read_bytes())
+    with pytest.raises(MediaError, match="gives frames of 90 x 60, PyAV of 96 x 64.*use the engine pyav"):
+        extract(video, tmp_path / "cropped", engine="ffmpeg")
+    assert list((tmp_path / "cropped").rglob("*")) == []
+
+
 def test_limits_hold_for_the_program_too(corpus: Corpus, tmp_path: Path, ffmpeg_program: str) -> None:
     with pytest.raises(DamagedVideo, match="more than 99 frames"):
         extract(corpus.path("n100.mp4"), tmp_path / "out", engine="ffmpeg", limits=Limits(max_frames=99))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lightly_assets.format.names.suffixes import IMAGE_SUFFIXES
-from lightly_assets.media import Limits, MediaError, read_image
+from lightly_assets.media import Limits, MediaError, probe, read_image
 
 
 def pattern(width: int = 37, height: int = 23) -> NDArray[np.uint8]:
@@ -180,3 +180,83 @@ def png(width: int, height: int, rows: bytes, depth: int = 8) -> bytes:
         + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )
+
+
+def _twelve_bit_tiff(path: Path, values: NDArray[np.uint16]) -> None:
+    """A TIFF file with 12 bits a pixel: two pixels in three bytes, an even number in a row."""
+    height, width = values.shape
+    first, second = values[:, 0::2].astype(int), values[:, 1::2].astype(int)
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=2).astype(np.uint8)
+    entries = {
+        256: width,
+        257: height,
+        258: 12,
+        259: 1,
+        262: 1,
+        273: 8,
+        277: 1,
+        278: height,
+        279: packed.size,
+    }
+    data = packed.tobytes()
+    body = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries.items())
+    directory = struct.pack("<H", len(entries)) + body + struct.pack("<I", 0)
+    path.write_bytes(struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data + directory)
+
+
+def test_twelve_bits_are_not_dark(tmp_path: Path) -> None:
+    values = np.linspace(0, 4095, 64).astype(np.uint16).reshape(8, 8)
+    _twelve_bit_tiff(tmp_path / "a.tif", values)
+    image = read_image(tmp_path / "a.tif").image
+    assert np.array_equal(image[..., 0], values >> 4)
+    assert image.max() == 255
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_grey_of_sixteen_bits(tmp_path: Path, suffix: str) -> None:
+    thermal = np.linspace(7000, 8500, 64 * 48).astype(np.uint16).reshape(48, 64)
+    path = tmp_path / f"thermal.{suffix}"
+    Image.fromarray(thermal).save(path)
+    high = read_image(path).image[..., 0]
+    scaled = read_image(path, sixteen_bit="scale").image[..., 0]
+    stretched = read_image(path, sixteen_bit="minmax").image[..., 0]
+    assert np.array_equal(high, thermal >> 8)
+    assert np.array_equal(scaled, np.round(thermal / 8500 * 255).astype(np.uint8))
+    assert len(np.unique(high)) == 7
+    assert len(np.unique(stretched)) == 256
+    assert (int(stretched[0, 0]), int(stretched[-1, -1])) == (0, 255)
+    flat = tmp_path / f"flat.{suffix}"
+    Image.fromarray(np.full((4, 4), 900, np.uint16)).save(flat)
+    assert read_image(flat, sixteen_bit="minmax").image.max() == 0
+    assert read_image(flat, sixteen_bit="scale").image.min() == 255
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("WEBP", "a WebP image"),
+        ("AVIF", "an AVIF image"),
+        ("JPEG2000", "a JPEG 2000 image"),
+        ("PDF", "a PDF"),
+    ],
+)
+def test_what_is_no_image_of_ours_is_named(tmp_path: Path, kind: str, name: str) -> None:
+    Image.fromarray(pattern()).save(tmp_path / "a.jpg", kind)
+    with pytest.raises(MediaError, match=f"is {name}.*PNG, JPEG, BMP, GIF and TIFF are read"):
+        read_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b".RMF\0\0\0\x12", "is a RealMedia file, of which nothing is decoded here; convert it to MP4"),
+        (bytes.fromhex("b7d800203749da11a64e0007e95ead8d"), "is a Windows TV recording"),
+        (b"GIF89a" + bytes(30), "is a GIF image, no video; give it the suffix of its kind"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(30), "is a PNG image, no video"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
+    ],
+)
+def test_what_is_no_video_is_named(tmp_path: Path, head: bytes, words: str) -> None:
+    (tmp_path / "a.mp4").write_bytes(head + bytes(2000))
+    (error,) = probe(tmp_path / "a.mp4").errors
+    assert error.startswith(words)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -157,6 +158,26 @@ def test_turned_tiff_files_have_the_size_of_their_stored_pixels(folder: Path, or
     assert status == 0, out
     assert (f"EXIF orientation is {orientation}" in out) == (orientation > 1)
     assert findings() == []
+
+
+def test_how_grey_of_sixteen_bits_is_read_makes_images_stale_and_no_videos(folder: Path) -> None:
+    Image.fromarray(np.linspace(7000, 8500, 200).astype(np.uint16).reshape(10, 20)).save(
+        folder / "input/thermal.png"
+    )
+    square = "def find(images):\n    return [{squares}[: int(image.max() > 200)] for image in images]\n"
+    square = square.replace("{squares}", '[{"category_id": 0, "bbox": [1, 1, 5, 5], "score": 0.9}]')
+    (folder / "square_model.py").write_text(square)
+    assert invoke("run")[0] == 0
+    written = folder / "lightly/.lightly/predictions/squares/thermal.json"
+    assert json.loads(written.read_text())["predictions"] == []
+    SmallProject.at(folder).write(images={"sixteen_bit": "minmax"})
+    planned = json.loads(invoke("run", "--dry-run", "--json")[1])["planned"]["inputs"]
+    assert sorted(one["input"] for one in planned) == ["a.png", "thermal.png"]
+    assert invoke("run")[0] == 0
+    assert len(json.loads(written.read_text())["predictions"]) == 1
+    SmallProject.at(folder).write(images={"sixteen_bit": "low-byte"})
+    status, out = invoke("run")
+    assert (status, "images.sixteen_bit" in out, "minmax" in out) == (2, True, True)
 
 
 def test_a_glob_with_a_slash_in_front() -> None:

@@ -20,6 +20,7 @@ from lightly_assets.media import (
     probe,
     read_image,
 )
+from lightly_assets.media.images import SixteenBit
 from lightly_assets.media.info import OnDamage
 from lightly_assets.media.stream import damage_message
 from lightly_assets.models.protocol import Source
@@ -109,8 +110,10 @@ class PixelReader:
         inputs: Iterable[tuple[Input, bool]],
         on_damage: OnDamage,
         limits: Limits | None = None,
+        sixteen_bit: SixteenBit = "high-byte",
     ) -> None:
         self._store = store
+        self._sixteen_bit = sixteen_bit
         self._inputs = iter(inputs)
         self._on_damage = on_damage
         self._limits = limits
@@ -138,7 +141,9 @@ class PixelReader:
         try:
             while not self._stop.is_set():
                 while len(opened) < _AHEAD and (following := next(self._inputs, None)) is not None:
-                    opened.append(_Opened(self._store, *following, self._on_damage, self._limits))
+                    opened.append(
+                        _Opened(self._store, *following, self._on_damage, self._limits, self._sixteen_bit)
+                    )
                 if not opened:
                     break
                 self._read(opened.popleft())
@@ -177,8 +182,15 @@ class _Opened:
     """An input that is being read."""
 
     def __init__(
-        self, store: Store, one: Input, pixels: bool, on_damage: OnDamage, limits: Limits | None
+        self,
+        store: Store,
+        one: Input,
+        pixels: bool,
+        on_damage: OnDamage,
+        limits: Limits | None,
+        sixteen_bit: SixteenBit,
     ) -> None:
+        self._sixteen_bit = sixteen_bit
         self.input = one
         self._on_damage = on_damage
         self.info = VideoInfo()
@@ -214,7 +226,7 @@ class _Opened:
             self._count()
             return
         if self._stream is None:
-            picture = read_image(self.path, limits=self._limits)
+            picture = read_image(self.path, limits=self._limits, sixteen_bit=self._sixteen_bit)
             self.info = VideoInfo(width=picture.width, height=picture.height, notes=picture.notes)
             self.count = 1
             source = Source(key, None, picture.width, picture.height, picture.orientation)

@@ -98,7 +98,11 @@ def task_setups(project: Project, names: tuple[str, ...] | None = None) -> dict[
 
 def decode_version(project: Project, kind: InputKind) -> str:
     """Hash of what decides which frames an input has, beside its content."""
-    return version(kind, DECODE_CODE_VERSION, project.on_damage if kind == "video" else "")
+    if kind == "video":
+        return version(kind, DECODE_CODE_VERSION, project.on_damage)
+    # The default says nothing, so that images that were predicted before there was another stay up to date.
+    sixteen_bit = project.images.sixteen_bit
+    return version(kind, DECODE_CODE_VERSION, "" if sixteen_bit == "high-byte" else sixteen_bit)
 
 
 def frames_version(project: Project, kind: InputKind) -> str:

@@ -115,7 +115,9 @@ class PredictStage:
         """Work until all units are read."""
         project, exports = self._warehouse.project, self._exports
         feed = UnitFeed(units, self._folder, self._setups, self._encode, exporting=exports is not None)
-        reader = PixelReader(self._warehouse.input, feed, project.on_damage, self._limits)
+        reader = PixelReader(
+            self._warehouse.input, feed, project.on_damage, self._limits, project.images.sixteen_bit
+        )
         try:
             for event in reader:
                 self._stop.check()

@@ -101,7 +101,7 @@ def test_a_program_that_crops_is_refused(
     monkeypatch.setenv("PATH", str(cropping.parent), prepend=":")
     video = tmp_path / "v.mp4"
     video.write_bytes(corpus.path("plain.mp4").read_bytes())
-    with pytest.raises(MediaError, match="gives frames of 90 x 60, PyAV of 96 x 64.*use the engine pyav"):
+    with pytest.raises(MediaError, match=r"gives frames of 90 x 60, PyAV of 96 x 64.*use the engine pyav"):
         extract(video, tmp_path / "cropped", engine="ffmpeg")
     assert list((tmp_path / "cropped").rglob("*")) == []
 

@@ -288,6 +288,8 @@ def _video_info(fields: object) -> VideoInfo | None:
     if not isinstance(fields, dict):
         return None
     try:
-        return VideoInfo(**{**fields, "errors": tuple(fields["errors"])})
+        lists = {"sizes": tuple(tuple(one) for one in fields.get("sizes", ()))}
+        lists |= {name: tuple(fields.get(name, ())) for name in ("errors", "notes")}
+        return VideoInfo(**fields | lists)
     except (KeyError, TypeError):
         return None

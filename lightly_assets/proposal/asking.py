@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from lightly_assets.models.protocol import ModelError
 from lightly_assets.proposal.findings import Finding
 from lightly_assets.proposal.found import ModelFound
@@ -10,9 +11,9 @@ from lightly_assets.proposal.found import ModelFound
 Ask = Callable[[str, str], str]
 """A question and what an empty answer means → the answer."""
 RANGES: dict[str, dict[str, Any]] = {
-    "0..1": {"mean": 0, "std": 1},
-    "imagenet": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
-    "-1..1": {"mean": 0.5, "std": 0.5},
+    "0..1": {"scale": 1 / 255, "mean": 0, "std": 1},
+    "imagenet": {"scale": 1 / 255, "mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)},
+    "-1..1": {"scale": 1 / 255, "mean": 0.5, "std": 0.5},
     "0..255": {"scale": 1, "mean": 0, "std": 1},
 }
 """What the numbers of pixels become, by the names that are asked for."""

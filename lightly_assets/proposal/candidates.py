@@ -53,7 +53,7 @@ def _fitting(facts: Facts, outputs: Sequence[Output]) -> Iterator[Candidate]:
     wanted = task_types(facts)
     for name in said or LAYOUTS.names:
         recognised = LAYOUTS[name].recognises(outputs)
-        finding = Finding("layout", name, *_signal(facts, outputs, bool(said), recognised))
+        finding = Finding("layout", name, *_signal(name, facts, outputs, bool(said), recognised))
         first = said.index(name) if said else 0
         for place, task in enumerate(_ordered(LAYOUTS[name].tasks, outputs)):
             if wanted and task not in wanted:
@@ -66,9 +66,13 @@ def _fitting(facts: Facts, outputs: Sequence[Output]) -> Iterator[Candidate]:
                     yield Candidate(name, task, classes, options, finding, rank)
 
 
-def _signal(facts: Facts, outputs: Sequence[Output], said: bool, recognised: bool) -> tuple[str, Sureness]:
+def _signal(
+    name: str, facts: Facts, outputs: Sequence[Output], said: bool, recognised: bool
+) -> tuple[str, Sureness]:
     if said:
         return facts.signals.get("layout", facts.family), "found"
+    if name == "probabilities" and len(outputs) == 1 and outputs[0].last in ("Softmax", "Sigmoid"):
+        return f"output {outputs[0]}, made by {outputs[0].last}", "found"
     shapes = described(outputs)
     return (f"outputs {shapes}", "found") if recognised else (f"outputs {shapes}", "guess")
 

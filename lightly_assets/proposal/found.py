@@ -9,6 +9,7 @@ from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
 from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.protocol import Model
+from lightly_assets.pipeline.inputs.pixels import Pixels
 from lightly_assets.proposal.findings import Finding
 
 
@@ -30,6 +31,8 @@ class ModelFound:
     """What is to be written under ``preprocess:``."""
     guessed: frozenset[str] = frozenset()
     """Which of ``pixels`` nobody said."""
+    frame: Pixels | None = None
+    """What it was tried on; None where there was nothing."""
     model: Model | None = None
     """Loaded with these settings; None where nothing fits."""
     config: Any = None

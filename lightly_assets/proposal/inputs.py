@@ -13,8 +13,8 @@ from lightly_assets.pipeline.inputs.pixels import PixelReader, Pixels, Unreadabl
 from lightly_assets.proposal.findings import Finding
 from lightly_assets.storage import Store, open_store
 
-# The first frames of a video are often black or a title.
-_FRAME = 30
+# Every so manieth frame of the first ones is tried: the first are often black, a title, or empty.
+_EVERY, _FRAMES = 30, 240
 # So many inputs are tried until one can be read.
 _TRIES = 5
 
@@ -24,8 +24,8 @@ class InputFound:
     """An input root, looked at."""
 
     findings: list[Finding] = field(default_factory=list)
-    frame: Pixels | None = None
-    """A frame or an image of it; None where none could be read."""
+    frames: list[Pixels] = field(default_factory=list)
+    """Some frames or an image of it; none where none could be read."""
 
 
 def look_at_input(root: str, folder: Path) -> InputFound:
@@ -44,12 +44,12 @@ def look_at_input(root: str, folder: Path) -> InputFound:
     store = open_store(project.root("input"), options=project.storage_of("input"))
     scan = scan_input(store, project)
     found = InputFound(_counted(root, scan))
-    found.frame, unread = _frame(store, scan)
+    found.frames, unread = _some_frames(store, scan)
     for key, error in unread:
         found.findings.append(Finding("unreadable", key, error, "open"))
-    if found.frame is not None:
-        source = found.frame.source
-        found.findings.append(Finding("frame", f"{source.width}×{source.height}", str(source)))
+    if found.frames:
+        source = found.frames[0].source
+        found.findings.append(Finding("size", f"{source.width}×{source.height}", source.input))
     return found
 
 
@@ -71,21 +71,22 @@ def _counted(root: str, scan: Scan) -> list[Finding]:
     return found
 
 
-def _frame(store: Store, scan: Scan) -> tuple[Pixels | None, list[tuple[str, str]]]:
-    """A frame of the first input that can be read, and those that could not be."""
+def _some_frames(store: Store, scan: Scan) -> tuple[list[Pixels], list[tuple[str, str]]]:
+    """Frames of the first input that can be read, and the inputs that could not be."""
     unread = []
     ordered: list[Input] = sorted(scan.inputs.values(), key=lambda one: (one.kind != "video", one.key))
     for one in ordered[:_TRIES]:
         reader = PixelReader(store, [(one, True)], "keep")
         try:
-            last = None
-            for event in itertools.islice(reader, _FRAME):
-                if isinstance(event, Pixels):
-                    last = event
+            frames = []
+            for event in itertools.islice(reader, _FRAMES):
+                if isinstance(event, Pixels) and (event.source.index or 0) % _EVERY == 0:
+                    frames.append(event)
                 elif isinstance(event, Unreadable):
                     unread.append((one.key, event.error))
-            if last is not None:
-                return last, unread
+            if frames:
+                # The later ones first: what a camera sees when it runs.
+                return [*frames[1:], frames[0]], unread
         finally:
             reader.close()
-    return None, unread
+    return [], unread

@@ -1,6 +1,6 @@
 """What a model's file is, and the settings that follow from it, each with its signal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,13 @@ _MOST_TRIES = 12
 _ENOUGH = 1001
 
 
-def look_at_model(path: Path, frame: Pixels | None) -> ModelFound:
+def look_at_model(path: Path, frames: Sequence[Pixels]) -> ModelFound:
     """Finds out what a model's file needs to be run.
 
     Args:
         path: of the file.
-        frame: what it is tried on, because the numbers of its outputs tell more than their shapes; without
-            one it is tried on noise.
+        frames: what it is tried on, until something is found, because the numbers of its outputs tell more
+            than their shapes; without one it is tried on noise.
 
     Raises:
         ModelError: it is missing, no model, or nothing here can run it.
@@ -53,12 +53,13 @@ def look_at_model(path: Path, frame: Pixels | None) -> ModelFound:
     for candidate in candidates(found.facts, reader.outputs)[:_MOST_TRIES]:
         tried = replace(found, findings=list(found.findings))
         try:
-            trial = _try(tried, reader, candidate, frame)
+            trial = _try(tried, reader, candidate, frames or [_noise()])
         except LightlyAssetsError as error:
             refused.append(f"not {candidate.layout} for {candidate.task_type}: {_short(error)}")
             continue
         tried.findings.append(candidate.finding)
-        if not (trial.doubts and frame is not None):
+        tried.frame = trial.frame if frames else None
+        if not (trial.doubts and frames):
             return _settled(tried, refused)
         doubtful = doubtful or tried
     if doubtful is not None:
@@ -68,7 +69,7 @@ def look_at_model(path: Path, frame: Pixels | None) -> ModelFound:
     return found
 
 
-def _try(found: ModelFound, reader: Reader, candidate: Candidate, frame: Pixels | None) -> Trial:
+def _try(found: ModelFound, reader: Reader, candidate: Candidate, frames: Sequence[Pixels]) -> Trial:
     """Loads the model as a candidate says and runs it. Raises ModelError where that does not fit."""
     found.layout, found.task_type, found.options = candidate.layout, candidate.task_type, candidate.options
     size = _size(found, reader)
@@ -79,11 +80,21 @@ def _try(found: ModelFound, reader: Reader, candidate: Candidate, frame: Pixels 
     else:
         found.names = _placeholders(candidate.classes or _ENOUGH)
     found.load()
-    trial = try_model(found, frame or _noise())
+    trial = _first_found(found, frames)
     if not found.facts.names and candidate.classes is None:
         found.names = _placeholders(1 + max((one["category_id"] for one in trial.singletons), default=0))
         found.load()
-        trial = try_model(found, frame or _noise())
+        trial = try_model(found, trial.frame)
+    return trial
+
+
+def _first_found(found: ModelFound, frames: Sequence[Pixels]) -> Trial:
+    """What is found in the first of these frames in which anything is."""
+    trial = try_model(found, frames[0])
+    for frame in frames[1:]:
+        if trial.singletons:
+            break
+        trial = try_model(found, frame)
     return trial
 
 

@@ -30,6 +30,7 @@ _MOST_ROWS = 5
 class Trial:
     """What a model made of one frame."""
 
+    frame: Pixels
     singletons: Sequence[Mapping[str, Any]]
     rows: list[tuple[str, str]]
     """The plausibility table."""
@@ -50,17 +51,17 @@ def try_model(found: ModelFound, frame: Pixels) -> Trial:
     written = encode(result, settings, frame.source.width, frame.source.height).singletons
     names = {one.id: one.name for one in schema.categories}
     if schema.task_type is TaskType.CLASSIFICATION:
-        return Trial(written, *_of_classes(written, names))
+        return Trial(frame, written, *_of_classes(written, names))
     if schema.task_type is TaskType.SEMANTIC_SEGMENTATION:
-        return Trial(written, *_of_areas(written, names, frame))
-    return Trial(written, *_of_objects(written, names, frame))
+        return Trial(frame, written, *_of_areas(written, names, frame))
+    return Trial(frame, written, *_of_objects(written, names, frame))
 
 
-def draw_trial(trial: Trial, found: ModelFound, frame: Pixels, path: Path) -> None:
+def draw_trial(trial: Trial, found: ModelFound, path: Path) -> None:
     """The frame with what was found on it, as PNG."""
     schema = _schema(found)
     names = {one.id: one.name for one in schema.categories}
-    Image.fromarray(draw(frame.image, trial.singletons, schema.task_type, names)).save(path)
+    Image.fromarray(draw(trial.frame.image, trial.singletons, schema.task_type, names)).save(path)
 
 
 def other_ranges(found: ModelFound, frame: Pixels) -> list[tuple[str, str]]:

@@ -11,7 +11,6 @@ from lightly_assets.commands.shared import DEFAULT_CONFIG, FAILED, WRONG_USE, er
 if TYPE_CHECKING:
     from lightly_assets.proposal.findings import Finding
     from lightly_assets.proposal.found import ModelFound
-    from lightly_assets.proposal.inputs import InputFound
 
 PICTURE = "lightly-init.png"
 """The frame that the model was tried on, beside the project file."""
@@ -89,11 +88,11 @@ def _propose(folder: Path, path: Path, model: Path | None, input_root: str | Non
         _write(path, with_input(TEMPLATE, root, folder, seen.findings[0] if seen else None))
         say(f"{path} is written. Put in your categories and model, then: lightly-assets run -c {path}")
         return True
-    found = look_at_model(model.resolve(), seen.frame if seen is not None else None)
+    found = look_at_model(model.resolve(), seen.frames if seen is not None else ())
     _show("Model", found.findings)
     if found.model is not None:
         _ask(found)
-        _try(found, seen, folder)
+        _try(found, folder)
     _write(path, project_text(folder, root, found, seen.findings[0] if seen else None))
     say()
     _tell_what_is_open(path, found)
@@ -130,23 +129,23 @@ def _ask(found: "ModelFound") -> None:
     ask_what_is_open(found, ask)
 
 
-def _try(found: "ModelFound", seen: "InputFound | None", folder: Path) -> None:
+def _try(found: "ModelFound", folder: Path) -> None:
     """One frame: what is found on it, as a table and as a picture."""
-    if seen is None or seen.frame is None:
+    if found.frame is None:
         say("No frame was tried: there is no --input with one.")
         return
     from lightly_assets.proposal.trial import draw_trial, other_ranges, try_model
 
-    trial = try_model(found, seen.frame)
+    trial = try_model(found, found.frame)
     picture = folder / PICTURE
     folder.mkdir(parents=True, exist_ok=True)
-    draw_trial(trial, found, seen.frame, picture)
-    say(f"Tried on {seen.frame.source}, drawn to {picture}")
+    draw_trial(trial, found, picture)
+    say(f"Tried on {found.frame.source}, drawn to {picture}")
     for name, value in trial.rows:
         say(f"  {name:<28} {value}")
     for doubt in trial.doubts:
         say(f"  doubtful: {doubt}")
-    if table := other_ranges(found, seen.frame):
+    if table := other_ranges(found, found.frame):
         say("  The range of pixels is a guess. What other ranges would give:")
         for name, value in table:
             say(f"    {name:<26} {value}")

@@ -108,6 +108,8 @@ class LabelDocument:
                 f"{self.name} does not name its category {unnamed[0]}; name all with --categories: a list, "
                 "or a YAML file of numbers with names."
             )
+        if not all(self._names.values()):
+            raise LabelsError(f"{self.name} has a category without a name.")
         if not self._names:
             raise LabelsError(f"{self.name} names no category; name them with --categories.")
         return tuple(Category(id=number, name=name) for number, name in sorted(self._names.items()))
@@ -171,7 +173,8 @@ class LabelDocument:
         elif label.polygons or label.is_ellipse:
             parts = label.polygons or (label.outline,)
             row["segmentation"] = [list(part) for part in parts]
-            row["bbox"] = _hull(parts)
+            if any(len(part) > 1 for part in parts):
+                row["bbox"] = _hull(parts)
         if label.box is not None and not label.is_ellipse:
             x1, y1, x2, y2 = label.box
             row.setdefault("bbox", [x1, y1, round(x2 - x1, 9), round(y2 - y1, 9)])

@@ -22,7 +22,8 @@ def brush_mask(values: Any, size: Size, where: str) -> Mask:
         LabelsError: the bits end early, or are those of another size.
     """
     try:
-        data = np.frombuffer(bytes(values), dtype=np.uint8)
+        # bytes(7) would be seven zeros.
+        data = np.frombuffer(bytes(values if isinstance(values, list) else [values]), dtype=np.uint8)
     except (TypeError, ValueError):
         raise LabelsError(f"{where}: rle must be a list of bytes.") from None
     bits = np.unpackbits(data)

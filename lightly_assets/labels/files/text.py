@@ -9,6 +9,8 @@ from lightly_assets.labels.errors import LabelsError
 # Parsed as a whole: more than this is no label file.
 _MOST_BYTES = 4 << 30
 _MOST_TEXT = 256 << 20
+# Every whole number up to here is a float, too.
+_LARGEST = 1 << 53
 
 
 def read_text(path: Path, most: int = _MOST_TEXT) -> str:
@@ -71,10 +73,15 @@ def number(text: Any, what: str, where: str) -> float:
     return value
 
 
+def list_of(value: Any) -> list[Any]:
+    """A list, empty where there is none."""
+    return value if isinstance(value, list) else []
+
+
 def whole(text: Any, what: str, where: str) -> int:
     """A whole number; 3.0 is one. Raises LabelsError."""
     value = number(text, what, where)
-    if value != int(value):
+    if value != int(value) or abs(value) > _LARGEST:
         raise LabelsError(f"{where}: {what} is {text!r}; it must be a whole number.")
     return int(value)
 

@@ -26,7 +26,7 @@ def root_tag(path: Path) -> str:
     found: list[str] = []
     parser = _strict_parser()
     parser.StartElementHandler = lambda name, _attributes: found.append(name)
-    with suppress(expat.ExpatError, _RefusedError):
+    with suppress(expat.ExpatError, _RefusedError, LookupError, ValueError):
         parser.Parse(start, False)
     return found[0] if found else ""
 
@@ -73,7 +73,7 @@ def elements(path: Path) -> Iterator[Element]:
                 done.clear()
             parser.Parse(b"", True)
             yield from done
-    except (expat.ExpatError, ParseError, _RefusedError) as error:
+    except (expat.ExpatError, ParseError, _RefusedError, LookupError, ValueError) as error:
         raise LabelsError(f"{path} cannot be read as XML: {error}.") from None
     except OSError as error:
         raise LabelsError(f"{path} cannot be read: {error.strerror}.") from None

@@ -14,7 +14,7 @@ from lightly_assets.format.names.suffixes import input_kind
 from lightly_assets.labels.between import linear
 from lightly_assets.labels.errors import LabelsError
 from lightly_assets.labels.files.brush import brush_mask
-from lightly_assets.labels.files.text import number, read_json, share, starts_like_json, whole
+from lightly_assets.labels.files.text import list_of, number, read_json, share, starts_like_json, whole
 from lightly_assets.labels.labelled import (
     KeyFrame,
     Label,
@@ -36,6 +36,7 @@ _KINDS = {
     "videorectangle": "track",
     "choices": "choices",
 }
+_RATES = (0.001, 10_000.0)
 _NO_OBJECTS = {
     "textarea",
     "number",
@@ -135,11 +136,11 @@ class _Reader:
         """What one annotator said; None where nobody looked at the task."""
         done = [
             one
-            for one in task.get("annotations") or []
+            for one in list_of(task.get("annotations"))
             if isinstance(one, dict) and not one.get("was_cancelled") and isinstance(one.get("result"), list)
         ]
         if not done:
-            done = [one for one in task.get("predictions") or [] if isinstance(one, dict)]
+            done = [one for one in list_of(task.get("predictions")) if isinstance(one, dict)]
             if not done:
                 return None
             best = max(done, key=lambda one: str(one.get("created_at", "")))
@@ -357,8 +358,13 @@ def _rate(region: _Region) -> float | None:
     for one in reversed(_sequence(region)):
         frame, time = one.get("frame"), one.get("time")
         if isinstance(time, int | float) and isinstance(frame, int) and time > 0 and frame > 0:
-            return frame / float(time)
+            return _plausible(frame / float(time))
     count, duration = region.value.get("framesCount"), region.value.get("duration")
     if isinstance(count, int) and isinstance(duration, int | float) and duration > 0 and count > 0:
-        return count / float(duration)
+        return _plausible(count / float(duration))
     return None
+
+
+def _plausible(rate: float) -> float | None:
+    """A rate that a video can have."""
+    return rate if _RATES[0] <= rate <= _RATES[1] else None

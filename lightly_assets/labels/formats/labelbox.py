@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.files.text import read_text
+from lightly_assets.labels.files.text import list_of, read_text
 from lightly_assets.labels.labelled import Label, LabelledImage, Labels, known
 from lightly_assets.labels.reading import FORMATS, ReadOptions
 
@@ -55,7 +55,7 @@ class Labelbox:
         source = LabelboxObjectDetectionInput(path, given, FilenameKeyOption.ID)
         try:
             labels.images = [_image(found, names, path.name) for found in source.get_labels()]
-        except (ParseError, KeyError, TypeError, ValueError) as error:
+        except (ParseError, KeyError, TypeError, ValueError, AttributeError) as error:
             said = " ".join(str(error.__cause__ or error).split()).rstrip(".")
             raise LabelsError(f"{path.name} cannot be read as Labelbox's export: {said[:300]}.") from None
         labels.names = dict(enumerate(sorted(name for name, boxes in categories.items() if boxes)))
@@ -90,10 +90,10 @@ def _names(row: dict[str, Any], where: str) -> tuple[str, ...]:
 def _objects(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     projects = row.get("projects")
     for project in projects.values() if isinstance(projects, dict) else ():
-        for label in project.get("labels") or () if isinstance(project, dict) else ():
+        for label in list_of(project.get("labels")) if isinstance(project, dict) else ():
             annotations = label.get("annotations") if isinstance(label, dict) else None
             objects = annotations.get("objects") if isinstance(annotations, dict) else None
-            yield from (one for one in objects or () if isinstance(one, dict))
+            yield from (one for one in list_of(objects) if isinstance(one, dict))
 
 
 def _image(found: Any, names: dict[str, tuple[str, ...]], file: str) -> LabelledImage:

@@ -36,7 +36,11 @@ class Ultralytics:
         images: dict[str, list[tuple[int, dict[str, Any]]]] = {}
         for index, entry in enumerate(data):
             images.setdefault(_image_of(entry, f"entry {index} of {path.name}"), []).append((index, entry))
-        used = {entry.get("category_id") for rows in images.values() for _, entry in rows}
+        used = {
+            whole(entry["category_id"], "category_id", f"entry {index} of {path.name}")
+            for rows in images.values()
+            for index, entry in rows
+        }
         names = _from_one(options.names, used, path.name)
         labels = Labels(path.name, names)
         labels.images = [_image(name, rows, path.name) for name, rows in images.items()]
@@ -61,7 +65,7 @@ def _image_of(entry: Any, where: str) -> str:
     )
 
 
-def _from_one(names: dict[int, str] | None, used: set[Any], file: str) -> dict[int, str]:
+def _from_one(names: dict[int, str] | None, used: set[int], file: str) -> dict[int, str]:
     """The names by the ids of the file, which count from 1."""
     if names is None:
         return {}

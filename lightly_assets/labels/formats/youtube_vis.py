@@ -31,14 +31,17 @@ class YouTubeVis:
         labels = Labels(path.name)
         for entry in _list(data, "categories", path.name):
             where = f"a category of {path.name}"
-            labels.names[whole(entry.get("id"), "id", where)] = str(entry.get("name"))
-        videos = {video.get("id"): video for video in _list(data, "videos", path.name)}
+            if not isinstance(entry.get("name"), str) or not entry["name"]:
+                raise LabelsError(f"{where} has the name {entry.get('name')!r}; it must be a text.")
+            labels.names[whole(entry.get("id"), "id", where)] = entry["name"]
+        videos = {_id(video, "id", path.name): video for video in _list(data, "videos", path.name)}
         found: dict[Any, list[list[Label]]] = {key: [[] for _ in _files(one)] for key, one in videos.items()}
         for index, annotation in enumerate(_list(data, "annotations", path.name)):
             where = f"annotations[{index}] of {path.name}"
-            if annotation.get("video_id") not in videos:
-                raise LabelsError(f"{where}: no video has the id {annotation.get('video_id')!r}.")
-            _add(annotation, videos[annotation["video_id"]], found[annotation["video_id"]], where)
+            video = _id(annotation, "video_id", where)
+            if video not in videos:
+                raise LabelsError(f"{where}: no video has the id {video!r}.")
+            _add(annotation, videos[video], found[video], where)
         labels.images = [
             _frame(name, frame, video)
             for key, video in videos.items()
@@ -55,6 +58,13 @@ def _list(data: Any, key: str, file: str) -> list[dict[str, Any]]:
     if not isinstance(values, list) or not all(isinstance(one, dict) for one in values):
         raise LabelsError(f"{file} has no list '{key}' of objects, which YouTube-VIS has.")
     return values
+
+
+def _id(entry: dict[str, Any], key: str, where: str) -> int | str:
+    value = entry.get(key)
+    if not isinstance(value, int | str):
+        raise LabelsError(f"{where}: {key} is {value!r}; it must be a number or a text.")
+    return value
 
 
 def _files(video: dict[str, Any]) -> list[str]:

@@ -6,7 +6,9 @@ import dagster as dg
 
 from lightly_assets.config import Project, load_project
 from lightly_assets.graph.assets.chain import build_chain
+from lightly_assets.graph.assets.selection import build_selection
 from lightly_assets.graph.assets.specs import videos_spec
+from lightly_assets.graph.checks.evaluated import build_evaluated
 from lightly_assets.graph.checks.up_to_date import build_up_to_date
 from lightly_assets.graph.dagster_private import check_names
 from lightly_assets.graph.jobs import build_job, build_worker_jobs
@@ -33,8 +35,8 @@ def build_definitions(config: Project | Path | str) -> dg.Definitions:
     chain = build_chain(project, partitions_def)
     job = build_job(chain)
     return dg.Definitions(
-        assets=[videos_spec(partitions_def), chain],
-        asset_checks=[build_up_to_date(project)] if project.tasks else [],
+        assets=[videos_spec(partitions_def), chain, *build_selection(project)],
+        asset_checks=[build_up_to_date(project), *build_evaluated(project)] if project.tasks else [],
         jobs=[job, *build_worker_jobs(chain)],
         sensors=[build_sensor(project, job)],
         resources={"project": ProjectResource(path=str(project.path))},

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from lightly_assets.config.evaluation import EvaluationSettings
 from lightly_assets.config.section import Section
 from lightly_assets.errors import BadValue
 from lightly_assets.format.rules.messages import first_problem
@@ -22,6 +23,8 @@ class Task(Section):
     """May be left out where the model's file, or one beside it, names its classes."""
     model: Any
     """Settings of a runtime, see :mod:`lightly_assets.models.config`."""
+    evaluate: EvaluationSettings | None = None
+    """Labels that the predictions are judged by; see [evaluation](../evaluation.md)."""
 
     @field_validator("name")
     @classmethod

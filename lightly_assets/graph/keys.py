@@ -8,9 +8,10 @@ VIDEOS = dg.AssetKey("videos")
 FRAMES = dg.AssetKey("frames")
 TASKS_JSON = dg.AssetKey("tasks_json")
 WORKER_RUN = dg.AssetKey("worker_run")
+SELECTION = dg.AssetKey("selection")
 
 CHAIN = "chain"
-"""The operation that makes all of them but ``videos``, which others write."""
+"""The operation that makes all of them but ``videos``, which others write, and ``selection``."""
 
 
 def stage_key(task: str, stage: Stage) -> dg.AssetKey:

@@ -28,8 +28,18 @@ LABELS = {
 # What the cases below show, by the name of the command; the document of demo is that of run.
 SHOWN = {
     *("run", "status", "gc", "check", "probe", "extract", "import-coco", "import-labels", "export", "doctor"),
-    *("evaluate", "report", "demo"),
+    *("evaluate", "report", "select", "demo"),
 }
+SELECTION = """
+worker_run:
+  dataset: streets
+  input_type: images
+  selection_config:
+    n_samples: 2
+    strategies:
+      - input: {type: PREDICTIONS, task: objects, name: CATEGORY_COUNT}
+        strategy: {type: WEIGHTS}
+"""
 TO = ["--task", "labels", "--lightly", "other", "--input", "input"]
 
 
@@ -41,6 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for path in (folder / "input").rglob("*"):
         os.utime(path, (1_750_000_000, 1_750_000_000))
     (folder / "labels.json").write_text(json.dumps(LABELS))
+    (folder / "select.yaml").write_text((folder / "lightly.yaml").read_text() + SELECTION)
     (folder / "yolo/labels/images").mkdir(parents=True)
     (folder / "yolo/labels/images/a.txt").write_text("0 0.25 0.5 0.25 0.25 0.75\n")
     (folder / "yolo/classes.txt").write_text("square\n")
@@ -95,6 +106,7 @@ CASES = {
         *("--input", "input", "--json"),
     ],
     "doctor": ["doctor", "lightly", "--json"],
+    "select": ["select", "-c", "select.yaml", "--out", "chosen", "--json"],
     "report": ["report", "lightly", "--task", "objects", "--labels", "labels.json", "--json"],
     "evaluate": ["evaluate", "lightly", "--task", "objects", "--labels", "labels.json", "--json"],
 }

@@ -1,0 +1,51 @@
+"""``selection``: the frames that ``worker_run.selection_config`` selects, found on this machine.
+
+It is an operation of its own, after the chain: it reads all of what is published, and only if all of it is
+right. The platform is not asked.
+"""
+
+import dagster as dg
+
+from lightly_assets.config import Project
+from lightly_assets.graph.keys import SELECTION, TASKS_JSON
+from lightly_assets.graph.resources import ProjectResource
+from lightly_assets.pipeline.selection import ProjectSelection, select_frames
+from lightly_assets.pipeline.session import Session
+
+_SHOWN = 50
+
+
+def build_selection(project: Project) -> list[dg.AssetsDefinition]:
+    """The asset; none where the project has no section ``worker_run``."""
+    if project.worker_run is None:
+        return []
+
+    @dg.asset(
+        key=SELECTION,
+        deps=[TASKS_JSON],
+        group_name="output",
+        kinds={"lightly"},
+        description="Checks everything again, now; then selects frames as worker_run says, on this machine "
+        "with lightly-mundig. Asked for by hand.",
+    )
+    def selection(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
+        with Session(project.load()) as session:
+            done = select_frames(session, context.log.info)
+        return dg.MaterializeResult(metadata=_metadata(done))
+
+    return [selection]
+
+
+def _metadata(done: ProjectSelection) -> dict[str, dg.MetadataValue]:
+    document = done.selected.document()
+    metadata: dict[str, dg.MetadataValue] = {
+        "gate": dg.MetadataValue.text(done.gate.message),
+        "selected": dg.MetadataValue.int(len(document["selected"])),
+        "of": dg.MetadataValue.int(document["of"]),
+        "strategies": dg.MetadataValue.json(document["strategies"]),
+        "first": dg.MetadataValue.json(document["selected"][:_SHOWN]),
+        "page": dg.MetadataValue.path(str(next(one for one in done.files if one.suffix == ".html"))),
+    }
+    if document["notes"]:
+        metadata["notes"] = dg.MetadataValue.json(document["notes"])
+    return metadata

@@ -1,0 +1,98 @@
+"""The check ``evaluated``: how good a task's published predictions are, by the labels of ``evaluate:``.
+
+It is not part of a run of the chain: all of a task's files are read, however few have changed. Ask for it by
+hand, or by a schedule of your own.
+"""
+
+from typing import Any, Literal
+
+import dagster as dg
+
+from lightly_assets.config import Project
+from lightly_assets.config.evaluation import EvaluationSettings
+from lightly_assets.errors import LightlyAssetsError
+from lightly_assets.evaluation.document import document
+from lightly_assets.evaluation.evaluate import evaluate, is_task_name
+from lightly_assets.graph.keys import stage_key
+from lightly_assets.graph.resources import ProjectResource
+from lightly_assets.storage import Store, open_store
+
+EVALUATED = "evaluated"
+_SHOWN = ("map", "map50", "miou", "accuracy", "precision", "recall")
+_BY_DEFAULT = ("map", "miou", "accuracy")
+
+
+def build_evaluated(project: Project) -> list[dg.AssetChecksDefinition]:
+    """The check, for the tasks that have ``evaluate:``; none where no task has."""
+    settings = {task.name: task.evaluate for task in project.tasks if task.evaluate is not None}
+    if not settings:
+        return []
+    specs = [
+        dg.AssetCheckSpec(
+            EVALUATED,
+            asset=stage_key(name, "task_folder"),
+            description=f"Judged by {one.labels}: at least {one.floor:g}. Asked for by hand.",
+        )
+        for name, one in settings.items()
+    ]
+
+    @dg.multi_asset_check(name=EVALUATED, specs=specs, can_subset=True)
+    def evaluated(context: dg.AssetCheckExecutionContext, project: ProjectResource):  # type: ignore[no-untyped-def]
+        loaded = project.load()
+        selected = {key.asset_key.path[0] for key in context.op_execution_context.selected_asset_check_keys}
+        for task in loaded.tasks:
+            if task.name in selected and task.evaluate is not None:
+                yield _verdict(loaded, task.name, task.evaluate)
+
+    return [evaluated]
+
+
+def _verdict(project: Project, task: str, settings: EvaluationSettings) -> dg.AssetCheckResult:
+    try:
+        figures = document(_evaluate(project, task, settings))
+    except LightlyAssetsError as error:
+        return _result(task, passed=False, text=str(error))
+    by_default = [one for one in _BY_DEFAULT if figures[one] is not None]
+    name: str = settings.figure or (by_default[0] if by_default else _BY_DEFAULT[0])
+    value = figures[name]
+    if value is None:
+        text = f"{name} cannot be computed: the labels have nothing of it."
+        return _result(task, passed=False, text=text, figures=figures)
+    text = f"{name} {value:.4f}, floor {settings.floor:g}."
+    return _result(task, passed=value >= settings.floor, text=text, figures=figures)
+
+
+def _evaluate(project: Project, task: str, settings: EvaluationSettings) -> Any:
+    labels = settings.labels
+    if not is_task_name(labels) or (project.base_dir / labels).is_file():
+        labels = str(project.base_dir / labels)
+    return evaluate(_root(project, "lightly"), task, labels, input=_root(project, "input"))
+
+
+def _root(project: Project, name: Literal["input", "lightly"]) -> str | Store:
+    """A folder, which is read faster as such, or a store with the project's settings."""
+    root = project.root(name)
+    return open_store(root, options=project.storage_of(name)) if "://" in root else root
+
+
+def _result(
+    task: str, *, passed: bool, text: str, figures: dict[str, Any] | None = None
+) -> dg.AssetCheckResult:
+    metadata: dict[str, dg.MetadataValue] = {}
+    if figures is not None:
+        metadata = {
+            name: dg.MetadataValue.float(figures[name]) for name in _SHOWN if figures[name] is not None
+        }
+        metadata["images"] = dg.MetadataValue.int(figures["images"])
+        if figures["worst"]:
+            metadata["worst"] = dg.MetadataValue.json(figures["worst"][:5])
+        if figures["warnings"]:
+            metadata["notes"] = dg.MetadataValue.json(figures["warnings"])
+    return dg.AssetCheckResult(
+        passed=passed,
+        asset_key=stage_key(task, "task_folder"),
+        check_name=EVALUATED,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=text,
+        metadata=metadata,
+    )

@@ -172,3 +172,61 @@ def test_a_task_folder_as_the_model(tmp_path: Path) -> None:
     assert folder().version != model.version
     with pytest.raises(ModelError, match=r"sub/a.png: sub/a.json has no list of predictions"):
         singletons(folder(), "sub/a.png")
+
+
+def test_names_of_which_nothing_matches_are_refused_each_time(tmp_path: Path) -> None:
+    model = load(tmp_path, missing="empty")
+    for _ in range(2):
+        with pytest.raises(ModelError, match=r"lists 0 inputs of 2, and 3 of its 3 images are no input"):
+            model.meet(["other/x.png", "other/y.png"])
+    load(tmp_path, missing="empty", allow_partial=True).meet(["other/x.png"])
+    load(tmp_path).meet(["other/x.png"])  # each input that is not listed fails by itself
+    with pytest.raises(ModelError, match=r"--names suffix finds 3 of 3"):
+        load(tmp_path, missing="empty").meet(["deep/sub/a.png", "deep/sub/v.mp4", "deep/empty.png"])
+    model = load(tmp_path, missing="empty", names="suffix")
+    model.meet(["deep/sub/a.png", "deep/sub/v.mp4", "deep/empty.png"])
+    assert len(singletons(model, "deep/sub/a.png")) == 1
+
+
+def test_names_that_fit_several_inputs_are_refused(tmp_path: Path) -> None:
+    data = COCO | {"images": [{"id": 7, "file_name": "a.png"}], "annotations": []}
+    with pytest.raises(ModelError, match=r"'a\.png' could be 'x/a\.png', 'y/a\.png' of the input"):
+        load(tmp_path, data, names="suffix").meet(["x/a.png", "y/a.png"])
+
+
+def write_task(folder: Path, names: tuple[str, ...], predictions: list[dict[str, Any]]) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "schema.json").write_bytes(schema(*names).to_bytes())
+    (folder / "a.json").write_text(json.dumps({"file_name": "a.png", "predictions": predictions}))
+
+
+def lightly(folder: Path, **settings: Any) -> Any:
+    config = parse_model({"kind": "lightly", "path": "old", **settings})
+    return load_model(config, task_type="object-detection", categories=CATEGORIES, base_dir=folder)
+
+
+def test_a_task_folder_with_other_ids(tmp_path: Path) -> None:
+    box = {"bbox": [1, 2, 3, 4], "score": 0.5}
+    given = [{"category_id": 1, **box, "probabilities": [0.7, 0.3]}, {"category_id": 2, **box}]
+    write_task(tmp_path / "old", ("car", "person"), given)
+    first, second = singletons(lightly(tmp_path), "a.png")
+    assert first == {"category_id": 2, **box, "probabilities": [0.3, 0.7]}
+    assert second == {"category_id": 1, **box}
+    write_task(tmp_path / "old", ("car", "human"), given)
+    with pytest.raises(ModelError, match=r"1 'car', 2 'human', but the task has 1 'person', 2 'car'"):
+        lightly(tmp_path)
+    (kept,) = singletons(lightly(tmp_path, category_map={"human": "person"}), "a.png")
+    assert kept == {"category_id": 1, **box}
+    with pytest.raises(ModelError, match="None of the 1 inputs has a file in old"):
+        lightly(tmp_path, category_map={"human": 1, "car": 2}, missing="empty").meet(["b.png"])
+
+
+def test_a_task_folder_of_frames_that_a_video_does_not_have(tmp_path: Path) -> None:
+    write_task(tmp_path / "old", ("person", "car"), [])
+    (tmp_path / "old/v-25-mp4.json").write_text('{"file_name": "v-25-mp4.png", "predictions": []}')
+    model = lightly(tmp_path)
+    model.check_end("v.mp4", 26)
+    with pytest.raises(
+        ModelError, match=r"lists frame 25 of 'v\.mp4', which has 25 frames, 0 to 24; is it another"
+    ):
+        model.check_end("v.mp4", 25)

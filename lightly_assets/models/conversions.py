@@ -248,6 +248,8 @@ def _from_ultralytics(obj: Any, source: Source, task_type: TaskType) -> Result:
         raise ResultError("The model returned oriented boxes, which the prediction format does not have.")
     if obj.probs is not None:
         return Classification(probabilities=obj.probs.data)
+    if getattr(obj, "semantic_mask", None) is not None:
+        return SemanticScores(label_map=as_numpy(obj.semantic_mask.data))
     if obj.boxes is None:
         raise ResultError(f"The ultralytics result has no boxes and no probs; {task_type} needs one of them.")
     height, width = obj.orig_shape

@@ -119,6 +119,41 @@ def _yolo_expected(classes: int, task_type: str, end2end: bool) -> Any:
     return expected
 
 
+def _obb() -> Oracle:
+    """Oriented boxes as ultralytics exports them; it gives the upright boxes around them as ``xyxy``."""
+    size, classes = (128, 160), 3
+
+    def build(path: Path) -> None:
+        from ultralytics.nn import tasks
+
+        torch.manual_seed(9)
+        model = shaken(tasks.OBBModel("yolo11n-obb.yaml", nc=classes, verbose=False), 9)
+        head = model.model[-1]
+        for branch in head.cv3:
+            branch[-1].weight.data.mul_(25)
+            branch[-1].bias.data.fill_(-1.5)
+        for branch in head.cv4:
+            branch[-1].weight.data.mul_(20)
+        head.export, head.format, head.dynamic = True, "onnx", False
+        export(model.fuse().eval(), torch.zeros(1, 3, *size), path, ["output0"])
+
+    def expected(outputs: list[NDArray[Any]], input_size: tuple[int, int], image: tuple[int, int]) -> Found:
+        """The steps of ``OBBPredictor``."""
+        from ultralytics.engine.results import OBB
+        from ultralytics.utils import ops
+        from ultralytics.utils.nms import non_max_suppression
+
+        raw = torch.from_numpy(outputs[0].copy())
+        rows = non_max_suppression(raw, THRESHOLD, 0.7, nc=classes, max_det=300, rotated=True)[0]
+        boxes = ops.regularize_rboxes(torch.cat([rows[:, :4], rows[:, -1:]], dim=-1))
+        boxes[:, :4] = ops.scale_boxes(input_size, boxes[:, :4], image, xywh=True)
+        found = OBB(torch.cat([boxes, rows[:, 4:6]], dim=-1), image)
+        return {"boxes": found.xyxy.numpy(), "scores": found.conf.numpy(), "classes": found.cls.numpy()}
+
+    settings = {"layout": "obb", "score_threshold": THRESHOLD, "preprocess": {"size": list(size)}}
+    return Oracle("yolo11n-obb", "object-detection", classes, settings, build, expected)
+
+
 class _WithObjectness(torch.nn.Module):
     """What a YOLOv5 head gives after its sigmoid, from a few convolutions."""
 
@@ -530,6 +565,7 @@ def oracles() -> list[Oracle]:
         _yolo("yolo11n-pose", "PoseModel", "keypoint-detection", "yolo", 1, 4, 25),
         _yolo("yolo26n", "DetectionModel", "object-detection", "yolo_nms", 3, 6, 25),
         _yolo("yolo26n-seg", "SegmentationModel", "instance-segmentation", "yolo_nms", 3, 8, 25),
+        _obb(),
         _yolov5(),
         _transformers("detr", "detr", _make_detr, "DetrImageProcessor", 5),
         _transformers("rtdetr", "rtdetr", _make_rtdetr, "RTDetrImageProcessor", 5),

@@ -1,7 +1,7 @@
 """Transformer detectors: a fixed number of queries, boxes relative to the input, no suppression needed."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,11 @@ from lightly_assets.models.layouts.base import (
     described,
     layout,
     normalised,
+    output_of_rank,
     sigmoid,
     softmax,
 )
+from lightly_assets.models.layouts.shared.masks import masks_above_zero
 from lightly_assets.models.layouts.shared.values import (
     check_logits,
     check_relative,
@@ -45,11 +47,12 @@ class Detr(Layout):
         std=IMAGENET_STD,
     )
     name = "detr"
-    tasks = (TaskType.OBJECT_DETECTION,)
+    tasks: ClassVar[tuple[TaskType, ...]] = (TaskType.OBJECT_DETECTION,)
     outputs = "logits `(B, Q, C + 1)`, boxes `(B, Q, 4)`"
     families = "DETR, Conditional DETR, YOLOS, Table Transformer"
     minus_infinity = True
     _no_object = 1
+    _masks: int | None = None
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         super().__init__(settings, outputs)
@@ -91,10 +94,17 @@ class Detr(Layout):
         logits, boxes = outputs[self._logits], outputs[self._boxes]
         if len(logits) != len(views):
             raise LayoutError(f"the output has the shape {logits.shape} for {len(views)} images")
-        pairs = zip(logits.astype(np.float32), boxes.astype(np.float32), views, strict=True)
-        return [self._result(one, box, view) for one, box, view in pairs]
+        masks: Any = [None] * len(views) if self._masks is None else outputs[self._masks]
+        images = zip(logits.astype(np.float32), boxes.astype(np.float32), masks, views, strict=True)
+        return [self._result(*one) for one in images]
 
-    def _result(self, logits: NDArray[Any], boxes: NDArray[Any], view: View) -> Result:
+    def _result(
+        self,
+        logits: NDArray[Any],
+        boxes: NDArray[Any],
+        masks: NDArray[Any] | None,  # noqa: ARG002
+        view: View,
+    ) -> Result:
         check_logits(logits, "boxes_scores, where non-maximum suppression is ours")
         scores = softmax(logits, axis=1)[:, :-1]
         top = scores.max(axis=1)
@@ -112,12 +122,15 @@ class RtDetr(Detr):
 
     defaults = Preprocess(resize="stretch", size=(640, 640), interpolation="bilinear")
     name = "rtdetr"
-    outputs = "the same with sigmoids, or one output `(B, Q, 4 + C)`"
+    tasks = (TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION)
+    outputs = "the same with sigmoids (and masks `(B, Q, h, w)`), or one output `(B, Q, 4 + C)`"
     families = "RT-DETR, RF-DETR, D-FINE, Deformable DETR by transformers, ultralytics"
     _no_object = 0
 
     def _places(self, outputs: Sequence[Output]) -> tuple[int, int]:
         self._refuse_labels(outputs)
+        if self.settings.task_type is TaskType.INSTANCE_SEGMENTATION:
+            self._masks = output_of_rank(outputs, (4,), None, f"The layout {self.name} needs masks")
         threes = [index for index, output in enumerate(outputs) if len(output.shape) == 3]
         self._joint = len(threes) == 1
         if not self._joint:
@@ -146,7 +159,9 @@ class RtDetr(Detr):
             return rfdetr.over(self.defaults)
         return self.defaults
 
-    def _result(self, logits: NDArray[Any], boxes: NDArray[Any], view: View) -> Result:
+    def _result(
+        self, logits: NDArray[Any], boxes: NDArray[Any], masks: NDArray[Any] | None, view: View
+    ) -> Result:
         if self._joint:
             boxes, scores = logits[:, :4], logits[:, 4:]
             top = scores.max(axis=1)
@@ -158,9 +173,15 @@ class RtDetr(Detr):
         scores = sigmoid(logits)
         flat = scores.ravel()
         kept = best(flat, self.settings.floor, min(len(logits), self.settings.max_candidates))
+        if masks is not None:
+            kept = kept[: self.settings.max_masks]
         queries, classes = np.divmod(kept, scores.shape[1])
         check_relative(boxes[queries], _PIXELS)
-        return _detections(boxes[queries], flat[kept], classes, scores[queries], view)
+        found = _detections(boxes[queries], flat[kept], classes, scores[queries], view)
+        if masks is None:
+            return found
+        whole = masks_above_zero(masks[queries], view)
+        return Detections(found.boxes, found.scores, found.category_ids, found.probabilities, whole)
 
 
 @layout
@@ -183,7 +204,13 @@ class RtDetrTopk(Detr):
         self._no_object = 6 - self.settings.classes
         return places[0], places[0]
 
-    def _result(self, logits: NDArray[Any], boxes: NDArray[Any], view: View) -> Result:
+    def _result(
+        self,
+        logits: NDArray[Any],
+        boxes: NDArray[Any],
+        masks: NDArray[Any] | None,  # noqa: ARG002
+        view: View,
+    ) -> Result:
         kept = best(logits[:, 4], self.settings.floor, self.settings.max_candidates)
         check_shares(logits[kept, 4], "scores", "the fifth number of a row is something else")
         check_whole(logits[kept, 5], "classes", "rows of class scores have the layout rtdetr")

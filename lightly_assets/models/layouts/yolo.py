@@ -54,7 +54,7 @@ _OF_FILE: dict[str, tuple[tuple[TaskType, ...], str]] = {
     ),
     "obb": ((), "write layout: obb"),
     "classify": ((), "write task_type: classification and layout: probabilities"),
-    "semantic": ((), "write task_type: semantic-segmentation and layout: yolo_semantic"),
+    "semantic": ((), "write task_type: semantic-segmentation and layout: label_map or logits"),
 }
 
 

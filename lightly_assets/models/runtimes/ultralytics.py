@@ -21,6 +21,7 @@ _TASKS = {
     TaskType.OBJECT_DETECTION: "detect",
     TaskType.KEYPOINT_DETECTION: "pose",
     TaskType.INSTANCE_SEGMENTATION: "segment",
+    TaskType.SEMANTIC_SEGMENTATION: "semantic",
 }
 
 

@@ -82,8 +82,18 @@ def _narrow(
     return (low - first, share), slice(first, int(low[-1]) + 2)
 
 
+def masks_above_zero(logits: NDArray[Any], view: View) -> RunLengths:
+    """Masks of the whole image from (N, h, w) logits over the input; one at a time, as they are large."""
+    y, x = (
+        between(logits.shape[1], view.rows(logits.shape[1])),
+        between(logits.shape[2], view.columns(logits.shape[2])),
+    )
+    counts = [RunLengths.of(resample(one[None], y, x) > 0).counts[0] for one in logits]
+    return RunLengths(counts, view.height, view.width)
+
+
 def pasted_masks(masks: NDArray[Any], boxes: NDArray[Any], view: View) -> RunLengths:
-    """Masks of the whole image from (N, h, w) scores over each object's box (corners in its pixels)."""
+    """Masks of the whole image from (N, h, w) scores over each object's box."""
     # Outside of the box is nothing, and the edge lies between it and the first pixel.
     framed = np.pad(masks.astype(np.float32), ((0, 0), (1, 1), (1, 1)))
     return RunLengths(

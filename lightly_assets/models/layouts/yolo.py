@@ -252,7 +252,12 @@ class Yolo(Layout):
         view: View,
     ) -> Result:
         # Heads that regress corners may cross them, which is no box.
-        boxes, straight = without_crossed(boxes, view, strictly=True)
+        boxes, straight = without_crossed(
+            boxes,
+            view,
+            strictly=True,
+            counted=self.settings.task_type is not TaskType.KEYPOINT_DETECTION,
+        )
         if not straight.all():
             boxes, scores, classes, extra = (
                 boxes[straight],

@@ -66,16 +66,17 @@ def check_logits(logits: NDArray[Any], instead: str) -> None:
 
 
 def without_crossed(
-    boxes: NDArray[Any], view: View, *, strictly: bool = False
+    boxes: NDArray[Any], view: View, *, strictly: bool = False, counted: bool = True
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """(N, 4) corners in the image's pixels, and which of them to go on with: those that are not crossed.
 
     Where all are crossed, they become points instead, which are left out when predictions are written: they
-    are counted there, and a layout whose boxes are all crossed is told.
+    are counted there, and a layout whose boxes are all crossed is told. Not so objects that are more than
+    their box, which are written however flat it is (``counted=False``).
     """
     sides = boxes[:, 2:] - boxes[:, :2]
     good = (sides > 0).all(axis=1) if strictly else (sides >= 0).all(axis=1)
-    if len(boxes) and not good.any():
+    if counted and len(boxes) and not good.any():
         middle = np.array([view.width / 2, view.height / 2] * 2, dtype=boxes.dtype)
         return np.tile(middle, (len(boxes), 1)), np.ones(len(boxes), dtype=np.bool_)
     return boxes, good

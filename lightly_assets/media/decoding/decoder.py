@@ -33,7 +33,7 @@ from lightly_assets.media.decoding.complaints import (
     split_line,
 )
 from lightly_assets.media.decoding.job import FORMATS, Job, Outcome, frame_digest
-from lightly_assets.media.decoding.structure import find_cut
+from lightly_assets.media.decoding.structure import count_pictures, find_cut
 from lightly_assets.media.kinds import is_image, kind_of_file
 
 if TYPE_CHECKING:
@@ -294,12 +294,15 @@ class Decoder:
         """How many packets the index promises; 0 where it does not list all of them."""
         if not container.format.name.startswith(_COMPLETE_INDEXES):
             return 0
-        return sum(entry.size > 0 for entry in stream.index_entries)
+        indexed = sum(entry.size > 0 for entry in stream.index_entries)
+        if container.format.name == "avi":
+            return max(indexed, count_pictures(self._job.path, stream.index))
+        return indexed
 
     def _check_index(self, container: InputContainer, indexed: int) -> None:
         """Demuxers step over what damage has wiped out, and say nothing; the index still lists it."""
         if self._filled < indexed:
-            self.outcome.error(f"its index lists {indexed} packets, {self._filled} are there")
+            self.outcome.error(f"its index lists {indexed} packets, {self._filled} come out")
         if self._index_end(container) > self._bytes and not self.outcome.errors:
             self.outcome.error(f"is cut off: its fragments list data beyond byte {self._bytes:,}")
 

@@ -42,6 +42,7 @@ from lightly_assets.graph.dagster_private import (
 from lightly_assets.graph.dagster_private import (
     AssetCheckExecutionResolvedStatus as Status,
 )
+from lightly_assets.graph.partitions import PARTITIONS_NAME
 
 if TYPE_CHECKING:
     from lightly_assets.graph.dagster_private import SqlEventLogStorage
@@ -53,6 +54,15 @@ else:
 if TYPE_CHECKING or knows_checks_of_partitions():
     _Checks = AssetCheckExecutionsTable.c
     _Events = SqlEventLogStorageTable.c
+_OF_PARTITIONS = tuple(
+    kind.value
+    for kind in (
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+        dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+        dg.DagsterEventType.ASSET_OBSERVATION,
+        dg.DagsterEventType.ASSET_FAILED_TO_MATERIALIZE,
+    )
+)
 _MATERIALIZATION = dg.DagsterEventType.ASSET_MATERIALIZATION.value
 
 # How long the keys of a definition may be taken for known. Keys that are not among them are always asked for.
@@ -102,9 +112,26 @@ class ManyPartitions(_Base):
         return super().has_dynamic_partition(partitions_def_name, partition_key)
 
     def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> None:
-        """Forget a partition."""
+        """Forget a partition, its materialisations and verdicts: a key that comes back starts anew."""
         super().delete_dynamic_partition(partitions_def_name, partition_key)
         self._members.pop(partitions_def_name, None)
+        if partitions_def_name == PARTITIONS_NAME and knows_checks_of_partitions():
+            self._forget_events(partition_key)
+
+    def _forget_events(self, partition: str) -> None:
+        """What Dagster works out the state of a partition from; the logs of its runs stay."""
+        assets: Sequence[dg.AssetKey] = self.all_asset_keys()  # type: ignore[no-untyped-call]
+        with self.index_connection() as connection:
+            for asset in assets:
+                name = asset.to_string()
+                events = (_Events.asset_key == name, _Events.dagster_event_type.in_(_OF_PARTITIONS))
+                connection.execute(
+                    SqlEventLogStorageTable.delete().where(*events, _Events.partition == partition)
+                )
+                checks = (_Checks.asset_key == name, _Checks.partition == partition)
+                connection.execute(AssetCheckExecutionsTable.delete().where(*checks))
+        for asset in assets:
+            self.wipe_asset_cached_status(asset)
 
     def _members_of(self, name: str) -> frozenset[str]:
         now = time.monotonic()

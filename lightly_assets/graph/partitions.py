@@ -8,7 +8,8 @@ from urllib.parse import unquote
 import dagster as dg
 from sqlalchemy.exc import IntegrityError
 
-from lightly_assets.pipeline.inputs.listing import Input, Scan
+from lightly_assets.format.names.suffixes import input_kind
+from lightly_assets.pipeline.inputs.listing import Input, Scan, folder_of
 
 PARTITIONS_NAME = "lightly_inputs"
 _TRIES = 5
@@ -55,6 +56,34 @@ def inputs_by_partition(scan: Scan) -> dict[str, list[str]]:
     for key, one in scan.inputs.items():
         found[partition_of(one, scan.days)].append(key)
     return dict(found)
+
+
+def remove_partitions(
+    instance: dg.DagsterInstance, scan: Scan, recorded: Iterable[str], gone: Iterable[str] | None = None
+) -> list[str]:
+    """Forget partitions of inputs that are gone, and that nothing is ``recorded`` of; those that went.
+
+    An input that failed and was removed would leave its partition failed for ever. Only the partitions of
+    ``gone`` are looked at where other projects may share the instance, else all.
+    """
+    days = scan.days
+    keys = {*scan.inputs, *scan.blocked, *scan.paused, *recorded}
+    if days and not keys <= days.keys():
+        return []  # nobody knows the days of what is gone
+    alive = {days.get(key) or _own_partition(key) for key in keys}
+    asked = None if gone is None else {_own_partition(key) for key in gone}
+    left = [
+        one
+        for one in instance.get_dynamic_partitions(PARTITIONS_NAME)
+        if one not in alive and (asked is None or one in asked)
+    ]
+    for partition in left:
+        instance.delete_dynamic_partition(PARTITIONS_NAME, partition)
+    return left
+
+
+def _own_partition(key: str) -> str:
+    return encode_key(key if input_kind(key) == "video" else folder_of(key))
 
 
 def add_partitions(instance: dg.DagsterInstance, partitions: Iterable[str]) -> list[str]:

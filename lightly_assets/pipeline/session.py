@@ -189,7 +189,7 @@ class Session:
         """Make ``schema.json`` and ``tasks.json`` right; tasks that cannot be listed, with one sentence."""
         setups = [setup for name, setup in self.setups.items() if tasks is None or name in tasks]
         with self.workplace():
-            self._forget_gone()
+            self.forget_gone_failures()
             return dict(self.warehouse.heal_listing(setups))
 
     @contextmanager
@@ -285,10 +285,19 @@ class Session:
         made_with = (setup.model_version, setup.settings_hash) if setup else (None, None)
         return attempt_version(one.entry.fingerprint, decode_version(self.project, one.kind), *made_with)
 
-    def _forget_gone(self) -> None:
+    def gone_failures(self) -> list[str]:
+        """Inputs that failed and are gone."""
+        return [key for key in self._known_failures() if not self.is_here(key)]
+
+    def forget_gone_failures(self) -> None:
+        """Forget what was wrong with inputs that are gone."""
         known = self._known_failures()
-        gone = [key for key in known if not self.is_here(key)]
-        self.warehouse.state.delete_many([known.pop(key) for key in gone])
+        self.warehouse.state.delete_many([known.pop(key) for key in self.gone_failures()])
+
+    def recorded(self) -> set[str]:
+        """Inputs that something is recorded of, gone ones included."""
+        index = self.warehouse.index
+        return {row.input for task in ["", *index.tasks()] for row in index.entries(task)}
 
     def quarantine(self) -> dict[str, str]:
         """Inputs that are left alone on purpose: key → reason."""

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from lightly_assets.storage.disk.temporary import temporary_name
 
 if TYPE_CHECKING:
     from lightly_assets.config import Project
+    from lightly_assets.pipeline.session import Session
 
 SETTINGS = """\
 # Written once by lightly-assets; change it as you like.
@@ -99,3 +101,26 @@ def _say_where_events_are(home: Path, settings: Path) -> None:
         new = settings.with_name(temporary_name())
         new.write_text(wanted)
         new.replace(settings)
+
+
+def has_instance(project: "Project") -> bool:
+    """Whether there is an instance of Dagster that anybody could look at."""
+    return bool(os.environ.get("DAGSTER_HOME")) or (project.local_state / "dagster").exists()
+
+
+def forget_gone_partitions(session: "Session", gone: Collection[str]) -> None:
+    """Take the partitions of inputs that are gone out of Dagster, with their verdicts.
+
+    In an instance of its own a project also forgets what earlier versions have left behind. Nothing goes
+    where the input holds nothing at all: a disk that is not mounted looks just like that.
+    """
+    scan = session.scan
+    if not has_instance(session.project) or not (scan.inputs or scan.blocked or scan.paused):
+        return
+    own = use_instance(session.project) == session.project.local_state / "dagster"
+    import dagster as dg
+
+    from lightly_assets.graph.partitions import remove_partitions
+
+    with dg.DagsterInstance.get() as instance:
+        remove_partitions(instance, scan, session.recorded(), None if own else gone)

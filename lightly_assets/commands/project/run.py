@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightly_assets.commands.project.instance import use_instance
+from lightly_assets.commands.project.instance import forget_gone_partitions, use_instance
 from lightly_assets.commands.project.progress import Progress
 from lightly_assets.commands.shared import (
     DATABASE_PROBLEM,
@@ -180,6 +180,8 @@ def run_project(
             done = Done(project, summary, time.monotonic() - started)
             done.planned = _planned(session, plan)
             return done
+        if gone := session.gone_failures():
+            forget_gone_partitions(session, gone)
         recovered = session.recovered(plan)
         if not plan.units and not recovered:
             session.remember_plan(plan)

@@ -1,11 +1,10 @@
 """Commands about what is remembered: ``status``, ``gc``, ``pause``, ``resume``."""
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightly_assets.commands.project.instance import use_instance
+from lightly_assets.commands.project.instance import forget_gone_partitions, has_instance, use_instance
 from lightly_assets.commands.project.run import DryRunOption
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
@@ -59,6 +58,10 @@ def gc_command(
 
         with Session(project) as session:
             collected = collect(session, dry_run=dry_run, empty_input=empty_input)
+            if not dry_run:
+                gone = {*collected.inputs, *session.gone_failures()}
+                session.forget_gone_failures()
+                forget_gone_partitions(session, gone)
         if collected.files and not dry_run:
             _tell_dagster(project)
     if as_json:
@@ -80,7 +83,7 @@ def gc_command(
 
 def _tell_dagster(project: "Project") -> None:
     """The check ``no_orphans`` holds now, which the next run would say; without an instance nobody looks."""
-    if not (os.environ.get("DAGSTER_HOME") or (project.local_state / "dagster").exists()):
+    if not has_instance(project):
         return
     use_instance(project)
     import dagster as dg

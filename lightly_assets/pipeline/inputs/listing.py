@@ -30,7 +30,12 @@ class Input:
     @property
     def folder(self) -> str:
         """The folder with a trailing slash, ``./`` for the root: the partition of images."""
-        return self.key[: self.key.rfind("/") + 1] or "./"
+        return folder_of(self.key)
+
+
+def folder_of(key: str) -> str:
+    """The folder of a key with a trailing slash, ``./`` for the root."""
+    return key[: key.rfind("/") + 1] or "./"
 
 
 @dataclass

@@ -10,6 +10,15 @@ from lightly_assets.errors import BadValue
 if TYPE_CHECKING:
     from lightly_assets.labels.names import NameSettings
 
+_LABELS = Path(__file__).parents[1] / "labels"
+
+
+def formats_in(folder: str) -> str:
+    """The formats that a folder of ``labels/`` holds, by its files: a help text imports none of them."""
+    names = sorted(path.stem.replace("_", "-") for path in (_LABELS / folder).glob("[a-z]*.py"))
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
 TaskTypeName = Literal[
     "classification",
     "object-detection",

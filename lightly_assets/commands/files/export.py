@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
+from lightly_assets.commands.label_options import formats_in
 from lightly_assets.commands.shared import JsonOption, counted, errors_for_people, print_json, say
 
 
 def export_command(
     root: Annotated[str, typer.Argument(help="The Lightly datasource: a folder or URL.")],
     task: Annotated[str, typer.Option(help="The task to export.")],
-    format: Annotated[str, typer.Option(help="coco, cvat, yolo or youtube-vis.")],
+    format: Annotated[str, typer.Option(help=f"{formats_in('writers')}.")],
     out: Annotated[Path, typer.Option(help="A new file (coco, youtube-vis) or folder (cvat, yolo).")],
     input: Annotated[
         str | None,

@@ -20,6 +20,7 @@ from lightly_assets.commands.label_options import (
     TaskTypeName,
     UnlistedOption,
     VideoOption,
+    formats_in,
     name_settings,
     parse_category_map,
 )
@@ -36,13 +37,7 @@ def import_labels_command(
     task: Annotated[str, typer.Option(help="The name of the task to write.")],
     lightly: Annotated[str, typer.Option(help="The Lightly datasource: a folder or URL.")],
     input: Annotated[str, typer.Option(help="The input datasource, whose images and videos are labelled.")],
-    format: Annotated[
-        str,
-        typer.Option(
-            help="auto, coco, cvat, kitti, label-studio, labelbox, masks, mot, ultralytics, voc, yolo "
-            "or youtube-vis."
-        ),
-    ] = "auto",
+    format: Annotated[str, typer.Option(help=f"auto, {formats_in('formats')}.")] = "auto",
     task_type: Annotated[
         TaskTypeName | None, typer.Option(help="The kind of task.", show_default="found from the labels")
     ] = None,

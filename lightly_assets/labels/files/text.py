@@ -59,7 +59,7 @@ def files_below(folder: Path, suffix: str) -> Iterator[Path]:
 
 
 def number(text: Any, what: str, where: str) -> float:
-    """A finite number.
+    """A finite number, as large as anything in an image or a video.
 
     Raises:
         LabelsError: it is none; ``what`` and ``where`` say which.
@@ -68,7 +68,7 @@ def number(text: Any, what: str, where: str) -> float:
         value = float(text)
     except (TypeError, ValueError, OverflowError):
         value = float("nan")
-    if not abs(value) < float("inf"):
+    if not abs(value) <= _LARGEST:
         raise LabelsError(f"{where}: {what} is {text!r}; it must be a number.")
     return value
 
@@ -81,7 +81,7 @@ def list_of(value: Any) -> list[Any]:
 def whole(text: Any, what: str, where: str) -> int:
     """A whole number; 3.0 is one. Raises LabelsError."""
     value = number(text, what, where)
-    if value != int(value) or abs(value) > _LARGEST:
+    if value != int(value):
         raise LabelsError(f"{where}: {what} is {text!r}; it must be a whole number.")
     return int(value)
 

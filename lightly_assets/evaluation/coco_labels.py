@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +16,29 @@ from lightly_assets.format import rle
 from lightly_assets.format.coco.masks import from_coco
 from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.format.schema import TaskType
+from lightly_assets.labels.coco.images import CocoImage, parse_image
+from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.names import Names, NameSettings, cleaned
 
 Size = tuple[int, int]
 Measure = Callable[[str], Size | None]
 """Width and height of an image of the input, given its key."""
 
 
-def coco_labels(file: str | Path, task_type: TaskType, measure: Measure | None = None) -> Labels:
+def coco_labels(
+    file: str | Path, task_type: TaskType, file_names: Sequence[str] = (), measure: Measure | None = None
+) -> Labels:
     """The labels of all images of a COCO annotation file, for tasks of a type.
 
     Args:
+        file_names: of the images that have predictions.
         measure: sizes of images for which the file has none; only masks need them.
 
     Raises:
         EvaluationError: the file is not what COCO describes, with its first fault.
     """
     document = _read(file)
-    images = _Images(document, file, measure)
+    images = _Images(document, file, file_names, measure)
     categories = _categories(document, file)
     reader = _Annotations(images, {one: place for place, (one, _) in enumerate(categories)}, task_type)
     for index, annotation in enumerate(_list(document, "annotations", file)):
@@ -74,19 +80,28 @@ def _categories(document: dict[str, Any], file: str | Path) -> list[tuple[int, s
 
 
 class _Images:
-    """The images in the order of their ids, as COCO's evaluation has them."""
+    """The images in the order of their ids, as COCO's evaluation has them.
 
-    def __init__(self, document: dict[str, Any], file: str | Path, measure: Measure | None) -> None:
-        images = _list(document, "images", file)
-        for index, one in enumerate(images):
-            if not isinstance(one.get("file_name"), str) or type(one.get("id")) not in (int, str):
-                raise EvaluationError(f"{file}: images[{index}] needs an 'id' and a 'file_name'.")
-        images = sorted(images, key=lambda one: (isinstance(one["id"], str), one["id"]))
-        self.place = {one["id"]: index for index, one in enumerate(images)}
-        self.stems = [split_suffix(one["file_name"])[0] for one in images]
+    Their names lead to prediction files as names of labels lead to the input when they are imported.
+    """
+
+    def __init__(
+        self, document: dict[str, Any], file: str | Path, file_names: Sequence[str], measure: Measure | None
+    ) -> None:
+        try:
+            images = [
+                parse_image(one, f"images[{index}]")
+                for index, one in enumerate(_list(document, "images", file))
+            ]
+        except LabelsError as error:
+            raise EvaluationError(f"{file}: {error}") from None
+        self._images = sorted(images, key=lambda one: (isinstance(one.id, str), one.id))
+        self.place = {one.id: index for index, one in enumerate(self._images)}
+        names = Names(file_names, NameSettings(rule="suffix"))
+        self._keys = [_key(names, one, file) for one in self._images]
+        self.stems = [split_suffix(key)[0] for key in self._keys]
         if len(self.place) != len(images) or len(set(self.stems)) != len(images):
             raise EvaluationError(f"{file}: two images have the same 'id' or the same 'file_name'.")
-        self._images = images
         self._measure = measure
         self._sizes: dict[int, Size] = {}
 
@@ -94,16 +109,27 @@ class _Images:
         """Width and height in pixels."""
         if place not in self._sizes:
             one = self._images[place]
-            size: Size | None = one.get("width"), one.get("height")
-            if size is not None and not all(type(side) is int and side > 0 for side in size):
-                size = self._measure(one["file_name"]) if self._measure is not None else None
+            size: Size | None = (one.width, one.height) if one.width and one.height else None
+            if size is None and self._measure is not None:
+                size = self._measure(self._keys[place])
             if size is None:
                 raise BadValue(
-                    f"its image '{one['file_name']}' has no width and height, which masks need; name "
-                    "the images' datasource with --input."
+                    f"its image '{one.names[0]}' has no width and height, which masks need; name the images' "
+                    "datasource with --input."
                 )
             self._sizes[place] = size
         return self._sizes[place]
+
+
+def _key(names: Names, image: CocoImage, file: str | Path) -> str:
+    """The image's name in the prediction files; its own where they have none of it."""
+    match = names.find(image.names)
+    if match.candidates:
+        several = " and ".join(f"'{one}'" for one in sorted(match.candidates)[:2])
+        raise EvaluationError(
+            f"{file}: the image '{image.names[0]}' could be {several} of the predictions; write whole paths."
+        )
+    return match.frame[0] if match.frame is not None else cleaned(image.names[0])
 
 
 class _Annotations:

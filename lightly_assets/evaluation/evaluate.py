@@ -119,7 +119,7 @@ def evaluate(
     if is_task:
         truth = labels_of(judged, sound_task(folder, str(labels)))
     else:
-        truth = coco_labels(labels, judged.schema.task_type, input_sizes(input))
+        truth = coco_labels(labels, judged.schema.task_type, judged.columns.file_names, input_sizes(input))
     return judge(judged, truth, threshold=threshold, sigmas=sigmas, all_categories=all_categories)
 
 

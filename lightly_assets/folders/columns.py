@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -61,23 +61,26 @@ class Columns:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Many parts as one, in their order."""
+        """Many parts as one, in their order. The parts are used up, so that nothing is held twice."""
         values: list[Any] = []
+        sizes = [part.scores.size for part in parts]
         for one in fields(cls):
             column = [getattr(part, one.name) for part in parts]
+            for part in parts:
+                setattr(part, one.name, None)
             if one.name in ("stems", "file_names"):
                 values.append(list(chain.from_iterable(column)))
             elif one.name in ("boxes", "probabilities"):
-                values.append(_filled(column, [part.scores.size for part in parts]))
+                values.append(_filled(column, sizes))
             else:
                 values.append(np.concatenate(column))
         return cls(*values)
 
     def by_name(self) -> Columns:
         """The files sorted by their paths."""
-        order = sorted(range(len(self.stems)), key=self.stems.__getitem__)
-        if order == list(range(len(order))):
+        if all(one <= other for one, other in pairwise(self.stems)):
             return self
+        order = sorted(range(len(self.stems)), key=self.stems.__getitem__)
         files = np.array(order, dtype=np.int64)
         rows = _stretches(self.counts, files)
 

@@ -42,7 +42,7 @@ class Folder:
 
 @dataclass
 class _Visitor:
-    wanted: frozenset[str]
+    wanted: Callable[[Schema], Iterable[str]]
     input: InputIndex | None = None
     schemas: dict[str, Schema] = field(default_factory=dict)
     parts: dict[str, list[Columns]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class _Visitor:
     def collector(self, task: str, schema: Schema) -> Callable[[Sequence[ParsedFile]], Any]:
         self.schemas[task] = schema
         self.current = self.parts.setdefault(task, [])
-        return Collector(len(schema.categories), self.wanted)
+        return Collector(len(schema.categories), frozenset(self.wanted(schema)))
 
     def add(self, collected: Any) -> None:
         self.current.append(collected)
@@ -65,7 +65,7 @@ def read_folder(
     input: Root | None = None,
     *,
     tasks: Iterable[str] | None = None,
-    wanted: Iterable[str] = ALL_FIELDS,
+    wanted: Iterable[str] | Callable[[Schema], Iterable[str]] = ALL_FIELDS,
     measure: Measure | None = None,
     processes: int | None = None,
 ) -> Folder:
@@ -75,14 +75,16 @@ def read_folder(
         root: a folder, an ``s3://…`` URL, or a store. It holds ``.lightly``.
         input: the input datasource; with it, missing and orphaned files are among the findings.
         tasks: only these of the listed tasks.
-        wanted: which columns are filled, of ``boxes``, ``points``, ``runs`` and ``probabilities``.
+        wanted: which columns are filled, of ``boxes``, ``points``, ``runs`` and ``probabilities``; or
+            what says so for the schema of a task.
         measure: counts a video's frames; the default decodes it.
         processes: how many share a large folder; all cores where not given.
 
     Raises:
         StorageError: the store of a root is out of reach.
     """
-    visitor = _Visitor(frozenset(wanted))
+    fields = wanted if callable(wanted) else frozenset(wanted)
+    visitor = _Visitor(fields if callable(fields) else lambda _: fields)
     report = check(root, input, tasks=tasks, measure=measure, processes=processes or cores(), visitor=visitor)
     found = {
         name: Task(name, visitor.schemas[name], _ordered(parts, visitor.schemas[name]))

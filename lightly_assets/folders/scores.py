@@ -32,23 +32,26 @@ UNCERTAINTIES = {
 }
 
 
-def file_scores(task: Task) -> dict[str, Floats]:
+def file_scores(task: Task, only: str | None = None) -> dict[str, Floats]:
     """(F,) each score of each file, under the platform's names; 0 for files without predictions.
 
     For objects the uncertainty of an image is the largest of its objects'. For semantic segmentation it is
     the mean over the pixels, as the open scorers have it, with one vector per segment. ``mean_uncertainty``
-    is there for keypoints, ``object_frequency`` and ``objectness_least_confidence`` for objects.
+    is there for keypoints, ``object_frequency`` and ``objectness_least_confidence`` for objects. With
+    ``only``, this one at least.
     """
     columns, kind = task.columns, task.schema.task_type
     count = len(columns.stems)
     if kind is TaskType.SEMANTIC_SEGMENTATION:
         return {name: _by_area(values, columns) for name, values in object_uncertainties(task).items()}
     files = columns.files
-    scores = {name: np.zeros(count) for name in UNCERTAINTIES}
-    for part, uncertain in _uncertainties(task):
-        for name, values in uncertain.items():
-            np.maximum.at(scores[name], files[part], values)
-    if kind is TaskType.CLASSIFICATION:
+    scores: dict[str, Floats] = {}
+    if only is None or only in UNCERTAINTIES:
+        scores = {name: np.zeros(count) for name in UNCERTAINTIES}
+        for part, uncertain in _uncertainties(task):
+            for name, values in uncertain.items():
+                np.maximum.at(scores[name], files[part], values)
+    if kind is TaskType.CLASSIFICATION or only in UNCERTAINTIES:
         return scores
     places = np.searchsorted(np.array(task.schema.ids), columns.categories)
     scores["objectness_least_confidence"] = objectness_least_confidence(columns.scores, files, count)

@@ -194,7 +194,9 @@ def _evaluation(folder: Folder, name: str, labels: str, input: Root | None) -> E
         if name == labels or task.schema.task_type != other.schema.task_type:
             return None
         return judge(task, labels_of(task, other))
-    return judge(task, coco_labels(labels, task.schema.task_type, input_sizes(input)))
+    return judge(
+        task, coco_labels(labels, task.schema.task_type, task.columns.file_names, input_sizes(input))
+    )
 
 
 def _frames(

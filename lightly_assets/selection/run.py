@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from lightly_assets.checker.check import reader_of
+from lightly_assets.checker.check import listed_tasks, reader_of
 from lightly_assets.checker.expected import VideoSize, read_input
 from lightly_assets.checker.report import Report
 from lightly_assets.folders.read import Root, read_folder
-from lightly_assets.format.schema import Schema
+from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.report.pixels import FrameReader
 from lightly_assets.selection.embeddings import Embedder
 from lightly_assets.selection.engine import Plan, Weights, select
@@ -102,7 +102,12 @@ def run_selection(request: Request) -> Selected:
     """
     config = request.config
     request.progress("reading and checking the predictions")
-    folder = read_folder(request.lightly, wanted=_columns(config))
+    # Where no strategy is about predictions, any task says which frames there are.
+    listed = listed_tasks(request.lightly)
+    used = _used_tasks(config) or listed[:1]
+    # A task that is not there is told beside those that are.
+    tasks = used if set(used) <= set(listed) else listed
+    folder = read_folder(request.lightly, tasks=tasks, wanted=lambda schema: _columns(schema, config))
     _check_config(config, {name: task.schema for name, task in folder.tasks.items()})
     samples = Samples(folder, reader_of(request.lightly))
     _refuse_errors(folder.report, config)
@@ -138,13 +143,30 @@ def number_wanted(config: Mapping[str, Any], number: int | None, total: int) -> 
     return total if given is None or given < 0 else int(given)
 
 
-def _columns(config: Mapping[str, Any]) -> set[str]:
+def _inputs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The inputs of all strategies, as far as they are such; the configuration has not been checked yet."""
     entries = config.get("strategies")
-    wanted = {"probabilities", "points", "runs"}
-    for entry in entries if isinstance(entries, list) else []:
-        given = entry.get("input") if isinstance(entry, dict) else None
-        if isinstance(given, dict) and given.get("type") == "EMBEDDINGS" and "task" in given:
-            wanted.add("boxes")
+    found = (
+        [entry.get("input") for entry in entries if isinstance(entry, dict)]
+        if isinstance(entries, list)
+        else []
+    )
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _used_tasks(config: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys(str(one["task"]) for one in _inputs(config) if "task" in one))
+
+
+def _columns(schema: Schema, config: Mapping[str, Any]) -> set[str]:
+    """What has to be read of a task's predictions."""
+    wanted = {"probabilities"}
+    if schema.task_type is TaskType.KEYPOINT_DETECTION:
+        wanted.add("points")
+    if schema.task_type is TaskType.SEMANTIC_SEGMENTATION:
+        wanted.add("runs")
+    if any(one.get("type") == "EMBEDDINGS" and "task" in one for one in _inputs(config)):
+        wanted |= {"boxes", "points"}
     return wanted
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,16 +30,22 @@ class Samples:
     """
 
     def __init__(self, folder: Folder, reader: Reader) -> None:
-        names: dict[str, str] = {}
-        for task in folder.tasks.values():
-            for stem, name in zip(task.columns.stems, task.columns.file_names, strict=True):
-                names.setdefault(stem, name or stem)
-        self.stems = sorted(names)
-        self.names = [names[stem] for stem in self.stems]
-        self.place = {stem: index for index, stem in enumerate(self.stems)}
+        tasks = list(folder.tasks.values())
+        self.stems: list[str] = tasks[0].columns.stems if tasks else []
+        self.names: list[str] = tasks[0].columns.file_names if tasks else []
+        if any(task.columns.stems != self.stems for task in tasks):
+            names: dict[str, str] = {}
+            for task in tasks:
+                names |= zip(task.columns.stems, task.columns.file_names, strict=True)
+            self.stems = sorted(names)
+            self.names = [names[stem] for stem in self.stems]
         self._tasks = folder.tasks
         self._reader = reader
-        self._scores: dict[str, Mapping[str, Floats]] = {}
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """The place of each stem."""
+        return {stem: index for index, stem in enumerate(self.stems)}
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -64,11 +70,9 @@ class Samples:
 
     def score(self, task: str, score: str) -> Floats:
         """(N,) an active learning score."""
-        if task not in self._scores:
-            self._scores[task] = file_scores(self.task(task))
-        known = self._scores[task]
+        known = file_scores(self.task(task), score)
         if score not in known:
-            raise SelectionError(f"'{task}' has no score '{score}'; it has {', '.join(known)}.")
+            raise SelectionError(f"'{task}' has no score '{score}'.")
         return self._aligned(self.task(task), known[score])
 
     def category_rows(self, task: str) -> tuple[list[str], Floats, Floats]:
@@ -77,7 +81,8 @@ class Samples:
         columns, size = found.columns, len(found.schema.ids)
         places = np.searchsorted(np.array(found.schema.ids), columns.categories)
         files = len(columns.stems)
-        counts = np.bincount(columns.files * size + places, minlength=files * size).reshape(files, size)
+        flat = np.bincount(columns.files * size + places, minlength=files * size)
+        counts: Floats = flat.reshape(files, size).astype(np.float64)
         names = [one.name for one in found.schema.categories]
         aligned = self._aligned(found, counts)
         if not columns.probabilities.size:
@@ -85,8 +90,10 @@ class Samples:
         vectors = class_distribution(places, size, columns.probabilities)
         return names, aligned, self._aligned(found, image_class_distribution(vectors, columns.files, files))
 
-    def _aligned(self, task: Task, values: NDArray[Any]) -> Floats:
+    def _aligned(self, task: Task, values: Floats) -> Floats:
         """Values of a task's files as values of samples, 0 where there is no file."""
+        if task.columns.stems == self.stems:
+            return values
         result = np.zeros((len(self), *values.shape[1:]))
         places = [self.place[stem] for stem in task.columns.stems]
         result[places] = values

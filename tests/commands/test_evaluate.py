@@ -53,12 +53,12 @@ def test_text_names_the_worst_frames(project: tuple[Path, Path]) -> None:
     ("change", "message"),
     [
         (lambda one: one.pop("images"), "no list 'images'"),
-        (lambda one: one["images"][0].pop("file_name"), r"images[0] needs an 'id' and a 'file_name'"),
+        (lambda one: one["images"][0].pop("file_name"), "images[0]: it needs an id and a file_name"),
         (lambda one: one["annotations"][1].update(bbox=[1, 2, 3]), "annotations[1]: 'bbox' has 3 numbers"),
         (lambda one: one["annotations"][1].update(bbox=None), "annotations[1]: 'bbox' is None"),
         (lambda one: one["annotations"][1].update(area=-1), "annotations[1]: 'area' is -1"),
         (lambda one: one["categories"].append({"id": 3, "name": "again"}), "their ids must differ"),
-        (lambda one: [i.update(file_name=f"x/{i['file_name']}") for i in one["images"]], "No image"),
+        (lambda one: [i.update(file_name=f"x{i['file_name']}") for i in one["images"]], "No image"),
         (lambda one: [c.update(name=f"C{c['id']}") for c in one["categories"]], "no name in common"),
         (lambda one: one["images"][1].update(id=one["images"][0]["id"]), "the same 'id'"),
     ],
@@ -150,3 +150,38 @@ def test_labels_of_categories_that_the_task_lacks(tmp_path: Path) -> None:
     assert "'dog', which 1 of the labels have; they are left out" in found["warnings"][0]
     found = json.loads(run(*arguments, "--all-categories").stdout)
     assert found["map"] == pytest.approx(0.5) and found["recall"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        lambda name: {"file_name": f"/data/export/{name}"},
+        lambda name: {"file_name": name.removeprefix("sub/")},
+        lambda name: {"file_name": f"C:\\data\\{name}", "width": None, "height": None},
+        lambda name: {"file_name": None, "coco_url": f"http://images.example/{name}"},
+    ],
+)
+def test_names_of_labels_lead_to_prediction_files(
+    project: tuple[Path, Path], tmp_path: Path, named: Any
+) -> None:
+    document = json.loads(project[1].read_text())
+    for image in document["images"]:
+        image |= named(image["file_name"])
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(document))
+    found, expected = (
+        json.loads(run(project[0], "--task", "t", "--labels", file, "--json").stdout)
+        for file in (other, project[1])
+    )
+    assert found["images"] == 12 and found["map"] == expected["map"]
+
+
+def test_names_that_could_be_several_images_are_refused(tmp_path: Path) -> None:
+    box = [{"category_id": 0, "bbox": [0, 0, 5, 5], "score": 1}]
+    write_task(tmp_path, "boxes", "object-detection", CATEGORIES, {"a/x.png": box, "b/x.png": box})
+    labels = tmp_path / "labels.json"
+    image = {"id": 1, "file_name": "x.png"}
+    categories = [{"id": 0, "name": "car"}]
+    labels.write_text(json.dumps({"images": [image], "annotations": [], "categories": categories}))
+    result = run(tmp_path, "--task", "boxes", "--labels", labels)
+    assert result.exit_code == 1 and "could be 'a/x.png' and 'b/x.png'" in result.stderr

@@ -97,7 +97,7 @@ def test_everything_that_the_file_says_is_told_with_its_signal(tmp_path: Path, f
         "task           object-detection  (metadata task)",
         "classes        2: person, big: car  (metadata names)",
         "size           64×96  (metadata imgsz)",
-        "multiple       32  (metadata args dynamic, stride)",
+        "multiple       32  (metadata stride)",
         "interpolation  linear  (metadata task detect)",
         "objects                      2",
     ):

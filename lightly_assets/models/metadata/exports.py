@@ -58,10 +58,11 @@ def _ultralytics(values: Mapping[str, Any]) -> Facts:
     elif detr:
         pixels["resize"] = "stretch"
         signals["resize"] = "metadata head RTDETRDecoder"
-    elif arguments.get("dynamic") is True and isinstance(values.get("stride"), int):
-        # Dynamic exports get the smallest rectangle that holds the image, as .pt files do.
+    elif arguments.get("dynamic") is not False and isinstance(values.get("stride"), int):
+        # Dynamic exports get the smallest rectangle that holds the image, as .pt files do. Older ones do not
+        # say what they are; inputs of one size take no rectangle.
         pixels["multiple"] = values["stride"]
-        signals["multiple"] = "metadata args dynamic, stride"
+        signals["multiple"] = "metadata stride"
     if size is not None:
         pixels["size"] = size
         signals["size"] = "metadata imgsz"

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lightly_assets.encoding.encode import TaskSettings, encode
+from lightly_assets.format import rle
 from lightly_assets.format.schema import Category, Schema
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import encode_settings, parse_model
@@ -310,3 +311,33 @@ def test_the_cpu_leaves_versions_as_they_were(tmp_path: Path) -> None:
 
     assert onnx._provider(model.runtime.session) == {}
     assert onnx._provider(Elsewhere()) == {"provider": "CUDAExecutionProvider"}
+
+
+def test_masks_in_their_boxes_and_over_the_input(tmp_path: Path) -> None:
+    """mmdeploy gives masks of 28×28 over each box, or of the whole input."""
+    boxes = np.array([[[8, 8, 36, 36, 0.9], [20, 40, 48, 54, 0.6]]], dtype=np.float32)
+    inside = np.zeros((1, 2, 28, 28), dtype=np.float32)
+    inside[0, 0, 7:21] = 1  # of the first box the middle half of its rows
+    inside[0, 1] = 1
+    whole = np.zeros((1, 2, 64, 64), dtype=np.float32)
+    whole[0, 0, 15:29, 8:36] = 1
+    whole[0, 1, 40:54, 20:48] = 1
+    for masks in (inside, whole):
+        outputs = {"dets": boxes, "labels": LABELS, "masks": masks}
+        path = constants_model(tmp_path / "m.onnx", outputs, [64, 64])
+        _, model = load(path, task_type="instance-segmentation", layout="boxes_scores_labels")
+        found = model.predict(np.zeros((1, 64, 64, 3), dtype=np.uint8), [Source("a.png", None, 64, 64)])[0]
+        dense = np.stack([rle.decode(counts, 64, 64) for counts in found.masks.counts])
+        np.testing.assert_array_equal(dense, whole[0])
+
+
+def test_one_stage_keypoints(tmp_path: Path) -> None:
+    """As RTMO gives them: boxes with scores, and keypoints with theirs; one class, so no labels."""
+    points = np.zeros((1, 2, 3, 3), dtype=np.float32)
+    points[0, 0] = [[12, 14, 0.9], [20, 22, 0.5], [28, 30, 0.1]]
+    path = constants_model(tmp_path / "m.onnx", {"dets": ROWS[..., :5], "keypoints": points}, [64, 64])
+    _, model = load(path, 1, "keypoint-detection", layout="boxes_scores_labels")
+    found = model.predict(np.zeros((1, 64, 128, 3), dtype=np.uint8), [Source("a.png", None, 128, 64)])[0]
+    # 128×64 becomes 64×32, with 16 rows of padding above.
+    np.testing.assert_allclose(found.keypoints[0], [[24, -4, 0.9], [40, 12, 0.5], [56, 28, 0.1]])
+    np.testing.assert_allclose(found.scores, [0.9, 0.6])

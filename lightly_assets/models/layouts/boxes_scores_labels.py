@@ -27,6 +27,7 @@ from lightly_assets.models.layouts.shared.values import are_shares, check_shares
 from lightly_assets.models.preprocess import Preprocess, View
 from lightly_assets.models.results import Detections, Keypoints, Result
 
+_OVER_A_BOX = 28
 _TASKS = (TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION, TaskType.KEYPOINT_DETECTION)
 
 
@@ -181,8 +182,10 @@ class BoxesScoresLabels(Layout):
     def _masks(self, masks: NDArray[Any], boxes: NDArray[Any], view: View) -> Any:
         if masks.ndim == 4:
             masks = masks[:, 0]
-        whole = abs(masks.shape[2] / masks.shape[1] - view.input_width / view.input_height) < 0.02
-        if whole and masks.shape[1] * 4 >= view.input_height:
+        rows, columns = masks.shape[1:]
+        # Masks over the input are of its size, or of a whole part of it; those over a box are of 28×28.
+        part = view.input_height // rows
+        if rows > _OVER_A_BOX and (rows * part, columns * part) == (view.input_height, view.input_width):
             return resized_masks(masks, view, 0.5)
         return pasted_masks(masks, boxes, view)
 

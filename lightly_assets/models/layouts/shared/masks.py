@@ -102,8 +102,9 @@ def pasted_masks(masks: NDArray[Any], boxes: NDArray[Any], view: View) -> RunLen
 
 
 def _pasted(framed: NDArray[np.float32], box: NDArray[Any], view: View) -> NDArray[np.int64]:
-    left, right = _pixels(box[0], box[2], view.width)
-    top, bottom = _pixels(box[1], box[3], view.height)
+    # All pixels that the box touches: beyond its edge numbers fall below one half by themselves.
+    left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
+    right, bottom = min(view.width, math.ceil(box[2])), min(view.height, math.ceil(box[3]))
     if right <= left or bottom <= top:
         return np.array([view.width * view.height], dtype=np.int64)
     rows, columns = framed.shape

@@ -13,7 +13,7 @@ from lightly_assets.format import rle
 from lightly_assets.format.schema import Category, Schema
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import encode_settings, parse_model
-from lightly_assets.models.protocol import Source
+from lightly_assets.models.protocol import ModelError, Source
 from tests.models.onnx_files import constants_model, node, write
 
 ROWS = np.array([[[10, 10, 30, 40, 0.9, 0], [40, 20, 60, 50, 0.6, 1]]], dtype=np.float32)
@@ -341,3 +341,55 @@ def test_one_stage_keypoints(tmp_path: Path) -> None:
     # 128×64 becomes 64×32, with 16 rows of padding above.
     np.testing.assert_allclose(found.keypoints[0], [[24, -4, 0.9], [40, 12, 0.5], [56, 28, 0.1]])
     np.testing.assert_allclose(found.scores, [0.9, 0.6])
+
+
+def _face_grids(repeat: int) -> dict[int, tuple[Any, Any, Any]]:
+    """Scores, boxes and points of the cells of a 64×64 input, all nothing, by stride."""
+    sizes = {stride: (64 // stride) ** 2 * repeat for stride in (8, 16, 32)}
+    return {
+        stride: (
+            np.zeros((1, count, 1), dtype=np.float32),
+            np.zeros((1, count, 4), dtype=np.float32),
+            np.zeros((1, count, 10), dtype=np.float32),
+        )
+        for stride, count in sizes.items()
+    }
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_faces_of_scrfd(batched: bool, tmp_path: Path) -> None:
+    """Distances from a cell's corner in strides; two anchors follow each other."""
+    grids = _face_grids(2)
+    scores, boxes, points = grids[16]
+    place = (1 * 4 + 2) * 2 + 1  # row 1, column 2, the second anchor: (32, 16)
+    scores[0, place], boxes[0, place], points[0, place] = 0.9, [1, 0.5, 0.5, 1], [-0.5, 0] * 5
+    outputs = {f"score_{stride}": grids[stride][0] for stride in (8, 16, 32)}
+    outputs |= {f"bbox_{stride}": grids[stride][1] for stride in (8, 16, 32)}
+    outputs |= {f"kps_{stride}": grids[stride][2] for stride in (8, 16, 32)}
+    if not batched:
+        outputs = {name: one[0] for name, one in outputs.items()}
+    path = constants_model(tmp_path / "m.onnx", outputs, [64, 64])
+    assert_expected(written(path, count=1, layout="scrfd")[0], [(0, [16, 8, 24, 24], 0.9)])
+    _, model = load(path, 1, "keypoint-detection", layout="scrfd")
+    found = model.predict(np.zeros((1, 64, 64, 3), dtype=np.uint8), [Source("a.png", None, 64, 64)])[0]
+    np.testing.assert_allclose(found.keypoints[0], [[24, 16, 1]] * 5)
+
+
+def test_faces_of_yunet(tmp_path: Path) -> None:
+    """Centre and points from the cell in strides, the logarithm of the size, and the root of two scores."""
+    grids, objects = _face_grids(1), _face_grids(1)
+    scores, boxes, points = grids[8]
+    place = 3 * 8 + 2  # row 3, column 2
+    scores[0, place], objects[8][0][0, place] = 0.9, 0.4
+    boxes[0, place], points[0, place] = [0.5, 0.5, np.log(2), np.log(3)], [0.25, 0.75] * 5
+    outputs = {f"cls_{stride}": grids[stride][0] for stride in (8, 16, 32)}
+    outputs |= {f"obj_{stride}": objects[stride][0] for stride in (8, 16, 32)}
+    outputs |= {f"bbox_{stride}": grids[stride][1] for stride in (8, 16, 32)}
+    outputs |= {f"kps_{stride}": grids[stride][2] for stride in (8, 16, 32)}
+    path = constants_model(tmp_path / "m.onnx", outputs, [64, 64])
+    assert_expected(written(path, count=1, layout="yunet")[0], [(0, [12, 16, 16, 24], 0.6)])
+    _, model = load(path, 1, "keypoint-detection", layout="yunet")
+    found = model.predict(np.zeros((1, 64, 64, 3), dtype=np.uint8), [Source("a.png", None, 64, 64)])[0]
+    np.testing.assert_allclose(found.keypoints[0], [[18, 30, 1]] * 5)
+    with pytest.raises(ModelError, match=r"layout scrfd needs for strides 8, 16, 32"):
+        load(path, 1, layout="scrfd")

@@ -26,8 +26,6 @@ from lightly_assets.labels.report import LabelReport, counted
 
 _LISTS = ("images", "annotations", "categories")
 _DESCRIBED = "COCO annotations have images, annotations and categories"
-# Neighbours in the file are read at once, with the commas between them.
-_GAP = 64
 
 
 @dataclass
@@ -80,12 +78,13 @@ class CocoDocument:
     def _rows(self, numbers: list[int]) -> list[dict[str, Any]]:
         spans: list[tuple[int, int]] = []
         begin, end = self._starts[numbers[0]], 0
+        before = numbers[0] - 1
         for number in numbers:
             start = self._starts[number]
-            if end and start - end > _GAP:
+            if number != before + 1:
                 spans.append((begin, end))
                 begin = start
-            end = start + self._lengths[number]
+            before, end = number, start + self._lengths[number]
         spans.append((begin, end))
         pieces = self.file.read_many(spans)
         rows: list[dict[str, Any]] = orjson.loads(b"[%b]" % b",".join(pieces))

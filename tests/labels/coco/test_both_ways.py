@@ -337,3 +337,16 @@ def test_lines_of_json_are_named(root: Path) -> None:
     (root / "labels.json").write_text("\n".join([json.dumps(RESULT)] * 3))
     with pytest.raises(LightlyAssetsError, match="one object a line"):
         import_coco(root / "labels.json", root / "lightly", "labels")
+
+
+def test_small_objects_of_other_images_in_between(root: Path) -> None:
+    """Neighbours in the file are read at once; what stands between two of an image is another's."""
+    Image.new("RGB", (8, 8)).save(root / "input" / "b.jpg")
+    document = coco(
+        *[{"image_id": 1 + number % 2, "category_id": 1 + number % 2} for number in range(6)],
+        images=[IMAGE, {"id": 2, "file_name": "b.jpg", "width": 8, "height": 8}],
+    )
+    assert both(root, document) == [{"category_id": 1, "score": 1.0}]
+    assert both(root, document | {"annotations": document["annotations"][:4:2]}) == [
+        {"category_id": 1, "score": 1.0}
+    ]

@@ -201,6 +201,30 @@ def _with_audio(path: Path, *, cover: bool = False) -> Path:
     return path
 
 
+def with_sound(
+    path: Path, codec: str, sound: str, container: dict[str, str] | None = None, **options: str
+) -> Path:
+    """A video of 3 s whose pictures lie between blocks of sound."""
+    with av.open(str(path), "w", options=container or {}) as output:
+        video = output.add_stream(codec, rate=RATE, options=options)
+        video.width, video.height = 96, 64
+        video.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        video.codec_context.thread_count = 1
+        audio = output.add_stream(sound, rate=48000, layout="mono")
+        for number in range(75):
+            frame = av.VideoFrame.from_ndarray(picture(number, 96, 64), format="rgb24")
+            frame = frame.reformat(format=video.pix_fmt)
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            output.mux(video.encode(frame))
+            samples = (3000 * np.sin(np.arange(1920) * 0.05)).astype(np.int16)
+            block = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+            block.rate, block.pts, block.time_base = 48000, number * 1920, Fraction(1, 48000)
+            output.mux(audio.encode(block))
+        output.mux(video.encode())
+        output.mux(audio.encode())
+    return path
+
+
 def _two_streams(path: Path) -> Path:
     """Two video streams of different length; the first one counts."""
     with av.open(str(path), "w") as output:
@@ -390,6 +414,9 @@ def _odd_files(folder: Path, good: Adder, bad: Adder) -> None:
     good("two_streams.mp4", range(30), "two video streams, the first counts")
     _two_sizes(folder / "two_sizes.ts", folder)
     good("two_sizes.ts", range(50), "another size from the middle on")
+    delimiter = bytes.fromhex("00000001460150")
+    (folder / "delimiter.hevc").write_bytes((folder / "raw.hevc").read_bytes() + delimiter)
+    good("delimiter.hevc", range(50), "h265 that ends in a lone delimiter")
     _with_audio(folder / "audio.mp4")
     bad("audio.mp4", "sound only")
     _with_audio(folder / "cover.mp4", cover=True)
@@ -418,6 +445,24 @@ def _damaged_files(folder: Path, bad: Adder) -> None:
         stem, suffix = source.split(".")
         patch(folder / source, folder / f"corrupt_{stem}.{suffix}", _overwrite(0.45, 0.5))
         bad(f"corrupt_{stem}.{suffix}", "5 % overwritten in the middle")
+
+    whole = with_sound(folder / "_sound.avi", "mjpeg", "pcm_s16le")
+    data = whole.read_bytes()
+    (folder / "cut_sound.avi").write_bytes(data[: data.index(b"01wb", len(data) // 2) + 600])
+    bad("cut_sound.avi", "cut off inside its sound: FFmpeg reports a plain end")
+    whole.unlink()
+    fragments = {"movflags": "frag_keyframe+empty_moov"}
+    data = encode(folder / "_fragments.mp4", numbers=range(50), container=fragments).read_bytes()
+    (folder / "cut_fragments.mp4").write_bytes(data[: data.index(b"moof", len(data) // 2) + 1])
+    bad("cut_fragments.mp4", "cut off inside the head of a fragment: FFmpeg reports a plain end")
+    (folder / "_fragments.mp4").unlink()
+
+    def hole(data: bytearray) -> None:
+        at = data.index(b"00dc", len(data) // 2)
+        data[at : at + 8] = b"\xff" * 8
+
+    patch(folder / "mpeg4.avi", folder / "hole.avi", hole)
+    bad("hole.avi", "the head of a picture overwritten: the demuxer steps over it")
 
 
 def _hostile_files(folder: Path, good: Adder, bad: Adder) -> None:

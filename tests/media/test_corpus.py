@@ -65,7 +65,7 @@ def test_probe_counts_them_alike(corpus: Corpus) -> None:
 
 def test_the_fast_way_is_enough_for_sound_videos(corpus: Corpus) -> None:
     """What is odd is decoded twice: only files that are odd may be."""
-    odd = {"cut.mp4", "cut.mkv", "vfr.avi", "edit_list.mp4", "two_sizes.ts"}
+    odd = {"cut.mp4", "cut.mkv", "vfr.avi", "edit_list.mp4", "two_sizes.ts", "delimiter.hevc"}
     for video in sound(corpus):
         job = Job(str(corpus.path(video.name)), False, False, False, 0, 4, 1 << 27, None)
         way = Pass(job, Limits())

@@ -3,44 +3,17 @@
 import os
 import random
 import struct
-from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
 from lightly_assets.media import DamagedVideo, open_video, probe
 from lightly_assets.media.decoding.decoder_child import LibraryLog
 from lightly_assets.media.decoding.structure import find_cut
-from tests.media.corpus_files import RATE, encode, patch, picture
+from tests.media.corpus_files import encode, patch, with_sound
 
 FRAMES = 75
-
-
-def with_sound(
-    path: Path, codec: str, sound: str, container: dict[str, str] | None = None, **options: str
-) -> Path:
-    """A video of 3 s whose pictures lie between blocks of sound."""
-    with av.open(str(path), "w", options=container or {}) as output:
-        video = output.add_stream(codec, rate=RATE, options=options)
-        video.width, video.height = 96, 64
-        video.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        video.codec_context.thread_count = 1
-        audio = output.add_stream(sound, rate=48000, layout="mono")
-        for number in range(FRAMES):
-            frame = av.VideoFrame.from_ndarray(picture(number, 96, 64), format="rgb24")
-            frame = frame.reformat(format=video.pix_fmt)
-            frame.pts, frame.time_base = number, Fraction(1, RATE)
-            output.mux(video.encode(frame))
-            samples = (3000 * np.sin(np.arange(1920) * 0.05)).astype(np.int16)
-            block = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
-            block.rate, block.pts, block.time_base = 48000, number * 1920, Fraction(1, 48000)
-            output.mux(audio.encode(block))
-        output.mux(video.encode())
-        output.mux(audio.encode())
-    return path
-
 
 CONTAINERS: dict[str, tuple[str, str, dict[str, str]]] = {
     "mjpeg.avi": ("mjpeg", "pcm_s16le", {}),

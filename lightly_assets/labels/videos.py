@@ -59,7 +59,9 @@ class PlacedVideo:
         near = math.floor(place + 0.5)
         positions = [near if abs(place - near) < _NEAR else place, *numbers]
         found = [label for track in self.video.tracks if (label := self._first(track, positions)) is not None]
-        single = [number for number in numbers if number in self.video.singles]
+        # A picture that was taken out of a video is of the time at which its number begins.
+        begun = range(math.ceil(begin + 0.5 - _NEAR), math.ceil(end + 0.5 - _NEAR))
+        single = [number for number in begun if number in self.video.singles]
         if single:
             found += self.video.singles[single[0]]
         # Without tracks only the frames that were looked at are listed, not those between them.

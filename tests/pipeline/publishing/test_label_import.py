@@ -200,6 +200,15 @@ def test_each_nth_frame(videos: Path, tmp_path: Path) -> None:
     }
 
 
+def test_numbers_of_frames_that_were_taken_out_at_another_rate(videos: Path, tmp_path: Path) -> None:
+    rows = "\n".join(f"{number},1,{number},1,10,10,1,-1,-1,-1" for number in range(1, 11))
+    write(tmp_path, {"drive 1.txt": rows})  # ten pictures, as ffmpeg takes them at 5 of 10 frames a second
+    found = imported(tmp_path / "drive 1.txt", tmp_path, videos, fps=5, unlisted="leave")
+    assert {name: rows[0]["bbox"][0] for name, rows in found.items()} == {
+        f"front/drive 1-{2 * number:02}-mp4.json": number + 1 for number in range(10)
+    }
+
+
 BOX = '<box label="{}" occluded="0" xtl="10" ytl="20" xbr="60" ybr="30"{} z_order="0"/>'
 POLYGON = '<polygon label="car" points="10,10;40,10;40,30" z_order="0"/>'
 

@@ -229,6 +229,18 @@ def test_removed_inputs_become_orphans_and_their_partition_goes_with_them(
     assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["a.mp4", "c.mp4"]
 
 
+def test_the_partition_of_an_input_that_failed_goes_with_it(small: SmallProject, daemon: Daemon) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    (small.input / "b.mp4").write_bytes(b"no video")
+    daemon.work()
+    assert len(daemon.instance.get_dynamic_partitions(PARTITIONS_NAME)) == 2
+    (small.input / "b.mp4").unlink()
+    for request in daemon.tick():
+        daemon.launch(request)
+    assert daemon.tick() == []
+    assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["a.mp4"]
+
+
 def test_a_run_that_was_never_started_is_asked_for_again(
     small: SmallProject, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:

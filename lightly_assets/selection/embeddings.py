@@ -57,7 +57,8 @@ class Embedder:
         return vectors
 
     def _group(self, group: str, stems: list[str], keys: list[str]) -> Vectors:
-        versions = "\n".join(f"{key} {self.fingerprint(key)}" for key in keys) + "\n" + "\n".join(stems)
+        parts = [f"{NAME} {SIZE}", *(f"{key} {self.fingerprint(key)}" for key in keys), *stems]
+        versions = "\n".join(parts)
         digest = hashlib.sha256(versions.encode(errors="surrogateescape")).hexdigest()
         name = hashlib.sha256(group.encode(errors="surrogateescape")).hexdigest()[:32]
         key = f"{FOLDER}/{NAME}/{name}.parquet"
@@ -74,11 +75,13 @@ class Embedder:
         return vectors
 
     def _stored(self, key: str, digest: str) -> Vectors | None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
             table = pq.read_table(io.BytesIO(self.state.read(key)))
-        except NotFound:
+        except (NotFound, pa.ArrowInvalid):
+            # There is none, or it is damaged: it can be computed again.
             return None
         if (table.schema.metadata or {}).get(b"version") != digest.encode():
             return None

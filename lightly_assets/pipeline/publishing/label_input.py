@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from lightly_assets.format.names.suffixes import input_kind
 from lightly_assets.labels.errors import LabelsError
 from lightly_assets.storage import Entry, Store, open_store
-from lightly_assets.storage.disk.local import LocalStore
 from lightly_assets.storage.parallel import for_each
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ class LabelInput:
         """
         sizes: dict[str, ImageSize] = {}
         wanted = list(keys)
-        threads = 1 if isinstance(self.store, LocalStore) else _REQUESTS
+        threads = 1 if self.store.local_root is not None else _REQUESTS
 
         def measure(key: str) -> None:
             sizes[key] = self._image_size(key)

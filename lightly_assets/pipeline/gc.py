@@ -79,6 +79,7 @@ def collect(session: Session, *, dry_run: bool = False, empty_input: bool = Fals
         collected.stored = warehouse.garbage.unused_tables(older_than=_YOUNG)
         if not dry_run:
             warehouse.state.delete_many(collected.stored)
+            warehouse.index.compact(thoroughly=True)
     return collected
 
 
@@ -128,6 +129,7 @@ def collect_by_policy(session: Session) -> tuple[Collected, str | None]:
     collected = Collected()
     if session.project.orphans != "delete":
         return collected, None
+    session.take_over()
     gone, known = _gone_inputs(session)
     if gone:
         session.look_again()  # what has come since, another process may have published

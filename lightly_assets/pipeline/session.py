@@ -13,14 +13,16 @@ from lightly_assets.format.names.paths import file_keys
 from lightly_assets.format.names.suffixes import PAUSED
 from lightly_assets.media import Limits
 from lightly_assets.pipeline.inputs.days import days_of
-from lightly_assets.pipeline.inputs.listing import Input, Scan, scan_input
+from lightly_assets.pipeline.inputs.listing import Input, Scan, possible_units, scan_input
 from lightly_assets.pipeline.planning.plan import Plan, Selection, UnitWork, make_plan
 from lightly_assets.pipeline.planning.schema_change import hold_back
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, decode_version, task_setups
 from lightly_assets.pipeline.publishing.inspection import Inspection, inspect_folder
+from lightly_assets.pipeline.publishing.task_list import PublishError
 from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.flow import Flow
 from lightly_assets.pipeline.running.outcome import UnitOutcome
+from lightly_assets.pipeline.state.failures import FOLDER as FAILURES
 from lightly_assets.pipeline.state.failures import FailureNote, attempt_version, read_failures
 from lightly_assets.pipeline.state.paused import change_quarantine, read_quarantine
 from lightly_assets.storage import OWN_FOLDER, StorageError
@@ -29,21 +31,30 @@ from lightly_assets.storage.disk.temporary import is_abandoned, temporary_name
 _OTHER_MACHINE_SECONDS = 24 * 3600.0
 # Objects of ours beside the data, in buckets: none of them is needed for longer than some minutes.
 _CLAIM_SECONDS = 3600.0
+# With more records than this to read, it is no more work to take over all that has changed.
+_FEW = 4000
 
 
 class Session:
-    """A project that is open for work; use it in a ``with`` block."""
+    """A project that is open for work; use it in a ``with`` block.
 
-    def __init__(self, project: Project, tasks: tuple[str, ...] | None = None) -> None:
+    With ``some``, it is about some inputs only, those that a plan is made for: where the state lies in object
+    storage, the records of those are read and of no others. What needs all of them calls :meth:`take_over`.
+    """
+
+    def __init__(self, project: Project, tasks: tuple[str, ...] | None = None, *, some: bool = False) -> None:
         self.project = project
         self.setups: dict[str, TaskSetup] = task_setups(project, tasks)
         self.warehouse = Warehouse(project)
         self._scan: Scan | None = None
         self._failures: dict[str, str] | None = None
         self._swept = False
+        self._some = some and self.warehouse.state.local_root is None
+        self._focus: set[str] = set()
 
     def __enter__(self) -> Self:
-        self.warehouse.index.refresh()
+        if not self._some:
+            self.warehouse.index.refresh()
         return self
 
     def __exit__(
@@ -64,6 +75,30 @@ class Session:
                     self._scan.paused[key] = reason
         return self._scan
 
+    @property
+    def knows_all(self) -> bool:
+        """Whether the records of all inputs are taken over."""
+        return not self._some
+
+    def take_over(self) -> None:
+        """Take over the records of all inputs, if that was not done yet."""
+        if self._some:
+            self.warehouse.index.refresh()
+            self._some, self._failures = False, None
+
+    def focus(self, keys: Collection[str]) -> None:
+        """Take over the records of some inputs; of all of them, where that is no more work."""
+        new = set(keys) - self._focus
+        if not self._some or not new:
+            return None
+        units = [(task, unit) for unit in possible_units(self.scan, new) for task in ["", *self.setups]]
+        if len(units) > _FEW:
+            return self.take_over()
+        self.warehouse.index.read_units(units, self.warehouse.records)
+        self._focus |= new
+        self._failures = None
+        return None
+
     def look_again(self) -> None:
         """List the inputs anew when they are needed next."""
         self._scan = None
@@ -82,6 +117,10 @@ class Session:
             StorageError: a store is out of reach.
         """
         selection = selection or Selection.everything(self.setups)
+        if keys is None:
+            self.take_over()
+        else:
+            self.focus(keys)
         if verify is None:
             verify = self.warehouse.lightly.local_root is not None
         publishing = [name for name, stages in selection.tasks.items() if "task_folder" in stages]
@@ -90,10 +129,25 @@ class Session:
         for name in selection.tasks:
             self.setups[name].meet(known)
         plan = make_plan(self.project, self.setups, self.scan, self.warehouse.index, selection, keys, lost)
-        for name in publishing:
+        if not self.knows_all and not all(self._is_settled(name) for name in publishing):
+            # What all of a task's inputs have to wait for, only all of their records tell.
+            self.take_over()
+            return self.plan(selection, keys, verify=verify)
+        for name in publishing if self.knows_all else ():
             house = self.warehouse
             hold_back(house.index, house.listing, house.lightly.url, self.setups[name], self.scan, plan)
         return plan
+
+    def _is_settled(self, task: str) -> bool:
+        """Whether a task is listed with the schema of today, which all of its files have then."""
+        house, schema = self.warehouse, self.setups[task].schema
+        try:
+            if task not in house.listing.tasks() or house.listing.lacks_schema(task, schema):
+                return False
+        except PublishError:
+            return False
+        rows = house.index.entries(task, sorted(self._focus))
+        return all(row.schema == schema.hash() for row in rows if row.published_from)
 
     def inspect(self, task: str) -> Inspection:
         """A task folder compared with the records."""
@@ -189,7 +243,12 @@ class Session:
         """Make ``schema.json`` and ``tasks.json`` right; tasks that cannot be listed, with one sentence."""
         setups = [setup for name, setup in self.setups.items() if tasks is None or name in tasks]
         with self.workplace():
+            if not self.knows_all and not all(self._is_settled(setup.name) for setup in setups):
+                self.take_over()
+            if not self.knows_all:
+                return {}
             self.forget_gone_failures()
+            self.warehouse.index.compact()
             return dict(self.warehouse.heal_listing(setups))
 
     @contextmanager
@@ -247,7 +306,11 @@ class Session:
     def _known_failures(self) -> dict[str, str]:
         """Where the failure of each input is noted."""
         if self._failures is None:
-            self._failures = {note.input: key for key, note in read_failures(self.warehouse.state)}
+            state, keys = self.warehouse.state, None
+            if not self.knows_all:
+                ours = {FailureNote(key, {}).key for key in self._focus}
+                keys = [key for key in state.names(FAILURES) if key in ours]
+            self._failures = {note.input: key for key, note in read_failures(state, keys)}
         return self._failures
 
     def remember_plan(self, plan: Plan) -> None:

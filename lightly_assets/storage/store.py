@@ -101,6 +101,9 @@ class Store(Protocol):
     def read_versioned(self, key: str) -> tuple[bytes, str]:
         """The content and the version of it that ``put_if`` takes. Raises NotFound."""
 
+    def fingerprint_of(self, key: str, version: str) -> str:
+        """The fingerprint that a listing gives ``key`` while it is of this version; empty where it is not."""
+
     def local_file(self, entry: Entry) -> AbstractContextManager[Path]:
         """A local path that holds exactly the version of ``entry`` while the context is open.
 

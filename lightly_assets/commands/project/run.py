@@ -167,7 +167,7 @@ def run_project(
     from lightly_assets.pipeline.session import Session
 
     started = time.monotonic()
-    with Session(project, tasks) as session:
+    with Session(project, tasks, some=bool(select)) as session:
         keys = _selected(session, select)
         plan = session.plan(keys=keys)
         everything = len(session.scan.inputs) + len(session.scan.problems)

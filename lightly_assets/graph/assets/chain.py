@@ -25,6 +25,7 @@ from lightly_assets.graph.partitions import inputs_by_partition, partition_of_ke
 from lightly_assets.graph.reporting.partition_report import (
     PartitionState,
     Reporter,
+    any_class_missing,
     class_events,
     tasks_json_events,
 )
@@ -111,6 +112,11 @@ class _Batch:
         self._of = {key: state for state in self.states.values() for key in state.inputs}
         self.keys = [key for key in self._of if not only or key in only]
 
+    @property
+    def all_inputs(self) -> Collection[str]:
+        """Of its partitions, whether they are worked on or not."""
+        return self._of.keys()
+
     def fail(self, problems: Mapping[str, dict[str, str]]) -> None:
         """Note what is wrong with inputs."""
         for key, by_task in problems.items():
@@ -142,9 +148,11 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
     selected, checks = set(context.selected_asset_keys), set(context.selected_asset_check_keys)
     ranged = context.has_partition_key or context.has_partition_key_range
     sign(context.instance, context.run)
-    with Session(project) as session, Recording(context.instance) as recording:
+    some = ranged or bool(config.inputs)
+    with Session(project, some=some) as session, Recording(context.instance) as recording:
         partitions = list(context.partition_keys) if ranged else config.partitions
         batch = _Batch(session, partitions, set(config.inputs))
+        session.focus(batch.all_inputs)
         plan = session.plan(_selection(selected, session.setups), batch.keys)
         batch.fail(plan.problems)
         if config.inputs:
@@ -181,6 +189,7 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
                 summary.failed.append({"input": None, "task": task, "error": text})
         yield from _finish(context, session, selected, checks, summary)
         if WORKER_RUN in selected and summary.ok:
+            session.take_over()
             yield worker_run_event(session, context.log)
     progress.ended(summary)
     if summary.failed:
@@ -210,15 +219,22 @@ def _finish(
     summary.files_deleted += len(collected.files)
     orphans = {}
     if dg.AssetCheckKey(TASKS_JSON, "no_orphans") in checks:
-        orphans = {name: session.orphans(name) for name in session.setups}
+        orphans = {name: _orphans(session, name) for name in session.setups}
     yield from tasks_json_events(
         context.instance, session.warehouse.listing.tasks(), problems, orphans, kept, selected, checks
     )
     schemas = {name: setup.schema for name, setup in session.setups.items()}
+    if not session.knows_all and any_class_missing(session.warehouse.index, schemas, checks):
+        session.take_over()  # what is predicted nowhere, only all records tell
     yield from class_events(context.instance, session.warehouse.index, schemas, checks)
     for task, problem in problems.items():
         context.log.error(problem)
         summary.failed.append({"input": None, "task": task, "error": problem})
+
+
+def _orphans(session: Session, task: str) -> list[str]:
+    """Files of no input; in a run of some inputs, those of inputs that are known here and gone."""
+    return session.orphans(task) if session.knows_all else sorted(session.gone_files(task))
 
 
 def _plan_failed(

@@ -1,7 +1,7 @@
 """What happened to a partition, as the events that Dagster shows."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -270,12 +270,27 @@ class Reporter:
         return metadata
 
 
+def any_class_missing(
+    index: Index, schemas: Mapping[str, Schema], checks: Collection[dg.AssetCheckKey]
+) -> bool:
+    """Whether a category of a task is not predicted in what this machine knows, or little is."""
+    return any(
+        index.predictions(task) < ENOUGH or index.never_predicted(task, schema.ids)
+        for task, schema in schemas.items()
+        if _every_class(task) in checks
+    )
+
+
+def _every_class(task: str) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(stage_key(task, "task_folder"), "every_class_predicted")
+
+
 def class_events(
     instance: dg.DagsterInstance, index: Index, schemas: Mapping[str, Schema], checks: set[dg.AssetCheckKey]
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Whether every category of each task is predicted somewhere; a few predictions say nothing."""
     for task, schema in schemas.items():
-        key = dg.AssetCheckKey(stage_key(task, "task_folder"), "every_class_predicted")
+        key = _every_class(task)
         if key not in checks:
             continue
         total, text = index.predictions(task), None

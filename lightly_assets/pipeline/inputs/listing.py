@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -61,19 +62,50 @@ class Scan:
     def units(self) -> dict[str, list[Input]]:
         """Inputs by unit: what is decoded, stored and recorded together."""
         units: dict[str, list[Input]] = defaultdict(list)
-        images: dict[str, list[Input]] = defaultdict(list)
         for one in self.inputs.values():
-            (images[one.folder] if one.kind == "image" else units[one.key]).append(one)
-        for folder, group in images.items():
+            if one.kind == "video":
+                units[one.key].append(one)
+        for group in self.images.values():
             digits = _digits(len(group))
             for one in group:
-                units[f"{folder}#{_shard(one.key, digits)}"].append(one)
+                units[_shared_unit(one, digits)].append(one)
         return dict(units)
+
+    @cached_property
+    def images(self) -> dict[str, list[Input]]:
+        """Images by folder."""
+        images: dict[str, list[Input]] = defaultdict(list)
+        for one in self.inputs.values():
+            if one.kind == "image":
+                images[one.folder].append(one)
+        return dict(images)
 
     @cached_property
     def unit_of(self) -> dict[str, str]:
         """The unit of each input, by key."""
         return {one.key: unit for unit, group in self.units.items() for one in group}
+
+
+def possible_units(scan: Scan, keys: Iterable[str]) -> list[str]:
+    """The units that records of some inputs can be of.
+
+    That is the unit that an input falls into now, and those into which an image fell while its folder had
+    fewer images; also the next ones, for a folder that has shrunk.
+    """
+    found: dict[str, None] = {}
+    images = {folder: _digits(len(group)) for folder, group in scan.images.items()}
+    for key in keys:
+        one = scan.inputs.get(key) or scan.blocked.get(key)
+        if one is None or one.kind == "video":
+            found[key] = None
+            continue
+        for digits in range(images.get(one.folder, 0) + 2):
+            found[_shared_unit(one, digits)] = None
+    return list(found)
+
+
+def _shared_unit(one: Input, digits: int) -> str:
+    return f"{one.folder}#{_shard(one.key, digits)}"
 
 
 def _digits(images: int) -> int:

@@ -72,7 +72,7 @@ class Warehouse:
         """Where predictions of inputs are stored: keys of tables, and the inputs in each."""
         found: dict[str, set[str]] = defaultdict(set)
         for row in self.index.entries(task, sorted(keys)):
-            record, _ = self.records.read(task, row.unit)
+            record, _ = self.records.read(task, row.unit, fresh=False)
             if record.predictions and row.input in record.inputs:
                 found[record.predictions].add(row.input)
         return dict(found)
@@ -101,7 +101,7 @@ class Warehouse:
         """
         for attempt in range(_TRIES):
             try:
-                return self._store_task(unit, result)
+                return self._store_task(unit, result, fresh=attempt > 0)
             except (Conflict, Changed, NotFound) as error:
                 # Another process has written the same record, or a table that is read here.
                 if attempt < _TRIES - 1:
@@ -123,7 +123,7 @@ class Warehouse:
         for unit in sorted({row.unit for row in self.index.entries(task, sorted(keys))}):
             self._update(task, unit, lambda old: old.without_table(table))
 
-    def _store_task(self, unit: UnitOutcome, result: TaskResult) -> None:
+    def _store_task(self, unit: UnitOutcome, result: TaskResult, *, fresh: bool) -> None:
         task, work, outcome = result.setup.name, result.work, result.outcome
         bad = outcome.failed.keys() | unit.failed.keys()
         predicted, encoded = (
@@ -133,12 +133,12 @@ class Warehouse:
         publish = work.publish - bad
         if not (predicted or encoded or publish):
             return
-        before, seen = self.records.read(task, unit.unit)
+        before, seen = self.records.read(task, unit.unit, fresh=fresh)
         record = self._with_predictions(before, unit, result, predicted)
         record = self._with_singletons(record, result, encoded)
         # From here to the last write the published files are in between: their hashes are not known.
         unsure = {key: _being_written(record.inputs[key]) for key in publish if key in record.inputs}
-        waiting = replace(record, inputs=record.inputs | unsure)
+        stored = waiting = replace(record, inputs=record.inputs | unsure)
         if waiting != before:
             self.state.sync()  # what a record speaks of survives a power cut
             seen = self.records.write(waiting, seen)
@@ -146,15 +146,17 @@ class Warehouse:
         published = self._publish(record, result, publish)
         if published.obsolete:
             # Until the old files are gone the input is not done: a run after a kill deletes them.
-            seen = self.records.write(_with_leftovers(record, published), seen)
+            stored = _with_leftovers(record, published)
+            seen = self.records.write(stored, seen)
             for files in published.obsolete.values():
                 outcome.files_deleted += self.lightly.delete_many(files)
         if published.records:
-            record = replace(record, inputs=record.inputs | published.records)
-            self.records.write(record, seen)
+            stored = record = replace(record, inputs=record.inputs | published.records)
+            seen = self.records.write(record, seen)
         if published.records and not work.held_back:
             self.listing.publish(task, result.setup.schema)
-        self.index.put(record)
+        if seen is not None:
+            self.index.put(stored, seen)
         self._supersede(record, predicted | encoded | publish)
         outcome.done = {
             key: record.inputs[key]
@@ -259,17 +261,17 @@ class Warehouse:
 
     def _update(self, task: str, unit: str, change: Callable[[Record], Record]) -> None:
         for attempt in range(_TRIES):
-            before, seen = self.records.read(task, unit)
+            before, seen = self.records.read(task, unit, fresh=attempt > 0)
             after = change(before)
             if after == before:
-                return self.index.put(after) if seen else None
+                return self.index.put(after, seen) if seen else None
             try:
-                self.records.write(after, seen)
+                seen = self.records.write(after, seen)
             except Conflict:
                 if attempt == _TRIES - 1:
                     raise
                 continue
-            return self.index.put(after)
+            return self.index.put(after, seen)
         return None
 
     def forget(self, task: str, keys: Collection[str]) -> None:

@@ -4,8 +4,9 @@ import threading
 from contextlib import suppress
 from datetime import timedelta
 
-from lightly_assets.pipeline.state.records import Record, Records
+from lightly_assets.pipeline.state.records import AT_ONCE, Record, Records
 from lightly_assets.storage import NotFound, Store
+from lightly_assets.storage.parallel import for_each
 
 
 class Garbage:
@@ -43,10 +44,14 @@ class Garbage:
             for stage in ("predictions", "singletons")
             for entry in self._state.list(stage)
         }
-        for key in self._state.names("manifests") if stored else ():
+
+        def spare(key: str) -> None:
             with suppress(NotFound):  # another process has just forgotten it
                 for table in Record.parse(self._state.read(key), key).tables:
                     stored.pop(table, None)
+
+        if stored:
+            for_each(spare, self._state.names("manifests"), threads=AT_ONCE)
         if not (stored and older_than):
             return sorted(stored)
         before = self._state.clock() - older_than

@@ -11,8 +11,8 @@ meanwhile. Other processes have connections of their own; SQLite keeps their tra
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,16 @@ from typing import Any
 import orjson
 
 from lightly_assets.pipeline.state.database import Tables, database_errors, open_database
-from lightly_assets.pipeline.state.records import STAGES, InputRecord, Record, Stage, record_key
+from lightly_assets.pipeline.state.records import (
+    AT_ONCE,
+    STAGES,
+    InputRecord,
+    Record,
+    Records,
+    Stage,
+    record_key,
+)
+from lightly_assets.pipeline.state.segments import Segments
 from lightly_assets.pipeline.state.stale_rule import (
     IS_PUBLISHED,
     UP_TO_DATE,
@@ -29,10 +38,16 @@ from lightly_assets.pipeline.state.stale_rule import (
     has_frames,
     is_encoded,
 )
-from lightly_assets.storage import Store
+from lightly_assets.pipeline.state.take_over import WORTH_LOOKING, Copies, compact, opened_copies
+from lightly_assets.storage import NotFound, Store
+from lightly_assets.storage.parallel import for_each
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS records (
+    key TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    segment TEXT NOT NULL          -- the segment that holds this version of it, '' where none is known
+);
 CREATE TABLE IF NOT EXISTS entries (
     task TEXT NOT NULL,            -- '' for what is known about the frames, without a task
     input TEXT NOT NULL,
@@ -65,7 +80,7 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_of_record ON entries (record);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_TABLES = Tables(4, ("records", "entries", "facts"), _SCHEMA)
+_TABLES = Tables(5, ("records", "entries", "facts"), _SCHEMA)
 _COLUMNS = 26
 _AT_ONCE = 1000
 
@@ -124,6 +139,10 @@ class Index:
         self._path = path
         # Transactions of one connection must not mix, nor rows be looked up in the middle of one.
         self._lock = threading.RLock()
+        # On a disk the index lies beside the records, for all machines that see them.
+        self._segments = (
+            None if store.local_root is not None else Segments(store, path.parent, _TABLES.format)
+        )
         self._connection = open_database(path, _TABLES)
 
     @contextmanager
@@ -164,18 +183,56 @@ class Index:
             connection.execute("CREATE TEMP TABLE IF NOT EXISTS there (key TEXT PRIMARY KEY) WITHOUT ROWID")
             connection.execute("DELETE FROM there")
         entries = self._store.list("manifests", after=after or None)
-        while chunk := list(islice(entries, _AT_ONCE)):
-            known = self._note_there([entry.key for entry in chunk])
-            for entry in chunk:
-                seen = known.get(entry.key, "")
-                if seen != entry.fingerprint:
-                    record = Record.parse(self._store.read(entry.key), entry.key)
-                    self._put(record, entry.key, entry.fingerprint, seen)
-            if is_over():
-                return chunk[-1].key
+        with ExitStack() as opened:
+            copies: Copies | None = None
+            while chunk := list(islice(entries, _AT_ONCE)):
+                known = self._note_there([entry.key for entry in chunk])
+                changed = {
+                    entry.key: entry.fingerprint
+                    for entry in chunk
+                    if known.get(entry.key, "") != entry.fingerprint
+                }
+                if copies is None and self._segments and len(changed) >= WORTH_LOOKING:
+                    copies = opened.enter_context(opened_copies(self._segments, self._alone))
+                if copies and changed:
+                    changed = copies.take(changed, known)
+                self._read(changed, known)
+                if is_over():
+                    return chunk[-1].key
         if not after:
             self._forget_missing(newest or 0)
         return None
+
+    def _read(self, changed: Mapping[str, str], known: Mapping[str, str]) -> None:
+        """Take over records (key → fingerprint as listed), several requests at once."""
+        found: list[tuple[Record, str, str, str]] = []
+
+        def read(key: str) -> None:
+            with suppress(NotFound):  # removed since it was listed
+                if self._segments:  # what they say of a version must be true for ever
+                    data, version = self._store.read_versioned(key)
+                    fingerprint = self._store.fingerprint_of(key, version)
+                else:
+                    data, fingerprint = self._store.read(key), changed[key]
+                found.append((Record.parse(data, key), key, fingerprint, known.get(key, "")))
+
+        for_each(read, changed, threads=AT_ONCE if self._segments else 1)
+        self._put_all(found)
+
+    def read_units(self, units: Collection[tuple[str, str]], records: Records) -> None:
+        """Take over the records of some (task, unit), and of no others; those that are gone are forgotten.
+
+        Raises:
+            BadValue: a record cannot be read.
+            StorageError: the state root cannot be read.
+        """
+        gone = []
+        for record, version in records.read_many(units):
+            if version is None:
+                gone.append((record_key(record.task, record.unit),))
+            else:
+                self.put(record, version)
+        self._forget(gone)
 
     def _note_there(self, keys: list[str]) -> dict[str, str]:
         """Note records as seen; the fingerprints of those that are known."""
@@ -191,30 +248,45 @@ class Index:
             gone = connection.execute(
                 "SELECT key FROM records WHERE rowid <= ? AND key NOT IN (SELECT key FROM there)", (newest,)
             ).fetchall()
-        if gone:
+        self._forget(gone)
+
+    def _forget(self, keys: Collection[tuple[str]]) -> None:
+        if keys:
             with self._writing() as connection:
-                connection.executemany("DELETE FROM entries WHERE record = ?", gone)
-                connection.executemany("DELETE FROM records WHERE key = ?", gone)
+                connection.executemany("DELETE FROM entries WHERE record = ?", keys)
+                connection.executemany("DELETE FROM records WHERE key = ?", keys)
 
-    def put(self, record: Record) -> None:
-        """Take over a record that was just written."""
+    def put(self, record: Record, version: str) -> None:
+        """Take over a record that was just written, or read, in this version."""
         key = record_key(record.task, record.unit)
-        entry = self._store.stat(key)
-        self._put(record, key, entry.fingerprint if entry else "")
+        self._put_all([(record, key, self._store.fingerprint_of(key, version), None)])
 
-    def _put(self, record: Record, key: str, fingerprint: str, seen: str | None = None) -> None:
-        """Take over a record, unless its writer has done so itself since ``seen`` was looked up."""
-        rows = [_row(record, key, name, one) for name, one in record.inputs.items()]
+    def _put_all(self, found: Collection[tuple[Record, str, str, str | None]]) -> None:
+        """Take over (record, key, fingerprint, seen), each unless its writer has done so since ``seen``."""
         with self._writing() as connection:
-            asked = "SELECT fingerprint FROM records WHERE key = ?"
-            if seen is not None and (connection.execute(asked, (key,)).fetchone() or ("",))[0] != seen:
-                return
-            connection.execute("DELETE FROM entries WHERE record = ?", (key,))
-            connection.executemany(
-                f"INSERT OR REPLACE INTO entries VALUES ({','.join('?' * _COLUMNS)})",  # noqa: S608 - ours
-                rows,
-            )
-            connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (key, fingerprint))
+            for record, key, fingerprint, seen in found:
+                asked = "SELECT fingerprint FROM records WHERE key = ?"
+                if seen is not None and (connection.execute(asked, (key,)).fetchone() or ("",))[0] != seen:
+                    continue
+                connection.execute("DELETE FROM entries WHERE record = ?", (key,))
+                connection.executemany(
+                    f"INSERT OR REPLACE INTO entries VALUES ({','.join('?' * _COLUMNS)})",  # noqa: S608 - ours
+                    [_row(record, key, name, one) for name, one in record.inputs.items()],
+                )
+                connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, '')", (key, fingerprint))
+
+    # Segments
+
+    def compact(self, *, thoroughly: bool = False) -> int:
+        """Store what no segment holds, once that is much; how many records a new segment holds.
+
+        Call it after a complete :meth:`refresh`. ``thoroughly`` also reads the segments that are there, and
+        puts one in the place of many, of damaged ones and of what is old.
+
+        Raises:
+            StorageError: the state root is out of reach.
+        """
+        return compact(self._segments, self._alone, thoroughly=thoroughly) if self._segments else 0
 
     def entries(self, task: str, keys: Iterable[str] | None = None) -> Iterator[Indexed]:
         """The rows of a task, by input; of some inputs, or of all."""

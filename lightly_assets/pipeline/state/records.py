@@ -7,6 +7,7 @@ bytes. It is replaced by compare-and-swap, after the data that it speaks of.
 
 import hashlib
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -14,9 +15,14 @@ import orjson
 
 from lightly_assets.errors import BadValue
 from lightly_assets.storage import NotFound, Store
+from lightly_assets.storage.parallel import for_each
 
 Stage = Literal["frames", "predictions", "singletons", "task_folder"]
 STAGES: tuple[Stage, ...] = ("frames", "predictions", "singletons", "task_folder")
+
+# Records that are read at once; a store may let fewer through.
+AT_ONCE = 32
+_AHEAD_BYTES = 64 << 20
 
 # Raise it when records are written in a way that older versions cannot read.
 FORMAT = 1
@@ -173,20 +179,61 @@ def place(unit: str) -> str:
 
 
 class Records:
-    """The records in a state root."""
+    """The records in a state root. Any thread may use it."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        # What was read ahead, until it is used for writing: who writes says which version it has seen.
+        self._ahead: dict[str, tuple[bytes, str] | None] = {}
+        self._ahead_bytes = 0
 
-    def read(self, task: str, unit: str) -> tuple[Record, str | None]:
-        """A record and its version for :meth:`write`; an empty one where there is none."""
+    def read(self, task: str, unit: str, *, fresh: bool = True) -> tuple[Record, str | None]:
+        """A record and its version for :meth:`write`; an empty one where there is none.
+
+        Without ``fresh`` it may be as old as :meth:`read_many`; writing it then fails where it has changed.
+        """
         key = record_key(task, unit)
-        try:
-            data, seen = self.store.read_versioned(key)
-        except NotFound:
+        if fresh or key not in self._ahead:
+            self._ahead.pop(key, None)
+            found = self._read(key)
+        else:
+            found = self._ahead[key]
+        if found is None:
             return Record(task, unit), None
-        return Record.parse(data, key), seen
+        return Record.parse(found[0], key), found[1]
+
+    def read_many(self, units: Collection[tuple[str, str]]) -> Iterator[tuple[Record, str | None]]:
+        """Many (task, unit), several requests at once; remembered for the first writing of each.
+
+        Raises:
+            BadValue: a record cannot be read.
+        """
+        keys = {record_key(task, unit): (task, unit) for task, unit in units}
+        found: dict[str, tuple[bytes, str] | None] = {}
+
+        def read(key: str) -> None:
+            found[key] = self._read(key)
+
+        for_each(read, keys, threads=AT_ONCE)
+        for key, one in found.items():
+            self._remember(key, one)
+            task, unit = keys[key]
+            yield (Record(task, unit), None) if one is None else (Record.parse(one[0], key), one[1])
+
+    def _read(self, key: str) -> tuple[bytes, str] | None:
+        try:
+            return self.store.read_versioned(key)
+        except NotFound:
+            return None
+
+    def _remember(self, key: str, found: tuple[bytes, str] | None) -> None:
+        size = len(found[0]) if found else 0
+        if self._ahead_bytes + size < _AHEAD_BYTES:
+            self._ahead[key] = found
+            self._ahead_bytes += size
 
     def write(self, record: Record, seen: str | None) -> str:
         """Replace a record. Raises Conflict where somebody else did so meanwhile."""
-        return self.store.put_if(record_key(record.task, record.unit), record.to_bytes(), seen)
+        key = record_key(record.task, record.unit)
+        self._ahead.pop(key, None)
+        return self.store.put_if(key, record.to_bytes(), seen)

@@ -234,6 +234,7 @@ class Watch:
         self.sightings.note("refresh from", after)
         if not after:
             self.sightings.note("refreshed", str(now))
+            self._index.compact()
 
     def _read_failures(self) -> None:
         known = self.sightings.known_notes()

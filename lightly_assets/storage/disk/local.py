@@ -118,6 +118,11 @@ class LocalStore:
         data = self.read(key)
         return data, _version(data)
 
+    def fingerprint_of(self, key: str, version: str) -> str:
+        before = self.stat(key)
+        same = before is not None and _version(self.read(key)) == version and self.stat(key) == before
+        return before.fingerprint if before is not None and same else ""
+
     @contextlib.contextmanager
     def local_file(self, entry: Entry) -> Iterator[Path]:
         path = self._locate(entry.key)

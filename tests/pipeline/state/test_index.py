@@ -38,8 +38,8 @@ def test_what_is_stale_is_said_in_one_place() -> None:
 def test_the_first_stage_that_does_not_hold_is_stale(tmp_path: Path) -> None:
     state = open_store(tmp_path / "state")
     index = Index(tmp_path / "index.sqlite", state)
-    Records(state).write(record := Record("task", "unit", {"a": made(), "b": made(model="old")}), None)
-    index.put(record)
+    record = Record("task", "unit", {"a": made(), "b": made(model="old")})
+    index.put(record, Records(state).write(record, None))
 
     def stale(fingerprint: str = "f", decode: str = "d", model: str = "m", settings: str = "s") -> str | None:
         return dict(index.stale("task", [("a", fingerprint, decode)], model, settings)).get("a")
@@ -62,8 +62,7 @@ def test_all_threads_may_ask_and_write_at_once(tmp_path: Path) -> None:
 
     def write(key: str) -> None:
         record = Record("task", key, {f"{key}/{number}": made() for number in range(60)})
-        records.write(record, None)
-        index.put(record)
+        index.put(record, records.write(record, None))
 
     def ask(key: str) -> int:
         found = len(list(index.stale("task", wanted, "m", "s"))) + len(list(index.entries("task", [key])))
@@ -81,6 +80,6 @@ def test_a_file_that_is_no_database_is_made_anew_and_a_disk_is_told(tmp_path: Pa
     path.write_bytes(b"no database at all" * 99)
     assert list(Index(path, open_store(tmp_path / "state")).entries("task")) == []
     with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (5,)
     with pytest.raises(Unavailable, match="cannot be written"):
         Index(Path("/proc/nothing/index.sqlite"), open_store(tmp_path / "state"))

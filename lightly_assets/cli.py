@@ -13,7 +13,7 @@ from lightly_assets.commands.files import (
     probe,
     report,
 )
-from lightly_assets.commands.project import init, run, select, start, state
+from lightly_assets.commands.project import init, metrics, run, select, start, state
 
 app = typer.Typer(
     name="lightly-assets",
@@ -32,6 +32,7 @@ app.command("select")(select.select_command)
 app.command("gc")(state.gc_command)
 app.command("pause")(state.pause_command)
 app.command("resume")(state.resume_command)
+app.command("metrics")(metrics.metrics_command)
 app.command("check")(check.check_command)
 app.command("evaluate")(evaluate.evaluate_command)
 app.command("report")(report.report_command)

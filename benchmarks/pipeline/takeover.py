@@ -29,16 +29,16 @@ from tests.storage.proxy import Fault, FaultProxy
 from tests.storage.servers import BUCKET, seaweedfs
 
 
-def records(count: int) -> Iterator[tuple[str, bytes]]:
-    """Records as runs leave them: of half as many videos of a minute, frames and one task."""
+def records(count: int, length: int = 600) -> Iterator[tuple[str, bytes]]:
+    """Records as runs leave them: of half as many videos of ``length`` frames, frames and one task."""
     for number in range(count // 2):
         key = f"camera-{number % 40:02d}/2026-11-{number % 28 + 1:02d}/{number:07d}.mp4"
-        plain = InputRecord(f"etag:{number:032x}", "d" * 24, 600, 1920, 1080, 600)
+        plain = InputRecord(f"etag:{number:032x}", "d" * 24, length, 1920, 1080, length)
         done = InputRecord(
-            plain.fingerprint, plain.decode, 600, 1920, 1080, 600,
+            plain.fingerprint, plain.decode, length, 1920, 1080, length,
             model="m" * 24, settings="s" * 24, singletons_from="f" * 24, published_from="p" * 24,
-            schema="c" * 24, published_frames=600, size=600 * 900,
-            hashes=tuple(f"{number * 600 + frame:032x}" for frame in range(600)),
+            schema="c" * 24, published_frames=length, size=length * 900,
+            hashes=tuple(f"{number * length + frame:032x}" for frame in range(length)),
             statistics={"singletons": 1200, "counts": {"0": 700, "1": 500}},
         )  # fmt: skip
         for task, one in (("", plain), ("squares", done)):
@@ -118,7 +118,7 @@ def some(recorded: int, inputs: int, milliseconds: float) -> None:
             for _ in session.run(session.plan(keys=["0000.mp4"]), sheets=False):
                 pass
             session.finish()
-        open_store(small.settings["datasource"]["state"]).write_many(records(recorded * 2))
+        open_store(small.settings["datasource"]["state"]).write_many(records(recorded * 2, length=2))
         small.write(storage={"endpoint": f"http://127.0.0.1:{proxy.port}"})
         small.config.rename(small.folder / "elsewhere.yaml")
         elsewhere = small.folder / "elsewhere"

@@ -2,14 +2,28 @@
 
 Dagster notices the death of a process only as long as the server that started it lives. Of the others it
 believes for ever that they work: they stay under way in the UI and keep their place in the queue.
+
+Of a process of this machine one can see whether it lives. One of another machine gives a sign of life now and
+then, in the state root: by the store's own clock, so that no two machines have to agree on the time.
 """
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 import dagster as dg
 
-from lightly_assets.storage.disk.processes import is_dead, process_mark
+from lightly_assets.storage import StorageError, Store
+from lightly_assets.storage.disk.processes import is_dead, is_of_this_machine, process_mark
 
 PROCESS_TAG = "lightly_assets/process"
 _UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_FOLDER = "alive"
+_SIGN_SECONDS = 60.0
+# A machine that is cut off from the store for so long has lost its runs, whether it works or not: what it
+# finishes later does no harm, because records are replaced by whoever has seen the last version only.
+_SILENCE = timedelta(minutes=15)
 
 
 def process_tags() -> dict[str, str]:
@@ -24,21 +38,63 @@ def sign(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
         instance.add_run_tags(run.run_id, process_tags())
 
 
-def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark the runs as failed whose process is surely gone; their ids."""
+@contextmanager
+def signs_of_life(state: Store, run: dg.DagsterRun) -> Iterator[None]:
+    """Let other machines know, for as long as this lasts, that a run works in this process."""
+    key, over = _key(run), threading.Event()
+
+    def give() -> None:
+        while not over.wait(_SIGN_SECONDS):
+            with suppress(StorageError):  # whoever misses it waits for the next ones
+                state.write(key, process_mark().encode())
+
+    state.write(key, process_mark().encode())
+    thread = threading.Thread(target=give, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        with suppress(StorageError):  # out of reach; what was in the way of the run is told already
+            state.delete_many([key])
+
+
+def end_dead_runs(instance: dg.DagsterInstance, state: Store) -> list[str]:
+    """Mark the runs as failed whose process is surely gone, or was not heard of for long; their ids.
+
+    Raises:
+        StorageError: the state root is out of reach.
+    """
     ended = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         mark = run.tags.get(PROCESS_TAG, "")
-        if not is_dead(mark) or _is_inherited(instance, run, mark):
+        reason = _why_dead(state, run, mark)
+        if reason is None or _is_inherited(instance, run, mark):
             continue
         # It may have come to its end, and with it its process, since the runs were listed.
         now = instance.get_run_by_id(run.run_id)
         if now is not None and now.status in _UNDER_WAY:
-            instance.report_run_failed(
-                run, "The process of this run was killed, or its machine was; the next run does what is left."
-            )
+            instance.report_run_failed(run, f"{reason}; the next run does what is left.")
             ended.append(run.run_id)
+        state.delete_many([_key(run)])
     return ended
+
+
+def _why_dead(state: Store, run: dg.DagsterRun, mark: str) -> str | None:
+    if is_dead(mark):
+        return "The process of this run was killed, or its machine was"
+    if not mark or is_of_this_machine(mark):
+        return None
+    last = state.stat(_key(run))
+    if last is None or state.clock() - last.modified < _SILENCE:
+        return None
+    minutes = int(_SILENCE.total_seconds() // 60)
+    return f"The machine of this run has given no sign of life for {minutes} minutes"
+
+
+def _key(run: dg.DagsterRun) -> str:
+    return f"{_FOLDER}/{run.run_id}"
 
 
 def _is_inherited(instance: dg.DagsterInstance, run: dg.DagsterRun, mark: str) -> bool:

@@ -11,6 +11,7 @@ from lightly_assets.graph.checks.up_to_date import stale_verdict
 from lightly_assets.graph.dead_runs import end_dead_runs
 from lightly_assets.graph.keys import CHAIN
 from lightly_assets.graph.partitions import PARTITIONS_NAME, partition_of, partitions_definition
+from lightly_assets.pipeline.roots import Roots
 from lightly_assets.pipeline.watching.look import Look, RunState, Watch
 from lightly_assets.pipeline.watching.model_versions import ModelVersions
 
@@ -59,7 +60,7 @@ def tick(
             f"({', '.join(tasks)}): reload the code location.",
             cursor=context.cursor,
         )
-    end_dead_runs(context.instance)
+    end_dead_runs(context.instance, Roots(project).state)
     versions = models.get(project, _MODEL_SECONDS)
     if versions is None:
         return dg.SensorResult(

@@ -11,6 +11,8 @@ from lightly_assets.models.protocol import Source
 
 _TILES = 6
 _WIDTH = 320
+# Of the JPEG: it is stored with every input, in the database of events.
+_MOST_BYTES = 18_000
 
 
 class Thumbnails:
@@ -60,7 +62,7 @@ def sheet(
         for source, image in thumbnails
         if source in predictions
     ]
-    return contact_sheet(tiles) if tiles else None
+    return contact_sheet(tiles, max_bytes=_MOST_BYTES) if tiles else None
 
 
 def _caption(source: Source) -> str:

@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from lightly_assets.graph import dead_runs
-from lightly_assets.graph.dead_runs import PROCESS_TAG, end_dead_runs, sign
+from lightly_assets.graph.dead_runs import PROCESS_TAG, end_dead_runs, sign, signs_of_life
+from lightly_assets.storage import Store, open_store
 from lightly_assets.storage.disk import processes
 from lightly_assets.storage.disk.processes import is_dead, process_mark
 from tests.graph.conftest import Daemon
@@ -67,13 +69,41 @@ def test_the_sensor_ends_them(daemon: Daemon) -> None:
     assert run and run.is_failure
 
 
-def test_only_runs_of_the_dead_are_ended(instance: dg.DagsterInstance) -> None:
+@pytest.fixture
+def state(tmp_path: Path) -> Store:
+    return open_store(tmp_path / "state")
+
+
+def test_a_run_of_another_machine_ends_when_it_has_given_no_sign_of_life_for_long(
+    instance: dg.DagsterInstance, state: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = "-".join(["0" * 12] * 3 + process_mark().split("-")[3:])
+    silent, heard = (instance.get_run_by_id(started_run(instance, elsewhere)) for _ in range(2))
+    assert silent and heard
+    monkeypatch.setattr(dead_runs, "_SIGN_SECONDS", 0.01)
+    signs = [tmp_path / "state/alive" / run.run_id for run in (silent, heard)]
+    with signs_of_life(state, heard):
+        state.write(f"alive/{silent.run_id}", b"")
+        long_ago = time.time() - 16 * 60
+        for sign_of_life in signs:
+            os.utime(sign_of_life, (long_ago, long_ago))
+        # The living one gives the next one.
+        while signs[1].stat().st_mtime == long_ago:
+            time.sleep(0.01)
+        assert end_dead_runs(instance, state) == [silent.run_id]
+        ended = instance.get_run_by_id(silent.run_id)
+        assert ended and ended.is_failure
+        assert [one.exists() for one in signs] == [False, True]
+    assert not signs[1].exists(), "a run that has ended is not looked for"
+
+
+def test_only_runs_of_the_dead_are_ended(instance: dg.DagsterInstance, state: Store) -> None:
     dead = a_dead_process()
     elsewhere = "-".join(["0" * 12] * 3 + dead.split("-")[3:])
     marks = {"dead": dead, "alive": process_mark(), "elsewhere": elsewhere, "somebody's": ""}
     runs = {who: started_run(instance, mark) for who, mark in marks.items()}
-    assert end_dead_runs(instance) == [runs["dead"]]
-    assert end_dead_runs(instance) == []
+    assert end_dead_runs(instance, state) == [runs["dead"]]
+    assert end_dead_runs(instance, state) == []
     found = {who: instance.get_run_by_id(run_id) for who, run_id in runs.items()}
     assert {who: run.status.value for who, run in found.items() if run} == {
         "dead": "FAILURE",
@@ -84,11 +114,11 @@ def test_only_runs_of_the_dead_are_ended(instance: dg.DagsterInstance) -> None:
 
 
 def test_a_run_that_is_started_once_more_inherits_a_mark_and_signs_anew(
-    small: SmallProject, instance: dg.DagsterInstance
+    instance: dg.DagsterInstance, state: Store
 ) -> None:
     mark = a_dead_process()
     first = started_run(instance, mark)
-    assert end_dead_runs(instance) == [first]
+    assert end_dead_runs(instance, state) == [first]
     # Dagster's automatic retry and the button "Re-execute" copy the tags.
     again = instance.add_run(
         dg.DagsterRun(
@@ -99,16 +129,16 @@ def test_a_run_that_is_started_once_more_inherits_a_mark_and_signs_anew(
             root_run_id=first,
         )
     )
-    assert end_dead_runs(instance) == []
+    assert end_dead_runs(instance, state) == []
     sign(instance, again)
     found = instance.get_run_by_id(again.run_id)
     assert found and found.tags[PROCESS_TAG] == process_mark()
     instance.add_run_tags(again.run_id, {PROCESS_TAG: a_dead_process()})
-    assert end_dead_runs(instance) == [again.run_id]
+    assert end_dead_runs(instance, state) == [again.run_id]
 
 
 def test_a_run_that_ends_while_the_dead_are_looked_for_keeps_its_end(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    instance: dg.DagsterInstance, state: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = started_run(instance, a_dead_process())
 
@@ -118,7 +148,7 @@ def test_a_run_that_ends_while_the_dead_are_looked_for_keeps_its_end(
         return is_dead(mark)
 
     monkeypatch.setattr(dead_runs, "is_dead", ends_meanwhile)
-    assert end_dead_runs(instance) == []
+    assert end_dead_runs(instance, state) == []
     run = instance.get_run_by_id(run_id)
     assert run and run.is_success
 

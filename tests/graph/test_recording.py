@@ -79,6 +79,23 @@ def test_the_rows_are_those_of_dagster_in_fewer_transactions(
     assert commits[0] * 3 < commits[1]
 
 
+def test_pictures_are_stored_once_and_the_run_can_be_read(videos: SmallProject, tmp_path: Path) -> None:
+    (home := tmp_path / "home").mkdir()
+    with dg.DagsterInstance.local_temp(str(home)) as instance:
+        result = run_keys(videos, instance, KEYS[:2])
+        shown = instance.fetch_materializations(dg.AssetKey(["squares", "singletons"]), limit=9).records
+        previews = [one.asset_materialization.metadata["preview"].value for one in shown]
+        assert len(previews) == 2 and all("data:image/jpeg;base64," in str(text) for text in previews)
+        base = Path(instance.event_log_storage._base_dir)  # type: ignore[attr-defined]
+        with closing(sqlite3.connect(base / f"{result.run_id}.db")) as connection:
+            events = [text for (text,) in connection.execute("SELECT event FROM event_logs")]
+        assert not any("base64" in text for text in events)
+        told = [one.dagster_event for one in instance.all_logs(result.run_id) if one.dagster_event]
+        made = [one.materialization for one in told if one.is_step_materialization]
+        texts = [str(one.metadata["preview"].value) for one in made if "preview" in one.metadata]
+        assert texts == ["The asset's own page shows the picture."] * 2
+
+
 def test_what_was_yielded_before_an_error_stays_and_others_may_write_between(tmp_path: Path) -> None:
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
 

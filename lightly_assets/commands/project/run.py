@@ -281,6 +281,7 @@ def _run_dagster(
     from lightly_assets.graph.jobs import PREDICTIONS_JOB, task_assets
     from lightly_assets.graph.keys import CHAIN
     from lightly_assets.graph.partitions import add_partitions
+    from lightly_assets.pipeline.roots import Roots
     from lightly_assets.pipeline.running.outcome import RunSummary
 
     definitions = build_definitions(project)
@@ -292,7 +293,7 @@ def _run_dagster(
     }
     _show_crashes()
     with dg.DagsterInstance.get() as instance, Progress(quiet=quiet) as progress:
-        end_dead_runs(instance)
+        end_dead_runs(instance, Roots(project).state)
         add_partitions(instance, partitions)
         token = watcher.set(progress)
         heard = _Heard()

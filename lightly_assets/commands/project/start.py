@@ -102,12 +102,12 @@ def _prepare(project: object) -> None:
     from lightly_assets.storage import StorageError, open_store
 
     assert isinstance(project, Project)
-    with dg.DagsterInstance.get() as instance:
-        end_dead_runs(instance)
     try:
+        state = open_store(project.root("state"), options=project.storage_of("state"))
+        with dg.DagsterInstance.get() as instance:
+            end_dead_runs(instance, state)
         store = open_store(project.root("input"), options=project.storage_of("input"))
         scan = scan_input(store, project)
-        state = open_store(project.root("state"), options=project.storage_of("state"))
         scan.days = days_of(state, project, scan.inputs.values())
         partitions = inputs_by_partition(scan)
     except StorageError as error:

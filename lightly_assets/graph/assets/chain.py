@@ -19,7 +19,7 @@ from lightly_assets.graph.assets.specs import chain_specs
 from lightly_assets.graph.assets.worker_run import worker_run_event, worker_run_specs
 from lightly_assets.graph.checks.check_specs import chain_check_specs
 from lightly_assets.graph.dagster_private import report_planned
-from lightly_assets.graph.dead_runs import sign
+from lightly_assets.graph.dead_runs import sign, signs_of_life
 from lightly_assets.graph.keys import CHAIN, FRAMES, TASKS_JSON, WORKER_RUN, stage_key
 from lightly_assets.graph.partitions import inputs_by_partition, partition_of_key
 from lightly_assets.graph.reporting.partition_report import (
@@ -149,7 +149,11 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
     ranged = context.has_partition_key or context.has_partition_key_range
     sign(context.instance, context.run)
     some = ranged or bool(config.inputs)
-    with Session(project, some=some) as session, Recording(context.instance) as recording:
+    with (
+        Session(project, some=some) as session,
+        signs_of_life(session.warehouse.state, context.run),
+        Recording(context.instance) as recording,
+    ):
         partitions = list(context.partition_keys) if ranged else config.partitions
         batch = _Batch(session, partitions, set(config.inputs))
         session.focus(batch.all_inputs)

@@ -3,20 +3,28 @@
 Dagster's SQLite event log opens a database, commits and closes it again several times for every single
 event, which costs more than all else that it does. While a :class:`Recording` is open, this thread's
 connections stay open, and what is yielded in :meth:`Recording.together` is one transaction of each database.
-The rows are the same. Other event logs (PostgreSQL, say) are left as they are.
+The rows are the same, but for pictures, which are stored once. Other event logs (PostgreSQL, say) are left
+as they are.
 """
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import dagster as dg
 from sqlalchemy import Connection
+from sqlalchemy.event import listen
 
 from lightly_assets.graph.checks.verdicts import latest
 from lightly_assets.graph.dagster_private import SqliteEventLog
+
+# Dagster's name of the database that all runs share.
+_SHARED = "index"
+_PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/[a-z]+;base64,[A-Za-z0-9+/=]*\)")
+_ELSEWHERE = "The asset's own page shows the picture."
 
 
 class Recording:
@@ -87,9 +95,23 @@ class Recording:
         with event_log.connect(shard):  # makes the database where there is none
             pass
         engine = event_log.engine(shard)
+        if shard != _SHARED:
+            listen(engine, "before_cursor_execute", _without_pictures, retval=True)
         self._open.callback(engine.dispose)
         self._connections[shard] = self._open.enter_context(engine.connect())
         return self._connections[shard]
+
+
+def _without_pictures(
+    _connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object
+) -> tuple[str, Any]:
+    """The database of a run holds everything that the shared one does; pictures only that one."""
+    if isinstance(parameters, tuple) and statement.startswith("INSERT INTO event_logs"):
+        parameters = tuple(
+            _PICTURE.sub(_ELSEWHERE, one) if isinstance(one, str) and "(data:image/" in one else one
+            for one in parameters
+        )
+    return statement, parameters
 
 
 class _Methods:

@@ -342,6 +342,21 @@ class Index:
             query = "SELECT sum(predictions) FROM entries WHERE task = ?"
             return int(connection.execute(query, (task,)).fetchone()[0] or 0)
 
+    def totals(self, task: str) -> dict[str, int]:
+        """Sums over the rows of a task: inputs, published ones, frames, files, bytes, predictions.
+
+        An image is one frame.
+        """
+        sums = {
+            "inputs": "count(DISTINCT input)",
+            "published": "count(DISTINCT CASE WHEN published_from != '' THEN input END)",
+            "frames": "sum(coalesce(frames, 1))",
+        } | {name: f"sum({name})" for name in ("files", "bytes", "predictions")}
+        query = f"SELECT {', '.join(sums.values())} FROM entries WHERE task = ?"  # noqa: S608 - ours
+        with self._alone() as connection:
+            row = connection.execute(query, (task,)).fetchone()
+        return {name: int(value or 0) for name, value in zip(sums, row, strict=True)}
+
     def tasks(self) -> list[str]:
         """The tasks that something is recorded of."""
         with self._alone() as connection:

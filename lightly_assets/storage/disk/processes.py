@@ -57,6 +57,12 @@ def is_dead(mark: str) -> bool:
     return match["machine"] == _machine() and match["boot"] != _boot()
 
 
+def is_of_this_machine(mark: str) -> bool:
+    """Whether :func:`is_dead` knows of the process that left a mark whether it lives."""
+    match = _MARK.fullmatch(mark)
+    return match is not None and match["home"] == home()
+
+
 @cache
 def _machine() -> str:
     """A machine or container: host names alone are often the same."""

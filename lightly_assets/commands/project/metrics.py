@@ -1,0 +1,28 @@
+"""``lightly-assets metrics``: numbers for Prometheus."""
+
+import os
+
+import typer
+
+from lightly_assets.commands.shared import DEFAULT_CONFIG, ConfigOption, errors_for_people, open_project
+
+
+def metrics_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Numbers about records and runs in Prometheus' text format, on standard output. Changes nothing."""
+    project = open_project(config)
+    with errors_for_people():
+        from lightly_assets.pipeline.metrics import project_metrics, to_text
+        from lightly_assets.pipeline.session import Session
+
+        with Session(project) as session:
+            found = project_metrics(session)
+        home = os.environ.get("DAGSTER_HOME") or project.local_state / "dagster"
+        if os.path.isdir(home):  # noqa: PTH112 - either kind
+            os.environ["DAGSTER_HOME"] = str(home)
+            import dagster as dg
+
+            from lightly_assets.graph.metrics import instance_metrics
+
+            with dg.DagsterInstance.get() as instance:
+                found += instance_metrics(instance)
+        typer.echo(to_text(found), nl=False)

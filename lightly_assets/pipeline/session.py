@@ -359,6 +359,7 @@ class Session:
 
     def recorded(self) -> set[str]:
         """Inputs that something is recorded of, gone ones included."""
+        self.take_over()
         index = self.warehouse.index
         return {row.input for task in ["", *index.tasks()] for row in index.entries(task)}
 

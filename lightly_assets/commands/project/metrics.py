@@ -1,9 +1,8 @@
 """``lightly-assets metrics``: numbers for Prometheus."""
 
-import os
-
 import typer
 
+from lightly_assets.commands.project.instance import has_instance, use_instance
 from lightly_assets.commands.shared import DEFAULT_CONFIG, ConfigOption, errors_for_people, open_project
 
 
@@ -16,9 +15,8 @@ def metrics_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
         with Session(project) as session:
             found = project_metrics(session)
-        home = os.environ.get("DAGSTER_HOME") or project.local_state / "dagster"
-        if os.path.isdir(home):  # noqa: PTH112 - either kind
-            os.environ["DAGSTER_HOME"] = str(home)
+        if has_instance(project):
+            use_instance(project)
             import dagster as dg
 
             from lightly_assets.graph.metrics import instance_metrics

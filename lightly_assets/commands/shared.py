@@ -103,6 +103,20 @@ def _about_disk(error: Exception) -> str | None:
     return None
 
 
+def read_names(path: Path) -> list[str]:
+    """Names of images and frames, one a line, as ``selected.txt`` has them.
+
+    Raises:
+        BadValue: the file cannot be read.
+    """
+    from lightly_assets.errors import BadValue
+
+    try:
+        return [line for line in path.read_text(errors="surrogateescape").splitlines() if line]
+    except OSError as error:
+        raise BadValue(f"'{path}' cannot be read: {error.strerror}.") from None
+
+
 def is_terminal() -> bool:
     """Whether a person watches: progress bars go to standard error."""
     return sys.stderr.isatty()

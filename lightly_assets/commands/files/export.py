@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lightly_assets.commands.label_options import formats_in
-from lightly_assets.commands.shared import JsonOption, counted, errors_for_people, print_json, say
+from lightly_assets.commands.shared import JsonOption, counted, errors_for_people, print_json, read_names, say
 
 
 def export_command(
@@ -20,6 +20,9 @@ def export_command(
             help="The input datasource, for sizes and frames.", show_default="the Lightly datasource"
         ),
     ] = None,
+    selected: Annotated[
+        Path | None, typer.Option(help="Only the frames that this file names, as selected.txt does.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a task's predictions as another tool reads them, scores included."""
@@ -27,7 +30,8 @@ def export_command(
     with errors_for_people(as_json=as_json, document={"ok": False, **nothing}):
         from lightly_assets.pipeline.publishing.label_export import export_task
 
-        exported = export_task(root, task, format, out, input=input)
+        names = None if selected is None else read_names(selected)
+        exported = export_task(root, task, format, out, input=input, selected=names)
     if as_json:
         counts = {"files": exported.files, "images": exported.images, "predictions": exported.predictions}
         print_json({"ok": True, "task": task, "out": str(out), **counts, "lost": exported.lost})

@@ -15,6 +15,7 @@ from lightly_assets.commands.shared import (
     is_terminal,
     open_project,
     print_json,
+    read_names,
     say,
 )
 
@@ -67,8 +68,8 @@ def select_command(
                 input,
                 state,
                 number,
-                _names(datapool),
-                _names(similar_to),
+                [] if datapool is None else read_names(datapool),
+                [] if similar_to is None else read_names(similar_to),
                 _progress if is_terminal() and not as_json else lambda _: None,
             )
         )
@@ -92,17 +93,6 @@ def _root(project: "Project", name: Literal["lightly", "input", "state"]) -> Any
 
     root = project.root(name)
     return open_store(root, options=project.storage_of(name)) if "://" in root else root
-
-
-def _names(path: Path | None) -> list[str]:
-    from lightly_assets.selection.errors import SelectionError
-
-    if path is None:
-        return []
-    try:
-        return [line for line in path.read_text(errors="surrogateescape").splitlines() if line]
-    except OSError as error:
-        raise SelectionError(f"'{path}' cannot be read: {error.strerror}.") from None
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,6 @@
 """The predictions of a task in the format of another tool."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def export_task(
     out: str | Path,
     *,
     input: str | Path | Store | None = None,
+    selected: Collection[str] | None = None,
 ) -> Exported:
     """Writes a task's predictions as another tool reads them.
 
@@ -40,6 +41,7 @@ def export_task(
         out: a file, or a folder, that is not there yet.
         input: the input datasource, for sizes of images and frames of videos; the Lightly datasource where
             both are one.
+        selected: only these images and frames, by their own names.
 
     Raises:
         LabelsError: there is no such task or format, the format cannot hold it, or files are of no input.
@@ -58,6 +60,11 @@ def export_task(
     found = LabelInput(store if input is None else input)
     files = {key.removeprefix(f"{PREDICTIONS}/") for key in store.names(task_folder(task))}
     files = {key for key in files if key.endswith(".json") and key != f"{task}/schema.json"}
+    if selected is not None:
+        wanted = {prediction_path(task, name): name for name in selected}
+        if missing := sorted(wanted.keys() - files):
+            raise LabelsError(f"'{wanted[missing[0]]}' is selected, but '{task}' has no file for it.")
+        files &= wanted.keys()
     exported = Exported()
     writer.write(_predicted(store, task, found, files), schema, Path(out), exported)
     return exported

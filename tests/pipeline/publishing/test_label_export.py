@@ -210,3 +210,17 @@ def test_names_of_the_format_are_frames_whatever_the_format_counts_from(inputs: 
     )
     import_labels(tmp_path / "out", tmp_path / "two", "task", input=inputs, settings=settings)
     assert read_back(tmp_path / "two")[frames()[0]] == written[frames()[1]]
+
+
+@pytest.mark.parametrize("format", ["coco", "yolo"])
+def test_only_what_is_selected(format: str, inputs: Path, tmp_path: Path) -> None:
+    write_task(tmp_path / "one", TaskType.OBJECT_DETECTION, [*IMAGES, *frames()])
+    chosen = [IMAGES[0], frames()[1]]
+    out = tmp_path / ("out.json" if format == "coco" else "out")
+    exported = export_task(tmp_path / "one", "task", format, out, input=inputs, selected=chosen)
+    assert exported.images == 2
+    if format == "coco":
+        names = {one["file_name"] for one in json.loads(out.read_text())["images"]}
+        assert names == set(chosen)
+    with pytest.raises(LabelsError, match=r"'other\.png' is selected, but 'task' has no file"):
+        export_task(tmp_path / "one", "task", format, tmp_path / "no", input=inputs, selected=["other.png"])

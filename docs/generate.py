@@ -152,7 +152,7 @@ def settings_page() -> str:
         "# Every key of lightly.yaml",
         "Made from the code that reads the file. Paths are relative to it; other keys are refused.",
         "## Top level",
-        model_table(Project, hide=("base_dir", "file_name")),
+        model_table(Project, hide=("base_dir", "file_name", "inline")),
     ]
     for where, model in sections(Project):
         parts += [f"({model.__name__.lower()})=", f"## {where}", _intro(model), model_table(model)]

@@ -1,29 +1,83 @@
 """Lightly Assets as a component of a larger Dagster project."""
 
 from pathlib import Path
+from typing import Annotated, Any
 
 import dagster as dg
+from pydantic import Field
 
+from lightly_assets.config import ConfigError, load_project, project_of_sections
 from lightly_assets.definitions import build_definitions
 
+_EXAMPLE: dict[str, Any] = {
+    "datasource": {"input": "./input", "lightly": "./lightly", "state": "./state"},
+    "tasks": [
+        {
+            "name": "people",
+            "task_type": "object-detection",
+            "categories": [{"id": 0, "name": "person"}],
+            "model": {"kind": "onnx", "path": "people.onnx", "layout": "yolo"},
+        }
+    ],
+}
 
+_Config = Annotated[str | None, Field(description="The project file, relative to the component's folder.")]
+_Sections = Annotated[
+    dict[str, Any] | None, Field(description="What a lightly.yaml would say, in place of a file.")
+]
+_Prefix = Annotated[
+    str, Field(pattern=r"^([A-Za-z][A-Za-z0-9_]*)?$", description="A word that all names begin with.")
+]
+
+
+class _Scaffolder(dg.Scaffolder[Any]):
+    """``dg scaffold defs``: a component with a project in it that says what may be changed."""
+
+    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
+        dg.scaffold_component(request, {"project": _EXAMPLE})
+
+
+@dg.scaffold_with(_Scaffolder)
 class LightlyPredictionsComponent(dg.Component, dg.Model, dg.Resolvable):
     """The asset graph of a ``lightly.yaml``, for a ``defs.yaml`` of a project with components.
 
     .. code-block:: yaml
 
-        type: lightly_assets.component.LightlyPredictionsComponent
+        type: lightly_assets.LightlyPredictionsComponent
         attributes:
           config: lightly.yaml
+
+    or with what that file would say:
+
+    .. code-block:: yaml
+
+        type: lightly_assets.LightlyPredictionsComponent
+        attributes:
+          prefix: front
+          project:
+            datasource: {input: "{{ env.BUCKET }}/front", lightly: ./lightly, state: ./state}
+            tasks: []
 
     >>> component = LightlyPredictionsComponent(config="lightly.yaml")
     >>> component.config
     'lightly.yaml'
     """
 
-    config: str = "lightly.yaml"
-    """Path of the project file, relative to the component's folder."""
+    config: _Config = None
+    """Path of the project file, relative to the component's folder; ``lightly.yaml`` if nothing is given."""
+    project: _Sections = None
+    """Sections of a project in place of a file. Paths are relative to the component's folder."""
+    prefix: _Prefix = ""
+    """A word that all names begin with, so that several components live side by side."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Raises ConfigError: the project file is wrong."""
-        return build_definitions(Path(context.path) / self.config)
+        """Raises ConfigError: the project is wrong."""
+        folder = Path(context.path)
+        folder = folder if folder.is_dir() else folder.parent
+        if self.project is None:
+            project = load_project(folder / (self.config or "lightly.yaml"))
+        elif self.config is None:
+            project = project_of_sections(self.project, folder / "defs.yaml")
+        else:
+            raise ConfigError(f"{folder}: a component has 'config' or 'project', not both; leave one out.")
+        return build_definitions(project, prefix=self.prefix)

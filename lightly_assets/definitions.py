@@ -1,10 +1,12 @@
 """Everything that Dagster loads: ``dagster dev`` finds ``defs`` here."""
 
+import os
 from pathlib import Path
 
 import dagster as dg
 
 from lightly_assets.config import Project, load_project
+from lightly_assets.demo.project import DEMO_FILE
 from lightly_assets.graph.assets.chain import build_chain
 from lightly_assets.graph.assets.selection import build_selection
 from lightly_assets.graph.assets.specs import videos_spec
@@ -12,13 +14,17 @@ from lightly_assets.graph.checks.evaluated import build_evaluated
 from lightly_assets.graph.checks.up_to_date import build_up_to_date
 from lightly_assets.graph.dagster_private import check_names
 from lightly_assets.graph.jobs import build_job, build_worker_jobs
+from lightly_assets.graph.keys import Names
 from lightly_assets.graph.partitions import partitions_definition
-from lightly_assets.graph.resources import ProjectResource, config_path
+from lightly_assets.graph.resources import CONFIG_VARIABLE, ProjectResource, config_path
 from lightly_assets.graph.sensors import build_sensor
 
 
-def build_definitions(config: Project | Path | str) -> dg.Definitions:
+def build_definitions(config: Project | Path | str, *, prefix: str = "") -> dg.Definitions:
     """The asset graph of a project, from its file or what was read from it.
+
+    With a ``prefix`` (a word) all of its names begin with that: asset keys, partitions, jobs and the
+    sensor, so that the definitions of several projects can be merged.
 
     Runs work in one process: one for every step would cost seconds each.
 
@@ -31,20 +37,27 @@ def build_definitions(config: Project | Path | str) -> dg.Definitions:
     """
     check_names()
     project = config if isinstance(config, Project) else load_project(config)
-    partitions_def = partitions_definition()
-    chain = build_chain(project, partitions_def)
-    job = build_job(chain)
+    names = Names(prefix)
+    partitions_def = partitions_definition(names)
+    chain = build_chain(project, partitions_def, names)
+    job = build_job(chain, names)
     return dg.Definitions(
-        assets=[videos_spec(partitions_def), chain, *build_selection(project)],
-        asset_checks=[build_up_to_date(project), *build_evaluated(project)] if project.tasks else [],
-        jobs=[job, *build_worker_jobs(chain)],
-        sensors=[build_sensor(project, job)],
-        resources={"project": ProjectResource(path=str(project.path))},
+        assets=[videos_spec(partitions_def, names), chain, *build_selection(project, names)],
+        asset_checks=[build_up_to_date(project, names), *build_evaluated(project, names)]
+        if project.tasks
+        else [],
+        jobs=[job, *build_worker_jobs(chain, names)],
+        sensors=[build_sensor(project, job, names)],
+        resources={names.project: ProjectResource.of(project)},
         executor=dg.in_process_executor,
     )
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The graph of the project file that the environment or the folder names."""
-    return build_definitions(config_path())
+    """The graph of the project file that the environment or the folder names; else the demo's, to look at."""
+    path = Path(config_path())
+    if CONFIG_VARIABLE in os.environ or path.exists():
+        return build_definitions(path)
+    demo = load_project(DEMO_FILE)
+    return build_definitions(demo.model_copy(update={"base_dir": Path("demo").absolute()}))

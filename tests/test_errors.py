@@ -25,7 +25,7 @@ from lightly_assets.encoding.task_settings import TaskSettings
 from lightly_assets.format.arrays import as_numpy
 from lightly_assets.format.rules.messages import first_problem
 from lightly_assets.format.schema import Schema
-from lightly_assets.graph.jobs import PREDICTIONS_JOB
+from lightly_assets.graph.keys import PLAIN
 from lightly_assets.media.decoding import decoder_process
 from lightly_assets.models.results import Detections
 from lightly_assets.models.runtimes.coco import CocoLabels
@@ -191,7 +191,7 @@ def test_dagster_shows_users_errors_without_retries_and_bugs_as_they_are(
 ) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("inputs", [])
-        job = build_definitions(small.config).resolve_job_def(PREDICTIONS_JOB)
+        job = build_definitions(small.config).resolve_job_def(PLAIN.predictions_job)
         for error, shown in ((LightlyAssetsError("the sentence"), dg.Failure), (ValueError(BUG), ValueError)):
 
             def fail(*_: Any, error: Exception = error, **__: Any) -> Any:

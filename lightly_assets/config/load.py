@@ -1,5 +1,6 @@
 """``lightly.yaml``: read, checked and explained where it is wrong."""
 
+import json
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from lightly_assets.format.rules.messages import (
 )
 
 # Fields of a project that its file does not hold.
-_NO_KEYS = ("base_dir", "file_name")
+_NO_KEYS = ("base_dir", "file_name", "inline")
 
 
 class ConfigError(LightlyAssetsError):
@@ -72,6 +73,16 @@ def load_project(path: Path | str) -> Project:
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must be a mapping that starts with 'datasource:'.")
     return parse_project(data, path)
+
+
+def project_of_sections(sections: dict[str, Any], path: Path) -> Project:
+    """A project whose sections stand in another file, such as a component's. Raises ConfigError."""
+    return parse_project(sections, path).model_copy(update={"inline": sections})
+
+
+def load_again(path: Path | str, sections: str | None) -> Project:
+    """A project as its file says now; ``sections`` are those of another file, as JSON. Raises ConfigError."""
+    return project_of_sections(json.loads(sections), Path(path)) if sections else load_project(path)
 
 
 def parse_project(data: dict[str, Any], path: Path) -> Project:

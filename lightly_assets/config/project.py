@@ -2,6 +2,7 @@
 
 import re
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -51,6 +52,8 @@ class Project(Section):
     """The folder of the file; not a key of it."""
     file_name: str = FILE_NAME
     """The name of the file; not a key of it."""
+    inline: dict[str, Any] | None = None
+    """What the project was made from, where that was no ``lightly.yaml``; not a key of it."""
 
     @field_validator("tasks")
     @classmethod
@@ -117,7 +120,9 @@ class Project(Section):
         root = self.root("state")
         if not _URL.match(root):
             return Path(root)
-        return self.base_dir.resolve() / ".lightly_assets"
+        ours = self.base_dir.resolve() / ".lightly_assets"
+        # Several components may stand in one folder; a lightly.yaml has one to itself.
+        return ours if self.inline is None else ours / sha256(root.encode()).hexdigest()[:12]
 
     def task(self, name: str) -> Task:
         """The task of a name. Raises KeyError."""

@@ -7,6 +7,8 @@ from lightly_assets.demo.input import write_demo_input
 _HERE = Path(__file__).parent
 MODELS = _HERE / "models"
 """The ONNX files that the demo runs."""
+DEMO_FILE = _HERE / "lightly.yaml"
+"""Its project file, as it is written into the demo's folder."""
 
 
 def write_demo(folder: Path) -> Path:
@@ -33,7 +35,7 @@ def write_demo_project(folder: Path) -> Path:
         _write(folder / "models" / model.name, model.read_bytes())
     project = folder / "lightly.yaml"
     if not project.exists():
-        _write(project, (_HERE / "lightly.yaml").read_bytes())
+        _write(project, DEMO_FILE.read_bytes())
     return project
 
 

@@ -42,7 +42,7 @@ from lightly_assets.graph.dagster_private import (
 from lightly_assets.graph.dagster_private import (
     AssetCheckExecutionResolvedStatus as Status,
 )
-from lightly_assets.graph.partitions import PARTITIONS_NAME
+from lightly_assets.graph.keys import PLAIN, Names
 
 if TYPE_CHECKING:
     from lightly_assets.graph.dagster_private import SqlEventLogStorage
@@ -115,12 +115,15 @@ class ManyPartitions(_Base):
         """Forget a partition, its materialisations and verdicts: a key that comes back starts anew."""
         super().delete_dynamic_partition(partitions_def_name, partition_key)
         self._members.pop(partitions_def_name, None)
-        if partitions_def_name == PARTITIONS_NAME and knows_checks_of_partitions():
-            self._forget_events(partition_key)
+        if partitions_def_name.endswith(PLAIN.partitions) and knows_checks_of_partitions():
+            names = Names(partitions_def_name.removesuffix(PLAIN.partitions).rstrip("_"))
+            self._forget_events(partition_key, names)
 
-    def _forget_events(self, partition: str) -> None:
+    def _forget_events(self, partition: str, names: Names) -> None:
         """What Dagster works out the state of a partition from; the logs of its runs stay."""
-        assets: Sequence[dg.AssetKey] = self.all_asset_keys()  # type: ignore[no-untyped-call]
+        everything: Sequence[dg.AssetKey] = self.all_asset_keys()  # type: ignore[no-untyped-call]
+        # Another project, or an asset of somebody else's, may have a partition of that name.
+        assets = [asset for asset in everything if names.has_partitioned(asset)]
         with self.index_connection() as connection:
             for asset in assets:
                 name = asset.to_string()

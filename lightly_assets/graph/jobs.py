@@ -5,28 +5,25 @@ from typing import Any
 
 import dagster as dg
 
-from lightly_assets.graph.keys import CHAIN, FRAMES, TASKS_JSON, WORKER_RUN, stage_key
+from lightly_assets.graph.keys import PLAIN, Names
 from lightly_assets.pipeline.state.records import STAGES
 
-PREDICTIONS_JOB = "predictions"
-WORKER_JOB = "predictions_and_worker_run"
 
-
-def build_job(chain: dg.AssetsDefinition) -> Any:
+def build_job(chain: dg.AssetsDefinition, names: Names) -> Any:
     """The chain of all tasks, ``tasks_json`` included."""
     return dg.define_asset_job(
-        PREDICTIONS_JOB,
-        selection=_selection(chain, chain.keys - {WORKER_RUN}),
-        description=f"Brings inputs up to date: the assets of '{CHAIN}' and their checks.",
+        names.predictions_job,
+        selection=_selection(chain, chain.keys - {names.worker_run}),
+        description=f"Brings inputs up to date: the assets of '{names.chain}' and their checks.",
     )
 
 
-def build_worker_jobs(chain: dg.AssetsDefinition) -> list[Any]:
+def build_worker_jobs(chain: dg.AssetsDefinition, names: Names) -> list[Any]:
     """The same with ``worker_run`` at its end, where there is one."""
-    if WORKER_RUN not in chain.keys:
+    if names.worker_run not in chain.keys:
         return []
     job = dg.define_asset_job(
-        WORKER_JOB,
+        names.worker_job,
         selection=_selection(chain, chain.keys),
         description="Brings inputs up to date, then asks for a Lightly Worker run if all of it is right.",
     )
@@ -41,5 +38,5 @@ def _selection(chain: dg.AssetsDefinition, keys: Iterable[dg.AssetKey]) -> dg.As
 
 def task_assets(tasks: Iterable[str]) -> list[dg.AssetKey]:
     """The part of the chain that some tasks need: frames, their three assets, tasks.json."""
-    stages = [stage_key(task, stage) for task in tasks for stage in STAGES if stage != "frames"]
-    return [FRAMES, *stages, TASKS_JSON]
+    stages = [PLAIN.stage(task, stage) for task in tasks for stage in STAGES if stage != "frames"]
+    return [PLAIN.frames, *stages, PLAIN.tasks_json]

@@ -1,19 +1,97 @@
-"""The keys of the assets: what everything in the graph is called."""
+"""What everything in the graph is called."""
+
+from dataclasses import dataclass
 
 import dagster as dg
 
+from lightly_assets.pipeline.planning.plan import TASK_STAGES
 from lightly_assets.pipeline.state.records import Stage
 
-VIDEOS = dg.AssetKey("videos")
-FRAMES = dg.AssetKey("frames")
-TASKS_JSON = dg.AssetKey("tasks_json")
-WORKER_RUN = dg.AssetKey("worker_run")
-SELECTION = dg.AssetKey("selection")
 
-CHAIN = "chain"
-"""The operation that makes all of them but ``videos``, which others write, and ``selection``."""
+@dataclass(frozen=True)
+class Names:
+    """The names of a project's assets, partitions, jobs and sensor.
+
+    With a prefix, several projects live side by side in one Dagster.
+    """
+
+    prefix: str = ""
+    """A word such as ``front``; empty for a project that has a Dagster to itself."""
+
+    def key(self, *parts: str) -> dg.AssetKey:
+        """An asset's key."""
+        return dg.AssetKey([self.prefix, *parts] if self.prefix else list(parts))
+
+    def name(self, plain: str) -> str:
+        """The name of something that is no asset."""
+        return f"{self.prefix}_{plain}" if self.prefix else plain
+
+    def stage(self, task: str, stage: Stage) -> dg.AssetKey:
+        """The asset of a task at a stage."""
+        return self.key(task, stage)
+
+    def has_partitioned(self, asset: dg.AssetKey) -> bool:
+        """Whether an asset is one of these, and has partitions."""
+        path = asset.path[1:] if self.prefix and asset.path[0] == self.prefix else asset.path
+        if self.prefix and path == asset.path:
+            return False
+        return path in (["videos"], ["frames"]) or (len(path) == 2 and path[1] in TASK_STAGES)
+
+    @property
+    def videos(self) -> dg.AssetKey:
+        """The input, which others write."""
+        return self.key("videos")
+
+    @property
+    def frames(self) -> dg.AssetKey:
+        """What decoding finds out."""
+        return self.key("frames")
+
+    @property
+    def tasks_json(self) -> dg.AssetKey:
+        """The list of tasks."""
+        return self.key("tasks_json")
+
+    @property
+    def worker_run(self) -> dg.AssetKey:
+        """The Worker run that may follow."""
+        return self.key("worker_run")
+
+    @property
+    def selection(self) -> dg.AssetKey:
+        """The frames that are selected on this machine."""
+        return self.key("selection")
+
+    @property
+    def chain(self) -> str:
+        """The operation that makes all of them but the videos, which others write, and the selection."""
+        return self.name("chain")
+
+    @property
+    def partitions(self) -> str:
+        """The definition of the partitions."""
+        return self.name("lightly_inputs")
+
+    @property
+    def project(self) -> str:
+        """The resource that is the project."""
+        return self.name("project")
+
+    @property
+    def predictions_job(self) -> str:
+        """The job of the whole chain."""
+        return self.name("predictions")
+
+    @property
+    def worker_job(self) -> str:
+        """The same with a Worker run at its end."""
+        return self.name("predictions_and_worker_run")
+
+    @property
+    def new_input(self) -> str:
+        """The sensor."""
+        return self.name("new_input")
 
 
-def stage_key(task: str, stage: Stage) -> dg.AssetKey:
-    """The asset of a task at a stage."""
-    return dg.AssetKey([task, stage])
+PLAIN = Names()
+"""A project that has a Dagster to itself, as the command line's."""

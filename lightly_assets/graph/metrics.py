@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from lightly_assets.graph.jobs import PREDICTIONS_JOB
+from lightly_assets.graph.keys import PLAIN
 from lightly_assets.pipeline.metrics import Metric
 
 _DAEMONS = ("SENSOR", "QUEUED_RUN_COORDINATOR", "BACKFILL")
@@ -16,7 +16,7 @@ def instance_metrics(instance: dg.DagsterInstance) -> list[Metric]:
     ]
     ended: list[tuple[dict[str, str], float]] = []
     for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE):
-        wanted = dg.RunsFilter(job_name=PREDICTIONS_JOB, statuses=[status])
+        wanted = dg.RunsFilter(job_name=PLAIN.predictions_job, statuses=[status])
         for record in instance.get_run_records(wanted, limit=1):
             if record.end_time is not None:
                 ended.append(({"status": status.value.lower()}, record.end_time))

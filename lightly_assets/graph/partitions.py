@@ -9,9 +9,9 @@ import dagster as dg
 from sqlalchemy.exc import IntegrityError
 
 from lightly_assets.format.names.suffixes import input_kind
+from lightly_assets.graph.keys import PLAIN, Names
 from lightly_assets.pipeline.inputs.listing import Input, Scan, folder_of
 
-PARTITIONS_NAME = "lightly_inputs"
 _TRIES = 5
 
 # Dagster reads "a...b" as a range and "a|b" as two dimensions, and refuses control characters; spaces at the
@@ -19,9 +19,9 @@ _TRIES = 5
 _TROUBLE = re.compile(r"[%|\x00-\x1f\x7f-\x9f\u2028\u2029]|\.(?=\.\.)|^\s|\s$")
 
 
-def partitions_definition() -> dg.DynamicPartitionsDefinition:
+def partitions_definition(names: Names = PLAIN) -> dg.DynamicPartitionsDefinition:
     """Partitions that appear when their input does."""
-    return dg.DynamicPartitionsDefinition(name=PARTITIONS_NAME)
+    return dg.DynamicPartitionsDefinition(name=names.partitions)
 
 
 def encode_key(key: str) -> str:
@@ -59,7 +59,11 @@ def inputs_by_partition(scan: Scan) -> dict[str, list[str]]:
 
 
 def remove_partitions(
-    instance: dg.DagsterInstance, scan: Scan, recorded: Iterable[str], gone: Iterable[str] | None = None
+    instance: dg.DagsterInstance,
+    scan: Scan,
+    recorded: Iterable[str],
+    gone: Iterable[str] | None = None,
+    names: Names = PLAIN,
 ) -> list[str]:
     """Forget partitions of inputs that are gone, and that nothing is ``recorded`` of; those that went.
 
@@ -74,11 +78,11 @@ def remove_partitions(
     asked = None if gone is None else {_own_partition(key) for key in gone}
     left = [
         one
-        for one in instance.get_dynamic_partitions(PARTITIONS_NAME)
+        for one in instance.get_dynamic_partitions(names.partitions)
         if one not in alive and (asked is None or one in asked)
     ]
     for partition in left:
-        instance.delete_dynamic_partition(PARTITIONS_NAME, partition)
+        instance.delete_dynamic_partition(names.partitions, partition)
     return left
 
 
@@ -86,16 +90,18 @@ def _own_partition(key: str) -> str:
     return encode_key(key if input_kind(key) == "video" else folder_of(key))
 
 
-def add_partitions(instance: dg.DagsterInstance, partitions: Iterable[str]) -> list[str]:
+def add_partitions(
+    instance: dg.DagsterInstance, partitions: Iterable[str], names: Names = PLAIN
+) -> list[str]:
     """Make partitions known to an instance; those that were not yet."""
     wanted = list(dict.fromkeys(partitions))
     for attempt in range(_TRIES):
-        known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
+        known = set(instance.get_dynamic_partitions(names.partitions))
         new = [partition for partition in wanted if partition not in known]
         if not new:
             break
         try:
-            instance.add_dynamic_partitions(PARTITIONS_NAME, new)
+            instance.add_dynamic_partitions(names.partitions, new)
             return new
         except IntegrityError:  # another process has just added one of them, and Dagster none
             if attempt == _TRIES - 1:

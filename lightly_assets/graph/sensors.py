@@ -6,16 +6,15 @@ from typing import Any
 
 import dagster as dg
 
-from lightly_assets.config import Project, load_project
+from lightly_assets.config import Project
 from lightly_assets.graph.checks.up_to_date import stale_verdict
 from lightly_assets.graph.dead_runs import end_dead_runs
-from lightly_assets.graph.keys import CHAIN
-from lightly_assets.graph.partitions import PARTITIONS_NAME, partition_of, partitions_definition
+from lightly_assets.graph.keys import PLAIN, Names
+from lightly_assets.graph.partitions import partition_of, partitions_definition
+from lightly_assets.graph.resources import ProjectResource
 from lightly_assets.pipeline.roots import Roots
 from lightly_assets.pipeline.watching.look import Look, RunState, Watch
 from lightly_assets.pipeline.watching.model_versions import ModelVersions
-
-NEW_INPUT = "new_input"
 
 _MODEL_SECONDS = 15.0
 # Dagster keeps the cursor that it has where a tick returns an empty one. No key begins with a slash.
@@ -25,27 +24,31 @@ _RUN_KEY = "dagster/run_key"
 _ONCE = {"dagster/max_retries": "0"}
 
 
-def build_sensor(project: Project, job: Any) -> dg.SensorDefinition:
+def build_sensor(project: Project, job: Any, names: Names) -> dg.SensorDefinition:
     """The sensor of a project."""
     models = ModelVersions()
     tasks = tuple(task.name for task in project.tasks)
-    settings = project.sensor
+    settings, resource = project.sensor, ProjectResource.of(project)
 
     @dg.sensor(
-        name=NEW_INPUT,
+        name=names.new_input,
         job=job,
         minimum_interval_seconds=settings.interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING if settings.running else dg.DefaultSensorStatus.STOPPED,
         description="Asks for runs over inputs that are new, changed, or stale because of other settings.",
     )
     def new_input(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return tick(context, load_project(project.path), tasks, models)
+        return tick(context, resource.load(), tasks, models, names)
 
     return new_input
 
 
 def tick(
-    context: dg.SensorEvaluationContext, project: Project, tasks: tuple[str, ...], models: ModelVersions
+    context: dg.SensorEvaluationContext,
+    project: Project,
+    tasks: tuple[str, ...],
+    models: ModelVersions,
+    names: Names = PLAIN,
 ) -> dg.SensorResult:
     """One look; ``tasks`` are those of the loaded graph, which only a reload changes.
 
@@ -53,10 +56,10 @@ def tick(
         StorageError: a root is out of reach.
         ModelError: a model cannot be loaded.
     """
-    named = tuple(task.name for task in project.tasks)
-    if sorted(named) != sorted(tasks):
+    found = tuple(task.name for task in project.tasks)
+    if sorted(found) != sorted(tasks):
         return dg.SensorResult(
-            skip_reason=f"{project.path} has other tasks ({', '.join(named)}) than the graph that is loaded "
+            skip_reason=f"{project.path} has other tasks ({', '.join(found)}) than the graph that is loaded "
             f"({', '.join(tasks)}): reload the code location.",
             cursor=context.cursor,
         )
@@ -69,9 +72,9 @@ def tick(
         )
     with Watch(project, partition_of, preview=_is_preview(context)) as watch:
         cursor = "" if context.cursor in (None, _BEGINNING) else context.cursor
-        look = watch.look(cursor, versions, partial(_run_state, context.instance))
-        events = list(_stale_events(context.instance, watch, look))
-    return _result(context, look, events)
+        look = watch.look(cursor, versions, partial(_run_state, context.instance, names))
+        events = list(_stale_events(context.instance, watch, look, names))
+    return _result(context, look, events, names)
 
 
 def _is_preview(context: dg.SensorEvaluationContext) -> bool:
@@ -80,30 +83,30 @@ def _is_preview(context: dg.SensorEvaluationContext) -> bool:
 
 
 def _result(
-    context: dg.SensorEvaluationContext, look: Look, events: list[dg.AssetCheckEvaluation]
+    context: dg.SensorEvaluationContext, look: Look, events: list[dg.AssetCheckEvaluation], names: Names
 ) -> dg.SensorResult:
     runs = [
         dg.RunRequest(
             run_key=one.run_key,
-            run_config=_run_config(one.partitions, one.inputs),
+            run_config=_run_config(names, one.partitions, one.inputs),
             tags={"lightly_assets/inputs": str(len(one.inputs))} | _ONCE,
         )
         for one in look.requests
     ]
     if look.tidy:
-        runs.append(dg.RunRequest(run_key=look.tidy, run_config=_run_config((), ()), tags=_ONCE))
+        runs.append(dg.RunRequest(run_key=look.tidy, run_config=_run_config(names, (), ()), tags=_ONCE))
     seen = look.changes
     context.log.info(
         f"Listed {seen.listed:,}: {seen.new:,} new, {seen.changed:,} changed, {seen.gone:,} gone. "
         f"{look.sentence()}"
     )
-    definition = partitions_definition()
+    definition = partitions_definition(names)
     requests: list[Any] = []
     wanted = dict.fromkeys(partition for one in look.requests for partition in one.partitions)
     if wanted:
         requests.append(definition.build_add_request(list(wanted)))
     there = [
-        one for one in look.empty_partitions if context.instance.has_dynamic_partition(PARTITIONS_NAME, one)
+        one for one in look.empty_partitions if context.instance.has_dynamic_partition(names.partitions, one)
     ]
     if there:
         requests.append(definition.build_delete_request(there))
@@ -116,12 +119,13 @@ def _result(
     )
 
 
-def _run_config(partitions: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
-    return {"ops": {CHAIN: {"config": {"partitions": list(partitions), "inputs": list(inputs)}}}}
+def _run_config(names: Names, partitions: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
+    return {"ops": {names.chain: {"config": {"partitions": list(partitions), "inputs": list(inputs)}}}}
 
 
-def _run_state(instance: dg.DagsterInstance, run_key: str) -> RunState:
-    runs = instance.get_runs(dg.RunsFilter(tags={_RUN_KEY: run_key}), limit=1)
+def _run_state(instance: dg.DagsterInstance, names: Names, run_key: str) -> RunState:
+    asked = dg.RunsFilter(job_name=names.predictions_job, tags={_RUN_KEY: run_key})
+    runs = instance.get_runs(asked, limit=1)
     if not runs:
         return "unknown"
     if runs[0].status == dg.DagsterRunStatus.CANCELED:
@@ -130,11 +134,11 @@ def _run_state(instance: dg.DagsterInstance, run_key: str) -> RunState:
 
 
 def _stale_events(
-    instance: dg.DagsterInstance, watch: Watch, look: Look
+    instance: dg.DagsterInstance, watch: Watch, look: Look, names: Names
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Verdicts of the tasks in which something else is stale than before."""
     for task, staleness in look.staleness.items():
         text = staleness.text or ""
         if text != (watch.sightings.fact(f"stale in {task}") or ""):
             watch.sightings.note(f"stale in {task}", text)
-            yield stale_verdict(instance, task, staleness)
+            yield stale_verdict(instance, task, staleness, names)

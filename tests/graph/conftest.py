@@ -11,7 +11,7 @@ import pytest
 
 from lightly_assets.config import load_project
 from lightly_assets.definitions import build_definitions
-from lightly_assets.graph.jobs import PREDICTIONS_JOB
+from lightly_assets.graph.keys import PLAIN
 from lightly_assets.graph.sensors import tick
 from lightly_assets.pipeline.watching.model_versions import ModelVersions
 from tests.projects import SmallProject
@@ -52,7 +52,7 @@ class Daemon:
 
     def launch(self, request: dg.RunRequest) -> Any:
         """Do what was asked for."""
-        job = build_definitions(self.small.config).resolve_job_def(PREDICTIONS_JOB)
+        job = build_definitions(self.small.config).resolve_job_def(PLAIN.predictions_job)
         return job.execute_in_process(
             instance=self.instance,
             run_config=request.run_config,

@@ -11,7 +11,7 @@ from dagster._core.storage.partition_status_cache import get_and_update_asset_st
 
 from lightly_assets.config import ConfigError, load_project
 from lightly_assets.definitions import build_definitions
-from lightly_assets.graph.jobs import PREDICTIONS_JOB
+from lightly_assets.graph.keys import PLAIN
 from lightly_assets.graph.partitions import add_partitions, inputs_by_partition, partitions_definition
 from lightly_assets.pipeline.inputs.listing import scan_input
 from lightly_assets.pipeline.session import Session
@@ -48,7 +48,7 @@ def run_keys(small: SmallProject, instance: dg.DagsterInstance, keys: list[str])
     add_partitions(instance, keys)
     return (
         build_definitions(small.config)
-        .resolve_job_def(PREDICTIONS_JOB)
+        .resolve_job_def(PLAIN.predictions_job)
         .execute_in_process(
             instance=instance,
             run_config={"ops": {"chain": {"config": {"partitions": keys}}}},
@@ -64,7 +64,7 @@ def run_range(
     tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
     return (
         build_definitions(small.config)
-        .resolve_job_def(PREDICTIONS_JOB)
+        .resolve_job_def(PLAIN.predictions_job)
         .execute_in_process(
             instance=instance,
             tags=tags,
@@ -304,7 +304,7 @@ def test_a_run_that_cannot_begin_says_why(small: SmallProject, instance: dg.Dags
     definitions = build_definitions(small.config)
     (small.folder / "square_model.py").write_text("import nothing_of_that_name\n")
     add_partitions(instance, ["cam/a.mp4"])
-    result = definitions.resolve_job_def(PREDICTIONS_JOB).execute_in_process(
+    result = definitions.resolve_job_def(PLAIN.predictions_job).execute_in_process(
         instance=instance,
         run_config={"ops": {"chain": {"config": {"partitions": ["cam/a.mp4"]}}}},
         raise_on_error=False,

@@ -3,9 +3,15 @@
 from pathlib import Path
 
 import dagster as dg
+import pytest
+import yaml
 
 from lightly_assets.component import LightlyPredictionsComponent
-from tests.projects import SmallProject
+from lightly_assets.config import ConfigError, project_of_sections
+from lightly_assets.definitions import build_definitions, defs
+from lightly_assets.graph.keys import Names
+from lightly_assets.graph.partitions import add_partitions
+from tests.projects import SmallProject, positions, write_video
 
 
 def test_a_defs_yaml_gives_the_graph(tmp_path: Path) -> None:
@@ -18,7 +24,103 @@ def test_a_defs_yaml_gives_the_graph(tmp_path: Path) -> None:
                 "attributes": {"config": str(small.config)},
             },
         )
-        with sandbox.load_component_and_build_defs(path) as (component, defs):
+        with sandbox.load_component_and_build_defs(path) as (component, loaded):
             assert isinstance(component, LightlyPredictionsComponent)
-            keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
+            keys = {key.to_user_string() for key in loaded.resolve_asset_graph().get_all_asset_keys()}
     assert {"videos", "frames", "squares/task_folder", "tasks_json"} <= keys
+
+
+def _sections(small: SmallProject) -> dict[str, object]:
+    """A project without the keys of its file."""
+    small.write()
+    found = yaml.safe_load(small.config.read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def test_two_projects_live_side_by_side(tmp_path: Path) -> None:
+    """One from a file, one from its sections; each makes its own files and has its own partitions."""
+    front, rear = (SmallProject(tmp_path / name) for name in ("front", "rear"))
+    for index, small in enumerate((front, rear)):
+        write_video(small.input / f"{index}.mp4", positions(3 + index))
+        small.write()
+    inline = project_of_sections(_sections(rear), rear.folder / "defs.yaml")
+    both = dg.Definitions.merge(
+        build_definitions(front.config, prefix="front"), build_definitions(inline, prefix="rear")
+    )
+    keys = {key.to_user_string() for key in both.resolve_asset_graph().get_all_asset_keys()}
+    assert {"front/videos", "rear/videos", "front/squares/task_folder", "rear/tasks_json"} <= keys
+    with dg.DagsterInstance.ephemeral() as instance:
+        for index, (name, small) in enumerate((("front", front), ("rear", rear))):
+            names = Names(name)
+            add_partitions(instance, [f"{index}.mp4"], names)
+            result = both.resolve_job_def(names.predictions_job).execute_in_process(
+                instance=instance,
+                run_config={"ops": {names.chain: {"config": {"partitions": [f"{index}.mp4"]}}}},
+            )
+            assert result.success
+            events = result.get_asset_materialization_events()
+            made = {event.asset_key.to_user_string() for event in events if event.asset_key}
+            assert made == {f"{name}/{rest}" for rest in MADE}
+            assert len([one for one in small.files() if one.startswith("squares/")]) == 3 + index + 1
+        partitions = {
+            name: instance.get_dynamic_partitions(Names(name).partitions) for name in ("front", "rear")
+        }
+    assert partitions == {"front": ["0.mp4"], "rear": ["1.mp4"]}
+
+
+MADE = ("frames", "squares/predictions", "squares/singletons", "squares/task_folder", "tasks_json")
+
+
+def test_the_sections_of_a_component_take_values_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABELLED_INPUT", str(tmp_path / "somewhere"))
+    sections = _sections(SmallProject(tmp_path / "project"))
+    sections["datasource"] = {"input": "{{ env.LABELLED_INPUT }}", "lightly": "./lightly", "state": "./state"}
+    with dg.components.testing.create_defs_folder_sandbox() as sandbox:
+        path = sandbox.scaffold_component(
+            LightlyPredictionsComponent,
+            defs_yaml_contents={
+                "type": "lightly_assets.LightlyPredictionsComponent",
+                "attributes": {"project": sections, "prefix": "front"},
+            },
+        )
+        with sandbox.load_component_and_build_defs(path) as (component, loaded):
+            assert isinstance(component, LightlyPredictionsComponent) and component.project is not None
+            assert component.project["datasource"]["input"] == str(tmp_path / "somewhere")
+            keys = {key.to_user_string() for key in loaded.resolve_asset_graph().get_all_asset_keys()}
+    assert "front/squares/task_folder" in keys
+
+
+def test_a_component_is_scaffolded_with_a_project_in_it() -> None:
+    with dg.components.testing.create_defs_folder_sandbox() as sandbox:
+        path = sandbox.scaffold_component(LightlyPredictionsComponent)
+        text = yaml.safe_load((path / "defs.yaml").read_text())
+        assert text["attributes"]["project"]["tasks"][0]["name"] == "people"
+        with sandbox.load_component_and_build_defs(path) as (_, loaded):
+            assert dg.AssetKey(["people", "task_folder"]) in loaded.resolve_asset_graph().get_all_asset_keys()
+
+
+def test_a_file_and_sections_are_one_too_many(tmp_path: Path) -> None:
+    sections = _sections(SmallProject(tmp_path / "project"))
+    with dg.components.testing.create_defs_folder_sandbox() as sandbox:
+        path = sandbox.scaffold_component(
+            LightlyPredictionsComponent,
+            defs_yaml_contents={
+                "type": "lightly_assets.LightlyPredictionsComponent",
+                "attributes": {"project": sections, "config": "lightly.yaml"},
+            },
+        )
+        with pytest.raises(Exception) as caught, sandbox.load_component_and_build_defs(path):
+            pass
+    assert isinstance(caught.value.__cause__, ConfigError)
+    assert "not both; leave one out" in str(caught.value.__cause__)
+
+
+def test_without_a_project_the_demos_graph_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for whoever types ``dg list defs`` in a fresh checkout."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LIGHTLY_ASSETS_CONFIG", raising=False)
+    keys = {key.to_user_string() for key in defs().resolve_asset_graph().get_all_asset_keys()}
+    assert {"videos", "tasks_json"} <= keys and not list(tmp_path.iterdir())

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from lightly_assets.definitions import build_definitions
-from lightly_assets.graph.jobs import PREDICTIONS_JOB
+from lightly_assets.graph.keys import PLAIN
 from tests.pipeline.buckets import use
 from tests.projects import SmallProject, positions, write_video
 from tests.storage.servers import SECRET_KEY, seaweedfs
@@ -44,7 +44,7 @@ def test_what_runs_print_lies_in_the_bucket(client: Any, small: SmallProject, tm
     (home / "dagster.yaml").write_text(snippet("yaml", "compute_logs:"))
     write_video(small.input / "a.mp4", positions(3))
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        job = build_definitions(small.config).resolve_job_def(PREDICTIONS_JOB)
+        job = build_definitions(small.config).resolve_job_def(PLAIN.predictions_job)
         result = job.execute_in_process(
             instance=instance, run_config={"ops": {"chain": {"config": {"partitions": ["a.mp4"]}}}}
         )
@@ -66,7 +66,7 @@ def test_assets_of_others_use_the_same_credentials(
     names: dict[str, Any] = {"__name__": "of_the_page"}
     exec(snippet("python", "S3Resource"), names)
     defs: dg.Definitions = names["defs"]
-    job = defs.resolve_job_def(PREDICTIONS_JOB)
+    job = defs.resolve_job_def(PLAIN.predictions_job)
     config = {"ops": {"chain": {"config": {"partitions": ["a.mp4"]}}}}
     assert job.execute_in_process(instance=instance, run_config=config).success
     result = dg.materialize([names["listed_tasks"]], resources=defs.resources, instance=instance)

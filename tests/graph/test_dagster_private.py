@@ -16,7 +16,7 @@ from lightly_assets.config import load_project
 from lightly_assets.definitions import build_definitions
 from lightly_assets.graph import dagster_private
 from lightly_assets.graph.dagster_private import NAMES, SqliteEventLog, check_names, run_here
-from lightly_assets.graph.jobs import PREDICTIONS_JOB
+from lightly_assets.graph.keys import PLAIN
 from tests.graph.test_chain import run_keys
 from tests.graph.test_event_log import _shape as shape
 from tests.graph.test_recording import rows
@@ -162,7 +162,7 @@ def test_a_run_in_this_process_does_without_them(
     config = {"ops": {"chain": {"config": {"partitions": ["a.mp4", "b.mp4"], "inputs": []}}}}
 
     def events() -> list[tuple[str, str]]:
-        job = build_definitions(load_project(videos.config)).resolve_job_def(PREDICTIONS_JOB)
+        job = build_definitions(load_project(videos.config)).resolve_job_def(PLAIN.predictions_job)
         found = run_here(job, instance, run_config=config, tags={"a": "b"}, assets=None)
         return [(one.event_type_value, str(one.asset_key)) for one in found if one.asset_key]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lightly_assets.graph.partitions import PARTITIONS_NAME
+from lightly_assets.graph.keys import PLAIN
 from tests.graph.conftest import Daemon, inputs
 from tests.pipeline.buckets import PREDICTIONS, in_bucket, root, send_input, use, work
 from tests.projects import SmallProject, positions, write_image, write_video
@@ -67,11 +67,11 @@ def test_new_changed_and_removed_objects_are_seen(
     )
     # What is left of the removed one are orphans, until gc.
     assert daemon.tick() == [] and daemon.reason == "2 inputs known; all up to date."
-    assert set(daemon.instance.get_dynamic_partitions(PARTITIONS_NAME)) == {"b.mp4", "cam/a.mp4", "stills/"}
+    assert set(daemon.instance.get_dynamic_partitions(PLAIN.partitions)) == {"b.mp4", "cam/a.mp4", "stills/"}
     assert work(small, collects=True) == []
     assert not any("/cam/" in name for name in root(small, "lightly").names(PREDICTIONS))
     assert daemon.tick() == []
-    assert set(daemon.instance.get_dynamic_partitions(PARTITIONS_NAME)) == {"b.mp4", "stills/"}
+    assert set(daemon.instance.get_dynamic_partitions(PLAIN.partitions)) == {"b.mp4", "stills/"}
 
 
 def test_what_the_network_is_to_blame_for_is_asked_for_again(

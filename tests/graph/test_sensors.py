@@ -9,7 +9,8 @@ from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from lightly_assets.config import load_project
 from lightly_assets.definitions import build_definitions
-from lightly_assets.graph.partitions import PARTITIONS_NAME, partitions_definition
+from lightly_assets.graph.keys import PLAIN
+from lightly_assets.graph.partitions import partitions_definition
 from lightly_assets.graph.sensors import tick
 from lightly_assets.models.protocol import ModelError
 from lightly_assets.pipeline.session import Session
@@ -34,7 +35,7 @@ def test_a_video_is_asked_for_once(
     told = "Listed 1: 1 new, 0 changed, 0 gone. 1 input known; asked for 1 input."
     assert told in capfd.readouterr().err
     assert inputs(request) == ["cam/a.mp4"]
-    assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["cam/a.mp4"]
+    assert daemon.instance.get_dynamic_partitions(PLAIN.partitions) == ["cam/a.mp4"]
     # The run is still in the queue.
     assert daemon.tick() == []
     assert daemon.reason == "1 input known; 1 run under way with 1 input."
@@ -195,7 +196,7 @@ def test_a_run_that_a_person_cancelled_is_not_asked_for_again(small: SmallProjec
 
 def _ended(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
     instance.create_run_for_job(
-        job_def=dg.GraphDefinition("nothing", node_defs=[]).to_job(),
+        job_def=dg.GraphDefinition(PLAIN.predictions_job, node_defs=[]).to_job(),
         status=status,
         tags={"dagster/run_key": str(request.run_key)},
     )
@@ -215,7 +216,7 @@ def test_removed_inputs_become_orphans_and_their_partition_goes_with_them(
     assert not orphans.passed and "5 prediction files belong to no input" in str(orphans.description)
     assert daemon.tick() == []
     assert len(small.files()) == 2 + 10
-    assert "b.mp4" in daemon.instance.get_dynamic_partitions(PARTITIONS_NAME)
+    assert "b.mp4" in daemon.instance.get_dynamic_partitions(PLAIN.partitions)
     # gc, by hand or by policy.
     small.write(orphans="delete")
     write_video(small.input / "c.mp4", positions(3))
@@ -226,19 +227,19 @@ def test_removed_inputs_become_orphans_and_their_partition_goes_with_them(
         + [f"squares/c-{index}-mp4.json" for index in range(3)]
     )
     daemon.tick()
-    assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["a.mp4", "c.mp4"]
+    assert daemon.instance.get_dynamic_partitions(PLAIN.partitions) == ["a.mp4", "c.mp4"]
 
 
 def test_the_partition_of_an_input_that_failed_goes_with_it(small: SmallProject, daemon: Daemon) -> None:
     write_video(small.input / "a.mp4", positions(5))
     (small.input / "b.mp4").write_bytes(b"no video")
     daemon.work()
-    assert len(daemon.instance.get_dynamic_partitions(PARTITIONS_NAME)) == 2
+    assert len(daemon.instance.get_dynamic_partitions(PLAIN.partitions)) == 2
     (small.input / "b.mp4").unlink()
     for request in daemon.tick():
         daemon.launch(request)
     assert daemon.tick() == []
-    assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["a.mp4"]
+    assert daemon.instance.get_dynamic_partitions(PLAIN.partitions) == ["a.mp4"]
 
 
 def test_a_run_that_was_never_started_is_asked_for_again(
@@ -355,7 +356,7 @@ def test_a_cursor_that_somebody_has_set_loses_no_input(small: SmallProject, daem
     daemon.cursor = "zzz"
     for _ in range(3):
         assert daemon.tick() == [] and "2 inputs known" in daemon.reason
-    assert daemon.instance.get_dynamic_partitions(PARTITIONS_NAME) == ["a.mp4", "b.mp4"]
+    assert daemon.instance.get_dynamic_partitions(PLAIN.partitions) == ["a.mp4", "b.mp4"]
 
 
 def test_new_settings_make_inputs_stale_and_the_ui_shows_it(small: SmallProject, daemon: Daemon) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from lightly_assets.config import ConfigError
 from lightly_assets.definitions import build_definitions
-from lightly_assets.graph.jobs import WORKER_JOB
+from lightly_assets.graph.keys import PLAIN
 from tests.graph.conftest import Daemon
 from tests.projects import SmallProject, positions, write_video
 
@@ -24,7 +24,7 @@ SETTINGS = {
 
 def run_worker(small: SmallProject, instance: dg.DagsterInstance) -> Any:
     """The asset alone, as from the UI."""
-    job = build_definitions(small.config).resolve_job_def(WORKER_JOB)
+    job = build_definitions(small.config).resolve_job_def(PLAIN.worker_job)
     return job.execute_in_process(
         instance=instance, asset_selection=[dg.AssetKey("worker_run")], raise_on_error=False
     )
@@ -73,7 +73,7 @@ def test_it_checks_now_and_writes_the_request(
 def test_in_one_run_with_the_chain(small: SmallProject, daemon: Daemon) -> None:
     small.write(worker_run=SETTINGS)
     write_video(small.input / "a.mp4", positions(5))
-    job = build_definitions(small.config).resolve_job_def(WORKER_JOB)
+    job = build_definitions(small.config).resolve_job_def(PLAIN.worker_job)
 
     def run() -> Any:
         keys = [path.name for path in sorted(small.input.iterdir())]

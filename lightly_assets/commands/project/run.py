@@ -278,17 +278,17 @@ def _run_dagster(
     from lightly_assets.graph.assets.chain import watcher
     from lightly_assets.graph.dagster_private import run_here
     from lightly_assets.graph.dead_runs import end_dead_runs, process_tags
-    from lightly_assets.graph.jobs import PREDICTIONS_JOB, task_assets
-    from lightly_assets.graph.keys import CHAIN
+    from lightly_assets.graph.jobs import task_assets
+    from lightly_assets.graph.keys import PLAIN
     from lightly_assets.graph.partitions import add_partitions
     from lightly_assets.pipeline.roots import Roots
     from lightly_assets.pipeline.running.outcome import RunSummary
 
     definitions = build_definitions(project)
-    job = definitions.resolve_job_def(PREDICTIONS_JOB)
+    job = definitions.resolve_job_def(PLAIN.predictions_job)
     chain: dict[str, Any] = {"partitions": partitions, "inputs": keys or []}
     run_config = {
-        "ops": {CHAIN: {"config": chain}},
+        "ops": {PLAIN.chain: {"config": chain}},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     _show_crashes()

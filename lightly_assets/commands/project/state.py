@@ -89,12 +89,12 @@ def _tell_dagster(project: "Project") -> None:
     import dagster as dg
 
     from lightly_assets.graph.checks.verdicts import latest, verdict
-    from lightly_assets.graph.keys import TASKS_JSON
+    from lightly_assets.graph.keys import PLAIN
 
     with dg.DagsterInstance.get() as instance:
-        about = latest(instance, TASKS_JSON)
+        about = latest(instance, PLAIN.tasks_json)
         event = verdict(
-            TASKS_JSON,
+            PLAIN.tasks_json,
             "no_orphans",
             None,
             None,

@@ -20,7 +20,7 @@ from lightly_assets.graph.assets.worker_run import worker_run_event, worker_run_
 from lightly_assets.graph.checks.check_specs import chain_check_specs
 from lightly_assets.graph.dagster_private import report_planned
 from lightly_assets.graph.dead_runs import sign, signs_of_life
-from lightly_assets.graph.keys import CHAIN, FRAMES, TASKS_JSON, WORKER_RUN, stage_key
+from lightly_assets.graph.keys import Names
 from lightly_assets.graph.partitions import inputs_by_partition, partition_of_key
 from lightly_assets.graph.reporting.partition_report import (
     PartitionState,
@@ -30,7 +30,7 @@ from lightly_assets.graph.reporting.partition_report import (
     tasks_json_events,
 )
 from lightly_assets.graph.reporting.recording import Recording
-from lightly_assets.graph.resources import ProjectResource
+from lightly_assets.graph.resources import project_of
 from lightly_assets.pipeline.gc import collect_by_policy
 from lightly_assets.pipeline.planning.plan import TASK_STAGES, Plan, Selection
 from lightly_assets.pipeline.running.outcome import RunSummary, UnitOutcome
@@ -71,26 +71,27 @@ class ChainConfig(dg.Config):
     """Only these inputs of the partitions; all where empty."""
 
 
-def build_chain(project: Project, partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def build_chain(
+    project: Project, partitions_def: dg.PartitionsDefinition[str], names: Names
+) -> dg.AssetsDefinition:
     """The chain for the tasks of a project.
 
     Raises:
         ConfigError: two task names differ too little to be told apart by Dagster.
     """
-    names = [task.name for task in project.tasks]
+    tasks = [task.name for task in project.tasks]
 
     @dg.multi_asset(
-        name=CHAIN,
-        specs=[*chain_specs(project, partitions_def), *worker_run_specs(project)],
-        check_specs=chain_check_specs(names, partitions_def),
+        name=names.chain,
+        specs=[*chain_specs(project, partitions_def, names), *worker_run_specs(project, names)],
+        check_specs=chain_check_specs(tasks, partitions_def, names),
+        required_resource_keys={names.project},
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.multi_run(100),
     )
-    def chain(
-        context: dg.AssetExecutionContext, config: ChainConfig, project: ProjectResource
-    ) -> Iterator[Event]:
+    def chain(context: dg.AssetExecutionContext, config: ChainConfig) -> Iterator[Event]:
         try:
-            yield from _run(context, config, project.load())
+            yield from _run(context, config, project_of(context.resources, names.project), names)
         except LightlyAssetsError as error:
             raise dg.Failure(str(error), allow_retries=error.retriable) from error
 
@@ -135,16 +136,18 @@ class _Batch:
         return list(found.values())
 
 
-def _selection(selected: set[dg.AssetKey], tasks: Iterable[str]) -> Selection:
+def _selection(selected: set[dg.AssetKey], tasks: Iterable[str], names: Names) -> Selection:
     """The stages whose assets (not only their checks) are selected."""
     stages = {
-        task: frozenset(stage for stage in TASK_STAGES if stage_key(task, stage) in selected)
+        task: frozenset(stage for stage in TASK_STAGES if names.stage(task, stage) in selected)
         for task in tasks
     }
-    return Selection({task: some for task, some in stages.items() if some}, frames=FRAMES in selected)
+    return Selection({task: some for task, some in stages.items() if some}, frames=names.frames in selected)
 
 
-def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Project) -> Iterator[Event]:
+def _run(
+    context: dg.AssetExecutionContext, config: ChainConfig, project: Project, names: Names
+) -> Iterator[Event]:
     selected, checks = set(context.selected_asset_keys), set(context.selected_asset_check_keys)
     ranged = context.has_partition_key or context.has_partition_key_range
     sign(context.instance, context.run)
@@ -157,7 +160,7 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
         partitions = list(context.partition_keys) if ranged else config.partitions
         batch = _Batch(session, partitions, set(config.inputs))
         session.focus(batch.all_inputs)
-        plan = session.plan(_selection(selected, session.setups), batch.keys)
+        plan = session.plan(_selection(selected, session.setups, names), batch.keys)
         batch.fail(plan.problems)
         if config.inputs:
             # Others of the same partitions may have failed before: the verdict is about all of them.
@@ -169,7 +172,7 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
         summary = RunSummary(inputs=len(batch.keys), unchanged=len(plan.unchanged))
         summary.fail(plan.problems)
         index, scan = session.warehouse.index, session.scan
-        reporter = Reporter(recording, index, scan, session.setups, selected, checks, waiting=plan.waiting)
+        reporter = Reporter(recording, index, scan, session.setups, selected, checks, plan.waiting, names)
         for state in batch.states.values():
             if not state.waiting:
                 yield from _recorded(recording, reporter.report(state))
@@ -185,16 +188,18 @@ def _run(context: dg.AssetExecutionContext, config: ChainConfig, project: Projec
                     yield from _recorded(recording, reporter.report(state))
                     state.outcomes.clear()
         if not ranged:
-            _plan_failed(context, [state for state in batch.states.values() if state.problems], reporter)
+            _plan_failed(
+                context, [state for state in batch.states.values() if state.problems], reporter, names
+            )
         for task, text in plan.waiting.items():
             context.log.warning(text)
             summary.waiting.append(text)
             if task in plan.stuck:
                 summary.failed.append({"input": None, "task": task, "error": text})
-        yield from _finish(context, session, selected, checks, summary)
-        if WORKER_RUN in selected and summary.ok:
+        yield from _finish(context, session, selected, checks, summary, names)
+        if names.worker_run in selected and summary.ok:
             session.take_over()
-            yield worker_run_event(session, context.log)
+            yield worker_run_event(session, context.log, names)
     progress.ended(summary)
     if summary.failed:
         raise dg.Failure(_failed_text(summary), allow_retries=False, metadata={"failed": summary.failed})
@@ -216,21 +221,22 @@ def _finish(
     selected: set[dg.AssetKey],
     checks: set[dg.AssetCheckKey],
     summary: RunSummary,
+    names: Names,
 ) -> Iterator[Event]:
     """tasks.json, last; and what is left of inputs that are gone."""
     problems = session.finish()
     collected, kept = collect_by_policy(session)
     summary.files_deleted += len(collected.files)
     orphans = {}
-    if dg.AssetCheckKey(TASKS_JSON, "no_orphans") in checks:
+    if dg.AssetCheckKey(names.tasks_json, "no_orphans") in checks:
         orphans = {name: _orphans(session, name) for name in session.setups}
     yield from tasks_json_events(
-        context.instance, session.warehouse.listing.tasks(), problems, orphans, kept, selected, checks
+        context.instance, session.warehouse.listing.tasks(), problems, orphans, kept, selected, checks, names
     )
     schemas = {name: setup.schema for name, setup in session.setups.items()}
-    if not session.knows_all and any_class_missing(session.warehouse.index, schemas, checks):
+    if not session.knows_all and any_class_missing(session.warehouse.index, schemas, checks, names):
         session.take_over()  # what is predicted nowhere, only all records tell
-    yield from class_events(context.instance, session.warehouse.index, schemas, checks)
+    yield from class_events(context.instance, session.warehouse.index, schemas, checks, names)
     for task, problem in problems.items():
         context.log.error(problem)
         summary.failed.append({"input": None, "task": task, "error": problem})
@@ -242,7 +248,7 @@ def _orphans(session: Session, task: str) -> list[str]:
 
 
 def _plan_failed(
-    context: dg.AssetExecutionContext, failed: Iterable[PartitionState], reporter: Reporter
+    context: dg.AssetExecutionContext, failed: Iterable[PartitionState], reporter: Reporter, names: Names
 ) -> None:
     """Make partitions that failed show as failed.
 
@@ -251,7 +257,7 @@ def _plan_failed(
     """
     for state in failed:
         for key in reporter.not_made(state):
-            report_planned(context.instance, context.run, CHAIN, key, state.partition)
+            report_planned(context.instance, context.run, names.chain, key, state.partition)
 
 
 def _failed_text(summary: RunSummary) -> str:

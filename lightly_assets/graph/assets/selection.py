@@ -7,29 +7,30 @@ right. The platform is not asked.
 import dagster as dg
 
 from lightly_assets.config import Project
-from lightly_assets.graph.keys import SELECTION, TASKS_JSON
-from lightly_assets.graph.resources import ProjectResource
+from lightly_assets.graph.keys import Names
+from lightly_assets.graph.resources import project_of
 from lightly_assets.pipeline.selection import ProjectSelection, select_frames
 from lightly_assets.pipeline.session import Session
 
 _SHOWN = 50
 
 
-def build_selection(project: Project) -> list[dg.AssetsDefinition]:
+def build_selection(project: Project, names: Names) -> list[dg.AssetsDefinition]:
     """The asset; none where the project has no section ``worker_run``."""
     if project.worker_run is None:
         return []
 
     @dg.asset(
-        key=SELECTION,
-        deps=[TASKS_JSON],
-        group_name="output",
+        key=names.selection,
+        deps=[names.tasks_json],
+        group_name=names.name("output"),
         kinds={"lightly"},
+        required_resource_keys={names.project},
         description="Checks everything again, now; then selects frames as worker_run says, on this machine "
         "with lightly-mundig. Asked for by hand.",
     )
-    def selection(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
-        with Session(project.load()) as session:
+    def selection(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with Session(project_of(context.resources, names.project)) as session:
             done = select_frames(session, context.log.info)
         return dg.MaterializeResult(metadata=_metadata(done))
 

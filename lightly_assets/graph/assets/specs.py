@@ -3,24 +3,26 @@
 import dagster as dg
 
 from lightly_assets.config import ConfigError, Project
-from lightly_assets.graph.keys import FRAMES, TASKS_JSON, VIDEOS, stage_key
+from lightly_assets.graph.keys import Names
 from lightly_assets.pipeline.state.records import Stage
 
 _STAGES: tuple[Stage, ...] = ("predictions", "singletons", "task_folder")
 
 
-def videos_spec(partitions_def: dg.PartitionsDefinition[str]) -> dg.AssetSpec:
+def videos_spec(partitions_def: dg.PartitionsDefinition[str], names: Names) -> dg.AssetSpec:
     """The input datasource, which others write."""
     return dg.AssetSpec(
-        VIDEOS,
+        names.videos,
         partitions_def=partitions_def,
-        group_name="input",
+        group_name=names.name("input"),
         kinds={"video"},
         description="Videos, and images by folder, in the input datasource. Never written by this project.",
     )
 
 
-def chain_specs(project: Project, partitions_def: dg.PartitionsDefinition[str]) -> list[dg.AssetSpec]:
+def chain_specs(
+    project: Project, partitions_def: dg.PartitionsDefinition[str], names: Names
+) -> list[dg.AssetSpec]:
     """The assets of the chain: frames, three for each task, and tasks.json.
 
     Raises:
@@ -28,20 +30,20 @@ def chain_specs(project: Project, partitions_def: dg.PartitionsDefinition[str]) 
     """
     _refuse_twins([task.name for task in project.tasks])
     frames = dg.AssetSpec(
-        FRAMES,
-        deps=[VIDEOS],
+        names.frames,
+        deps=[names.videos],
         partitions_def=partitions_def,
         skippable=True,
-        group_name="input",
+        group_name=names.name("input"),
         kinds={"python", "video"},
         description="What decoding finds out: frames in decode order, size, rotation, damage.",
     )
     specs = [frames]
     for task in project.tasks:
-        predictions, singletons, folder = (stage_key(task.name, stage) for stage in _STAGES)
-        group = dg.AssetKey([task.name]).to_python_identifier()
+        predictions, singletons, folder = (names.stage(task.name, stage) for stage in _STAGES)
+        group = names.name(dg.AssetKey([task.name]).to_python_identifier())
         texts = (
-            (predictions, FRAMES, "parquet", "What the model said, as columns."),
+            (predictions, names.frames, "parquet", "What the model said, as columns."),
             (singletons, predictions, "json", f"Predictions in the format ({task.task_type}), validated."),
             (folder, singletons, "json", f"The published files of .lightly/predictions/{task.name}."),
         )
@@ -59,10 +61,10 @@ def chain_specs(project: Project, partitions_def: dg.PartitionsDefinition[str]) 
             for key, dep, kind, text in texts
         ]
     tasks_json = dg.AssetSpec(
-        TASKS_JSON,
-        deps=[stage_key(task.name, "task_folder") for task in project.tasks],
+        names.tasks_json,
+        deps=[names.stage(task.name, "task_folder") for task in project.tasks],
         skippable=True,
-        group_name="output",
+        group_name=names.name("output"),
         kinds={"json"},
         description="The list of tasks that the Worker reads. Names of others in it are kept.",
     )

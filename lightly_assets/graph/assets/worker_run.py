@@ -7,14 +7,14 @@ has failed. Chosen alone, nothing else is done.
 import dagster as dg
 
 from lightly_assets.config import ConfigError, Project
-from lightly_assets.graph.keys import TASKS_JSON, WORKER_RUN
+from lightly_assets.graph.keys import Names
 from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.worker_run import run_worker
 from lightly_assets.worker import WorkerConfigError, WorkerRunSettings
 from lightly_assets.worker.gate import WorkerRun
 
 
-def worker_run_specs(project: Project) -> list[dg.AssetSpec]:
+def worker_run_specs(project: Project, names: Names) -> list[dg.AssetSpec]:
     """The asset; none where the project has no section ``worker_run``.
 
     Raises:
@@ -27,10 +27,10 @@ def worker_run_specs(project: Project) -> list[dg.AssetSpec]:
     except WorkerConfigError as error:
         raise ConfigError(f"{project.path}: {error}") from None
     spec = dg.AssetSpec(
-        WORKER_RUN,
-        deps=[TASKS_JSON],
+        names.worker_run,
+        deps=[names.tasks_json],
         skippable=True,
-        group_name="output",
+        group_name=names.name("output"),
         kinds={"lightly"},
         description="Checks everything again, now; then asks the platform for a Lightly Worker run, or, "
         "without a token or the package, writes the request that would be sent.",
@@ -38,7 +38,7 @@ def worker_run_specs(project: Project) -> list[dg.AssetSpec]:
     return [spec]
 
 
-def worker_run_event(session: Session, log: dg.DagsterLogManager) -> dg.AssetMaterialization:
+def worker_run_event(session: Session, log: dg.DagsterLogManager, names: Names) -> dg.AssetMaterialization:
     """Ask for a Worker run.
 
     Raises:
@@ -51,7 +51,7 @@ def worker_run_event(session: Session, log: dg.DagsterLogManager) -> dg.AssetMat
     if done.not_scheduled:
         log.warning(f"Nothing was sent: {done.not_scheduled}")
     return dg.AssetMaterialization(
-        WORKER_RUN, metadata=_metadata(done, session.warehouse.lightly.url.rstrip("/"))
+        names.worker_run, metadata=_metadata(done, session.warehouse.lightly.url.rstrip("/"))
     )
 
 

@@ -9,46 +9,48 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from lightly_assets.graph.keys import FRAMES, TASKS_JSON, stage_key
+from lightly_assets.graph.keys import Names
 
 
 def chain_check_specs(
-    tasks: Iterable[str], partitions_def: dg.PartitionsDefinition[str]
+    tasks: Iterable[str], partitions_def: dg.PartitionsDefinition[str], names: Names
 ) -> list[dg.AssetCheckSpec]:
     """The checks of the chain."""
     with warnings.catch_warnings():
         # Verdicts for each partition need what Dagster still calls a preview; its minor version is pinned.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return _specs(tasks, partitions_def)
+        return _specs(tasks, partitions_def, names)
 
 
-def _specs(tasks: Iterable[str], partitions_def: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSpec]:
+def _specs(
+    tasks: Iterable[str], partitions_def: dg.PartitionsDefinition[str], names: Names
+) -> list[dg.AssetCheckSpec]:
     specs = [
         dg.AssetCheckSpec(
             "frame_count_matches",
-            asset=FRAMES,
+            asset=names.frames,
             partitions_def=partitions_def,
             description="Every input decodes to its end. A warning where the container claims another count.",
         ),
         dg.AssetCheckSpec(
             "no_collisions",
-            asset=FRAMES,
+            asset=names.frames,
             partitions_def=partitions_def,
             description="No other input would write to the same prediction files.",
         ),
         dg.AssetCheckSpec(
             "tasks_json_valid",
-            asset=TASKS_JSON,
+            asset=names.tasks_json,
             description="tasks.json is valid and lists every task that has something published.",
         ),
         dg.AssetCheckSpec(
             "no_orphans",
-            asset=TASKS_JSON,
+            asset=names.tasks_json,
             description="No prediction file is left of an input that is gone; 'lightly-assets gc' helps.",
         ),
     ]
     for task in tasks:
-        singletons, folder = stage_key(task, "singletons"), stage_key(task, "task_folder")
+        singletons, folder = names.stage(task, "singletons"), names.stage(task, "task_folder")
         specs += [
             dg.AssetCheckSpec(
                 "singletons_valid",

@@ -13,8 +13,8 @@ from lightly_assets.config.evaluation import EvaluationSettings
 from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.evaluation.document import document
 from lightly_assets.evaluation.evaluate import evaluate, is_task_name
-from lightly_assets.graph.keys import stage_key
-from lightly_assets.graph.resources import ProjectResource
+from lightly_assets.graph.keys import Names
+from lightly_assets.graph.resources import project_of
 from lightly_assets.storage import Store, open_store
 
 EVALUATED = "evaluated"
@@ -22,7 +22,7 @@ _SHOWN = ("map", "map50", "miou", "accuracy", "precision", "recall")
 _BY_DEFAULT = ("map", "miou", "accuracy")
 
 
-def build_evaluated(project: Project) -> list[dg.AssetChecksDefinition]:
+def build_evaluated(project: Project, names: Names) -> list[dg.AssetChecksDefinition]:
     """The check, for the tasks that have ``evaluate:``; none where no task has."""
     settings = {task.name: task.evaluate for task in project.tasks if task.evaluate is not None}
     if not settings:
@@ -30,36 +30,40 @@ def build_evaluated(project: Project) -> list[dg.AssetChecksDefinition]:
     specs = [
         dg.AssetCheckSpec(
             EVALUATED,
-            asset=stage_key(name, "task_folder"),
+            asset=names.stage(name, "task_folder"),
             description=f"Judged by {one.labels}: at least {one.floor:g}. Asked for by hand.",
         )
         for name, one in settings.items()
     ]
 
-    @dg.multi_asset_check(name=EVALUATED, specs=specs, can_subset=True)
-    def evaluated(context: dg.AssetCheckExecutionContext, project: ProjectResource):  # type: ignore[no-untyped-def]
-        loaded = project.load()
-        selected = {key.asset_key.path[0] for key in context.op_execution_context.selected_asset_check_keys}
+    @dg.multi_asset_check(
+        name=names.name(EVALUATED), specs=specs, can_subset=True, required_resource_keys={names.project}
+    )
+    def evaluated(context: dg.AssetCheckExecutionContext):  # type: ignore[no-untyped-def]
+        loaded = project_of(context.resources, names.project)
+        selected = {key.asset_key.path[-2] for key in context.op_execution_context.selected_asset_check_keys}
         for task in loaded.tasks:
             if task.name in selected and task.evaluate is not None:
-                yield _verdict(loaded, task.name, task.evaluate)
+                yield _verdict(loaded, task.name, task.evaluate, names.stage(task.name, "task_folder"))
 
     return [evaluated]
 
 
-def _verdict(project: Project, task: str, settings: EvaluationSettings) -> dg.AssetCheckResult:
+def _verdict(
+    project: Project, task: str, settings: EvaluationSettings, asset: dg.AssetKey
+) -> dg.AssetCheckResult:
     try:
         figures = document(_evaluate(project, task, settings))
     except LightlyAssetsError as error:
-        return _result(task, passed=False, text=str(error))
+        return _result(asset, passed=False, text=str(error))
     by_default = [one for one in _BY_DEFAULT if figures[one] is not None]
     name: str = settings.figure or (by_default[0] if by_default else _BY_DEFAULT[0])
     value = figures[name]
     if value is None:
         text = f"{name} cannot be computed: the labels have nothing of it."
-        return _result(task, passed=False, text=text, figures=figures)
+        return _result(asset, passed=False, text=text, figures=figures)
     text = f"{name} {value:.4f}, floor {settings.floor:g}."
-    return _result(task, passed=value >= settings.floor, text=text, figures=figures)
+    return _result(asset, passed=value >= settings.floor, text=text, figures=figures)
 
 
 def _evaluate(project: Project, task: str, settings: EvaluationSettings) -> Any:
@@ -76,7 +80,7 @@ def _root(project: Project, name: Literal["input", "lightly"]) -> str | Store:
 
 
 def _result(
-    task: str, *, passed: bool, text: str, figures: dict[str, Any] | None = None
+    asset: dg.AssetKey, *, passed: bool, text: str, figures: dict[str, Any] | None = None
 ) -> dg.AssetCheckResult:
     metadata: dict[str, dg.MetadataValue] = {}
     if figures is not None:
@@ -90,7 +94,7 @@ def _result(
             metadata["notes"] = dg.MetadataValue.json(figures["warnings"])
     return dg.AssetCheckResult(
         passed=passed,
-        asset_key=stage_key(task, "task_folder"),
+        asset_key=asset,
         check_name=EVALUATED,
         severity=dg.AssetCheckSeverity.ERROR,
         description=text,

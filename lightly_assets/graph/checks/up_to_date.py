@@ -9,36 +9,38 @@ import dagster as dg
 
 from lightly_assets.config import Project
 from lightly_assets.graph.checks.verdicts import latest, verdict
-from lightly_assets.graph.keys import stage_key
+from lightly_assets.graph.keys import Names
 from lightly_assets.graph.partitions import partition_of_key
-from lightly_assets.graph.resources import ProjectResource
+from lightly_assets.graph.resources import project_of
 from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.watching.stale_summary import Staleness
 
 UP_TO_DATE = "up_to_date"
 
 
-def build_up_to_date(project: Project) -> dg.AssetChecksDefinition:
+def build_up_to_date(project: Project, names: Names) -> dg.AssetChecksDefinition:
     """The check, for the task folders of a project."""
     specs = [
         dg.AssetCheckSpec(
             UP_TO_DATE,
-            asset=stage_key(task.name, "task_folder"),
+            asset=names.stage(task.name, "task_folder"),
             description="Made from the present content, with the present model and settings. Reported by the "
             "sensor where that changes.",
         )
         for task in project.tasks
     ]
 
-    @dg.multi_asset_check(name=UP_TO_DATE, specs=specs, can_subset=True)
-    def up_to_date(context: dg.AssetCheckExecutionContext, project: ProjectResource):  # type: ignore[no-untyped-def]
-        selected = {key.asset_key.path[0] for key in context.op_execution_context.selected_asset_check_keys}
-        with Session(project.load()) as session:
+    @dg.multi_asset_check(
+        name=names.name(UP_TO_DATE), specs=specs, can_subset=True, required_resource_keys={names.project}
+    )
+    def up_to_date(context: dg.AssetCheckExecutionContext):  # type: ignore[no-untyped-def]
+        selected = {key.asset_key.path[-2] for key in context.op_execution_context.selected_asset_check_keys}
+        with Session(project_of(context.resources, names.project)) as session:
             for task, staleness in stale_inputs(session).items():
                 if task in selected:
                     yield dg.AssetCheckResult(
                         passed=staleness.text is None,
-                        asset_key=stage_key(task, "task_folder"),
+                        asset_key=names.stage(task, "task_folder"),
                         check_name=UP_TO_DATE,
                         severity=dg.AssetCheckSeverity.WARN,
                         description=staleness.text,
@@ -63,9 +65,11 @@ def stale_inputs(session: Session) -> dict[str, Staleness]:
     return found
 
 
-def stale_verdict(instance: dg.DagsterInstance, task: str, staleness: Staleness) -> dg.AssetCheckEvaluation:
+def stale_verdict(
+    instance: dg.DagsterInstance, task: str, staleness: Staleness, names: Names
+) -> dg.AssetCheckEvaluation:
     """The verdict that the sensor reports."""
-    key = stage_key(task, "task_folder")
+    key = names.stage(task, "task_folder")
     return verdict(
         key,
         UP_TO_DATE,

@@ -11,7 +11,7 @@ from lightly_assets.encoding.shift import CORNERS, ENOUGH
 from lightly_assets.format.schema import Schema
 from lightly_assets.graph.checks import evidence
 from lightly_assets.graph.checks.verdicts import latest, verdict
-from lightly_assets.graph.keys import FRAMES, TASKS_JSON, stage_key
+from lightly_assets.graph.keys import Names
 from lightly_assets.graph.reporting.recording import Recording
 from lightly_assets.media.info import HINTS
 from lightly_assets.pipeline.inputs.listing import Scan
@@ -64,7 +64,9 @@ class Reporter:
         selected: set[dg.AssetKey],
         selected_checks: set[dg.AssetCheckKey],
         waiting: Mapping[str, str],
+        names: Names,
     ) -> None:
+        self._names = names
         self._recording = recording
         self._index = index
         self._scan = scan
@@ -79,8 +81,8 @@ class Reporter:
     def not_made(self, state: PartitionState) -> list[dg.AssetKey]:
         """Selected assets that were not made for a partition."""
         made = [
-            FRAMES,
-            *(stage_key(t, stage) for t in self._tasks for stage in _STAGE_FIELD),
+            self._names.frames,
+            *(self._names.stage(t, stage) for t in self._tasks for stage in _STAGE_FIELD),
         ]
         return [key for key in made if key in self._selected and (key, state.partition) not in self._made]
 
@@ -96,13 +98,13 @@ class Reporter:
         unread = {key: by[""] for key, by in state.problems.items() if "" in by}
         rows = {row.input: row for row in self._index.entries("", state.inputs)}
         good = len(unread) < len(state.inputs) and not unread
-        if FRAMES in self._selected and good:
+        if self._names.frames in self._selected and good:
             yield self._materialization(
-                FRAMES, state, self._frames_version(rows), _frames_metadata(state, rows), []
+                self._names.frames, state, self._frames_version(rows), _frames_metadata(state, rows), []
             )
         colliding = {key: error for key, error in unread.items() if key in self._scan.problems}
         yield from self._verdict(
-            FRAMES,
+            self._names.frames,
             "no_collisions",
             state,
             _text(colliding),
@@ -112,7 +114,7 @@ class Reporter:
         broken = {key: error for key, error in unread.items() if key not in self._scan.problems}
         notes = [note for row in rows.values() for note in _notes(row)]
         yield from self._verdict(
-            FRAMES,
+            self._names.frames,
             "frame_count_matches",
             state,
             _text(broken) or " ".join(notes[:_MOST_NAMED]) or None,
@@ -124,10 +126,10 @@ class Reporter:
         self, state: PartitionState, task: str, rows: dict[str, Indexed]
     ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
         problem = state.problem(task)
-        parent = FRAMES
+        parent = self._names.frames
         stages: tuple[Stage, ...] = ("predictions", "singletons", "task_folder")
         for stage in stages:
-            key = stage_key(task, stage)
+            key = self._names.stage(task, stage)
             made = [row for row in rows.values() if getattr(row, _STAGE_FIELD[stage])]
             waits = stage == "task_folder" and task in self._waiting
             if key in self._selected and not problem and not waits and len(made) == len(state.inputs):
@@ -271,34 +273,38 @@ class Reporter:
 
 
 def any_class_missing(
-    index: Index, schemas: Mapping[str, Schema], checks: Collection[dg.AssetCheckKey]
+    index: Index, schemas: Mapping[str, Schema], checks: Collection[dg.AssetCheckKey], names: Names
 ) -> bool:
     """Whether a category of a task is not predicted in what this machine knows, or little is."""
     return any(
         index.predictions(task) < ENOUGH or index.never_predicted(task, schema.ids)
         for task, schema in schemas.items()
-        if _every_class(task) in checks
+        if _every_class(task, names) in checks
     )
 
 
-def _every_class(task: str) -> dg.AssetCheckKey:
-    return dg.AssetCheckKey(stage_key(task, "task_folder"), "every_class_predicted")
+def _every_class(task: str, names: Names) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(names.stage(task, "task_folder"), "every_class_predicted")
 
 
 def class_events(
-    instance: dg.DagsterInstance, index: Index, schemas: Mapping[str, Schema], checks: set[dg.AssetCheckKey]
+    instance: dg.DagsterInstance,
+    index: Index,
+    schemas: Mapping[str, Schema],
+    checks: set[dg.AssetCheckKey],
+    names: Names,
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Whether every category of each task is predicted somewhere; a few predictions say nothing."""
     for task, schema in schemas.items():
-        key = _every_class(task)
+        key = _every_class(task, names)
         if key not in checks:
             continue
         total, text = index.predictions(task), None
         never = index.never_predicted(task, schema.ids)
         if total >= ENOUGH and never:
-            names = ", ".join(f"'{schema.names[one]}'" for one in never[:_MOST_NAMED])
+            some = ", ".join(f"'{schema.names[one]}'" for one in never[:_MOST_NAMED])
             more = f" and {len(never) - _MOST_NAMED} more" if len(never) > _MOST_NAMED else ""
-            text = f"Never predicted: {names}{more}, in {total:,} predictions. Are the category ids right?"
+            text = f"Never predicted: {some}{more}, in {total:,} predictions. Are the category ids right?"
         about = latest(instance, key.asset_key)
         found = evidence.counts(
             predictions=total, categories=len(schema.ids), never_predicted=len(never)
@@ -314,34 +320,35 @@ def tasks_json_events(
     kept: str | None,
     selected: set[dg.AssetKey],
     checks: set[dg.AssetCheckKey],
+    names: Names,
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """What ``tasks.json`` lists now, and whether that is right."""
-    if TASKS_JSON in selected:
+    if names.tasks_json in selected:
         metadata = {"tasks": dg.MetadataValue.json(tasks), "listed": dg.MetadataValue.int(len(tasks))}
         yield dg.AssetMaterialization(
-            TASKS_JSON,
+            names.tasks_json,
             metadata=metadata,
             tags={
                 "dagster/data_version": version(*tasks),
                 "dagster/data_version_is_user_provided": "true",
             },
         )
-    if dg.AssetCheckKey(TASKS_JSON, "tasks_json_valid") in checks:
+    if dg.AssetCheckKey(names.tasks_json, "tasks_json_valid") in checks:
         problem = " ".join(problems.values()) or None
-        about = latest(instance, TASKS_JSON)
+        about = latest(instance, names.tasks_json)
         counted = evidence.counts(listed=len(tasks), wrong=len(problems)) | evidence.examples(
             ("task", "problem"), problems.items()
         )
-        yield verdict(TASKS_JSON, "tasks_json_valid", None, problem, about=about, metadata=counted)
-    if dg.AssetCheckKey(TASKS_JSON, "no_orphans") in checks:
-        left = [(task, name) for task, names in orphans.items() for name in names]
+        yield verdict(names.tasks_json, "tasks_json_valid", None, problem, about=about, metadata=counted)
+    if dg.AssetCheckKey(names.tasks_json, "no_orphans") in checks:
+        left = [(task, name) for task, files in orphans.items() for name in files]
         text = None
         if left:
             text = f"{len(left)} prediction files belong to no input, such as '{left[0][1]}'. "
             text += kept or "'lightly-assets gc' deletes them."
-        about = latest(instance, TASKS_JSON)
+        about = latest(instance, names.tasks_json)
         counted = evidence.counts(files=len(left)) | evidence.examples(("task", "file"), left)
-        yield verdict(TASKS_JSON, "no_orphans", None, text, about=about, warning=True, metadata=counted)
+        yield verdict(names.tasks_json, "no_orphans", None, text, about=about, warning=True, metadata=counted)
 
 
 def _frames_metadata(state: PartitionState, rows: dict[str, Indexed]) -> dict[str, dg.MetadataValue]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lightly_assets.config import Project, load_project
+from lightly_assets.config import Project, load_again
 from lightly_assets.models.protocol import ModelError
 from lightly_assets.pipeline.planning.task_setup import task_setups
 from lightly_assets.pipeline.state.records import version
@@ -47,7 +47,7 @@ class ModelVersions:
             self._stop()
         if self._process is None:
             self._of, self._asked = signature, time.monotonic()
-            self._process = _start(project.path)
+            self._process = _start(project)
         try:
             out, problem = self._process.communicate(timeout=wait)
         except subprocess.TimeoutExpired:
@@ -70,9 +70,10 @@ class ModelVersions:
             self._process = None
 
 
-def _start(path: Path) -> "subprocess.Popen[str]":
+def _start(project: Project) -> "subprocess.Popen[str]":
+    sections = json.dumps(project.inline) if project.inline else ""
     return subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", __name__, str(path)],
+        [sys.executable, "-m", __name__, str(project.path), sections],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -111,10 +112,10 @@ def _stamp(path: Path) -> tuple[str, int, int] | None:
     return str(path), status.st_size, status.st_mtime_ns
 
 
-def _main(path: str) -> int:
+def _main(path: str, sections: str) -> int:
     out, sys.stdout = sys.stdout, sys.stderr  # what a model prints is not the answer
     try:
-        setups = task_setups(load_project(path))
+        setups = task_setups(load_again(path, sections or None))
         found = {
             name: (one.model_version, one.settings_hash, one.schema.hash()) for name, one in setups.items()
         }
@@ -126,4 +127,4 @@ def _main(path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1]))
+    sys.exit(_main(*sys.argv[1:]))

@@ -91,7 +91,10 @@ class Session:
         new = set(keys) - self._focus
         if not self._some or not new:
             return None
-        units = [(task, unit) for unit in possible_units(self.scan, new) for task in ["", *self.setups]]
+        scan = self.scan
+        found = [(key, one.kind) for key in new if (one := scan.inputs.get(key) or scan.blocked.get(key))]
+        possible = possible_units(found, {folder: len(group) for folder, group in scan.images.items()})
+        units = [(task, unit) for unit in possible for task in ["", *self.setups]]
         if len(units) > _FEW:
             return self.take_over()
         self.warehouse.index.read_units(units, self.warehouse.records)

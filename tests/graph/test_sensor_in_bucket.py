@@ -7,7 +7,7 @@ import pytest
 
 from lightly_assets.graph.keys import PLAIN
 from tests.graph.conftest import Daemon, inputs
-from tests.pipeline.buckets import PREDICTIONS, in_bucket, root, send_input, use, work
+from tests.pipeline.buckets import PREDICTIONS, Template, in_bucket, root, send_input, use, work
 from tests.projects import SmallProject, positions, write_image, write_video
 from tests.storage.proxy import FaultProxy
 from tests.storage.servers import seaweedfs
@@ -124,3 +124,20 @@ def _from_request(name: str, of: str) -> object:
         return "403" if begun and of in path else None
 
     return script
+
+
+def test_what_another_machine_has_done_is_not_asked_for_again(
+    proxy: FaultProxy, small: SmallProject, daemon: Daemon, tmp_path: Path
+) -> None:
+    worker = Template("", small.folder, {}, {}).copy(tmp_path / "worker", elsewhere=True)
+    worker.write(datasource=small.settings["datasource"])
+    for name in ("a", "cam/b"):
+        write_video(small.input / f"{name}.mp4", positions(3))
+    write_image(small.input / "stills/x.png", 10)
+    write_image(small.input / "x.png", 10)
+    send_input(small)
+    (request,) = daemon.tick()
+    daemon.small = worker
+    assert daemon.launch(request).success
+    daemon.small = small
+    assert daemon.tick() == [] and daemon.reason == "4 inputs known; all up to date."

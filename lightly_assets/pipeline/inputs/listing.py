@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -68,7 +68,7 @@ class Scan:
         for group in self.images.values():
             digits = _digits(len(group))
             for one in group:
-                units[_shared_unit(one, digits)].append(one)
+                units[_shared_unit(one.key, digits)].append(one)
         return dict(units)
 
     @cached_property
@@ -86,26 +86,24 @@ class Scan:
         return {one.key: unit for unit, group in self.units.items() for one in group}
 
 
-def possible_units(scan: Scan, keys: Iterable[str]) -> list[str]:
-    """The units that records of some inputs can be of.
+def possible_units(inputs: Iterable[tuple[str, InputKind]], images: Mapping[str, int]) -> list[str]:
+    """The units that records of some inputs (key, kind) can be of; ``images``: how many a folder has.
 
     That is the unit that an input falls into now, and those into which an image fell while its folder had
     fewer images; also the next ones, for a folder that has shrunk.
     """
     found: dict[str, None] = {}
-    images = {folder: _digits(len(group)) for folder, group in scan.images.items()}
-    for key in keys:
-        one = scan.inputs.get(key) or scan.blocked.get(key)
-        if one is None or one.kind == "video":
+    for key, kind in inputs:
+        if kind == "video":
             found[key] = None
             continue
-        for digits in range(images.get(one.folder, 0) + 2):
-            found[_shared_unit(one, digits)] = None
+        for digits in range(_digits(images.get(folder_of(key), 0)) + 2):
+            found[_shared_unit(key, digits)] = None
     return list(found)
 
 
-def _shared_unit(one: Input, digits: int) -> str:
-    return f"{one.folder}#{_shard(one.key, digits)}"
+def _shared_unit(key: str, digits: int) -> str:
+    return f"{folder_of(key)}#{_shard(key, digits)}"
 
 
 def _digits(images: int) -> int:

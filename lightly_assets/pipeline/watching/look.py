@@ -5,7 +5,7 @@ Nothing here runs anything, and no model is loaded in this process.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self
@@ -14,13 +14,13 @@ from lightly_assets.config import Project
 from lightly_assets.format.names.suffixes import InputKind, input_kind
 from lightly_assets.pipeline.inputs.days import days_of
 from lightly_assets.pipeline.inputs.globs import Globs
-from lightly_assets.pipeline.inputs.listing import Input
+from lightly_assets.pipeline.inputs.listing import Input, folder_of, possible_units
 from lightly_assets.pipeline.planning.task_setup import decode_version
 from lightly_assets.pipeline.roots import Roots
 from lightly_assets.pipeline.state import failures
 from lightly_assets.pipeline.state.index import Index
 from lightly_assets.pipeline.state.paused import read_quarantine
-from lightly_assets.pipeline.state.records import version
+from lightly_assets.pipeline.state.records import Records, version
 from lightly_assets.pipeline.watching.requests import Batches, Request, Wants
 from lightly_assets.pipeline.watching.seen_inputs import CAME_BACK, Changes, Sightings, Stale, Versions
 from lightly_assets.pipeline.watching.stale_summary import Staleness
@@ -156,7 +156,7 @@ class Watch:
         look = Look()
         look.cursor, look.changes = self._list(cursor, now)
         self.sightings.note("listed to", look.cursor)
-        self._close_batches(run_states, now)
+        self._take_over(self._close_batches(run_states, now), versions)
         self._read_failures()
         if look.changes.gone:
             self._unblock()
@@ -249,7 +249,11 @@ class Watch:
         """An input that collided with another may be fine now that something is gone."""
         self.sightings.note("unblocked", str(self._clock()))
 
-    def _close_batches(self, run_states: Callable[[str], RunState], now: float) -> None:
+    def _close_batches(
+        self, run_states: Callable[[str], RunState], now: float
+    ) -> list[tuple[str, InputKind]]:
+        """Notice runs that have ended; what they were about: key and kind."""
+        done = []
         for run_key, asked in self.sightings.under_way():
             state = run_states(run_key)
             if state == "unknown" and now - asked > _LOST_SECONDS:
@@ -257,6 +261,17 @@ class Watch:
                 self.sightings.told_nobody()
             if state in ("ended", "cancelled"):
                 self.sightings.ended(run_key, for_good=state == "cancelled")
+                done += self.sightings.asked_for(run_key)
+        return done
+
+    def _take_over(self, inputs: Collection[tuple[str, InputKind]], tasks: Iterable[str]) -> None:
+        """Take over what runs on other machines have recorded, before the same is asked for again."""
+        if self.state.local_root is not None:
+            return
+        folders = {folder_of(key) for key, kind in inputs if kind == "image"}
+        images = {folder: self.sightings.images_below(folder) for folder in folders}
+        units = possible_units(inputs, images)
+        self._index.read_units([(task, unit) for unit in units for task in ["", *tasks]], Records(self.state))
 
     # What to ask for
 

@@ -291,6 +291,18 @@ class Sightings:
             if for_good:
                 connection.execute("UPDATE requests SET attempts = 99 WHERE batch = ?", (run_key,))
 
+    def asked_for(self, run_key: str) -> list[tuple[str, InputKind]]:
+        """The inputs of a batch: key and kind."""
+        query = "SELECT i.key, i.kind FROM requests r JOIN inputs i ON i.key = r.key WHERE r.batch = ?"
+        return self._connection.execute(query, (run_key,)).fetchall()
+
+    def images_below(self, folder: str) -> int:
+        """How many images there are in a folder (``./``: the root) and those in it."""
+        below = "" if folder == "./" else folder
+        query = "SELECT count(*) FROM inputs WHERE kind = 'image' AND key BETWEEN ? AND ?"
+        (count,) = self._connection.execute(query, (below, below + "\U0010ffff")).fetchone()
+        return int(count)
+
     def requested(self) -> dict[str, tuple[str, int, bool]]:
         """What was asked for: key → what was wanted, how often, whether that is under way."""
         rows = self._connection.execute(

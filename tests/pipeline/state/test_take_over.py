@@ -17,7 +17,7 @@ from lightly_assets.pipeline.state.records import InputRecord, Record, Records, 
 from lightly_assets.pipeline.state.segments import FOLDER
 from lightly_assets.storage import Store, open_store
 from tests.pipeline.buckets import BucketProject, Template, contents, use, work
-from tests.projects import positions, write_image, write_video
+from tests.projects import SmallProject, positions, write_image, write_video
 from tests.storage.proxy import FaultProxy
 from tests.storage.servers import BUCKET, seaweedfs
 
@@ -230,11 +230,46 @@ def test_a_run_of_some_inputs_reads_their_records_alone(proxy: FaultProxy, tmp_p
     assert requests(proxy, "manifests", "HEAD") == []
     listed = [path for verb, path in proxy.requests if verb == "GET" and "prefix=" in path]
     assert not any("manifests" in path for path in listed)
-    # What it made is what a run of everything makes, and its machine knows what the others do.
-    proxy.reset()
-    assert work(small) == [] and small.images_seen() > 0
-    with Session(load_project(small.config)) as session:
-        assert session.plan().units == []
+    # What it made is what a run of everything makes.
+    assert work(small) == []
+    assert contents(elsewhere)["lightly"] == contents(small)["lightly"]
+    with Session(load_project(elsewhere.config)) as session:
+        assert session.plan(verify=True).units == []
+
+
+def test_two_machines_do_the_same_inputs_at_once(proxy: FaultProxy, tmp_path: Path) -> None:
+    small = BucketProject(tmp_path / "project")
+    for number in range(6):
+        write_video(small.input / f"{number}.mp4", positions(3 + number))
+    for number in range(3):
+        write_image(small.input / f"stills/{number}.png", 10 * number)
+    small.send()
+    alone = Template("", small.folder, contents(small), {}).copy(tmp_path / "alone")
+    assert work(alone) == []
+    machines = [
+        Template("", small.folder, {}, {}).copy(tmp_path / name, elsewhere=True) for name in ("one", "two")
+    ]
+    for machine in machines:
+        machine.write(datasource=small.settings["datasource"])
+
+    def run(machine: SmallProject, keys: list[str]) -> list[dict[str, dict[str, str]]]:
+        with Session(load_project(machine.config), some=True) as session:
+            plan = session.plan(keys=keys)
+            problems = [outcome.problems() for outcome in session.run(plan, sheets=False)]
+            assert session.finish() == {}
+            return [one for one in problems if one]
+
+    # They share the third video and the folder of images, which is one record.
+    shares = [
+        ["0.mp4", "1.mp4", "2.mp4", "stills/0.png", "stills/1.png"],
+        ["2.mp4", "3.mp4", "4.mp4", "5.mp4", "stills/1.png", "stills/2.png"],
+    ]
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(run, machines, shares)) == [[], []]
+    assert contents(small)["lightly"] == contents(alone)["lightly"]
+    for machine in (*machines, small):
+        with Session(load_project(machine.config)) as session:
+            assert session.plan(verify=True).units == []
 
 
 def test_a_task_that_is_not_listed_is_looked_at_as_a_whole(proxy: FaultProxy, tmp_path: Path) -> None:

@@ -126,6 +126,8 @@ class _Scan:
         self.level = 0
         """The depth of the elements' list: 2 in an object, 1 where the file is a list; 0 not known yet."""
         self.expects_comma = False
+        self.seen: set[str] = set()
+        """Lists that began."""
 
     def run(self) -> Any:
         offset, left, size = self.file._start, b"", _CHUNK
@@ -175,9 +177,21 @@ class _Scan:
             before = b"".join(self.skeleton[-2:])[-_KEY_BYTES:-1]
             key = _KEY.search(before)
             name = orjson.loads(b'"%b"' % key[1]) if key else ""
+            self._need_new(name)
             self.section = name if name in self.lists and text[place : place + 1] == b"[" else None
         self.expects_comma = False
         return place + 1
+
+    def _need_new(self, name: str) -> None:
+        """Of two lists with one key parsers take the second, and elements of both would be handed on."""
+        if name not in self.lists:
+            return
+        if name in self.seen:
+            raise LabelsError(
+                f"{self.file.path} has the key '{name}' twice, and nothing says which of them counts; write "
+                "one list with all of it, or remove the one that is not meant."
+            )
+        self.seen.add(name)
 
     def _elements(
         self, text: bytes, used: int, offset: int, places: NDArray[np.intp], opens: NDArray[np.bool_]

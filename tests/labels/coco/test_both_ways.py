@@ -43,7 +43,7 @@ def root(tmp_path: Path) -> Path:
 
 def imported(root: Path, task_type: str | None, document: Any, images: Any, **settings: Any) -> Any:
     """What importing writes about a.jpg."""
-    (root / "labels.json").write_text(json.dumps(document))
+    (root / "labels.json").write_text(document if isinstance(document, str) else json.dumps(document))
     names = NameSettings(settings.pop("names", "exact"), settings.pop("strip", ""))
     import_coco(
         root / "labels.json",
@@ -59,7 +59,7 @@ def imported(root: Path, task_type: str | None, document: Any, images: Any, **se
 
 def as_model(root: Path, task_type: str, document: Any, images: Any, **settings: Any) -> Any:
     """What ``kind: coco`` writes about a.jpg."""
-    (root / "labels.json").write_text(json.dumps(document))
+    (root / "labels.json").write_text(document if isinstance(document, str) else json.dumps(document))
     if images is not None:
         settings["images"] = "images.json"
     config = parse_model({"kind": "coco", "path": "labels.json", **settings})
@@ -214,6 +214,27 @@ REFUSED: dict[str, tuple[Any, str | None, str]] = {
 def test_what_is_refused(root: Path, name: str) -> None:
     document, task_type, text = REFUSED[name]
     refused(root, document, text, task_type)
+
+
+@pytest.mark.parametrize("key", ["images", "annotations", "categories"])
+@pytest.mark.parametrize("second", ["first", "last", "empty", "escaped"])
+def test_a_key_twice_is_refused(root: Path, key: str, second: str) -> None:
+    """Of JSON's two values parsers take the last; two exports that were glued together want both."""
+    document = coco(BOX)
+    parts = [f'"{name}": {json.dumps(value)}' for name, value in document.items()]
+    name = f"{key[:-1]}\\u0073" if second == "escaped" else key
+    again = f'"{name}": {"[]" if second == "empty" else json.dumps(document[key])}'
+    text = ", ".join([again, *parts] if second == "first" else [*parts, again])
+    refused(root, f"{{{text}}}", f"labels.json has the key '{key}' twice", None)
+
+
+def test_a_key_of_the_images_twice_is_refused(root: Path) -> None:
+    text = f'{{"images": [], {json.dumps(coco())[1:]}'
+    (root / "images.json").write_text(text)
+    for way in (imported, as_model):
+        where: Any = root / "images.json" if way is imported else "images.json"
+        with pytest.raises(LightlyAssetsError, match=r"images\.json has the key 'images' twice"):
+            way(root, "object-detection", [RESULT], where)
 
 
 LISTS: dict[str, tuple[Any, str]] = {

@@ -146,8 +146,9 @@ class RtDetr(Detr):
 
     @classmethod
     def recognises(cls, outputs: Sequence[Output]) -> bool:
-        # RF-DETR's names.
-        return cls is RtDetr and {"dets", "labels"} <= {one.name for one in outputs if len(one.shape) == 3}
+        # RF-DETR's names; with keypoints they have a layout of their own.
+        named = {"dets", "labels"} <= {one.name for one in outputs if len(one.shape) == 3}
+        return cls is RtDetr and named and all(one.name != "keypoints" for one in outputs)
 
     def pixels(self) -> Preprocess:
         if self._joint:

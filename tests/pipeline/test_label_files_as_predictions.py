@@ -100,7 +100,7 @@ def test_wrong_labels_fail_their_video(text: str, words: str, tmp_path: Path) ->
     ("model", "words"),
     [
         ({"path": "none"}, "do not exist"),
-        ({"path": "x.json", "format": "coco"}, "import-coco' and 'kind: coco'"),
+        ({"path": "x.json", "format": "coco"}, "has no list 'images'"),
         ({"path": "x.json", "format": "coca"}, "did you mean coco"),
         ({"path": "x.json", "interpolate": "cubic"}, "interpolate"),
         ({"path": "x.json", "unlisted": "leave"}, "unlisted"),
@@ -121,3 +121,27 @@ def test_other_labels_are_another_version(tmp_path: Path) -> None:
     assert len(run(small).updated) == 0
     write(tmp_path, {"annotations.xml": cvat(source="drive.mp4").replace('ytl="24"', 'ytl="20"')})
     assert len(run(small).updated) == 1
+
+
+@pytest.mark.parametrize("format", ["auto", "coco"])
+def test_a_coco_file_is_read_as_kind_coco_reads_it(format: str, tmp_path: Path) -> None:
+    small = project(tmp_path, format=format, path="../labels.json", unlisted="empty", default_score=0.5)
+    (small.input / "sub/drive.mp4").unlink()
+    write_image(small.input / "a.png", 0)
+    write_image(small.input / "b.png", 0)
+    document = {
+        "images": [{"id": 1, "file_name": "a.png", "width": WIDTH, "height": HEIGHT}],
+        "categories": [{"id": 9, "name": "square"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 9, "bbox": [36, 16, 24, 32]}],
+    }
+    write(tmp_path, {"labels.json": json.dumps(document)})
+    assert not run(small).failed
+    assert small.read("labels/a.json")["predictions"] == [
+        {"category_id": 0, "bbox": [36, 16, 24, 32], "score": 0.5}
+    ]
+    assert small.read("labels/b.json")["predictions"] == []
+    before = small.files()
+    coco = {"kind": "coco", "path": "../labels.json", "missing": "empty", "default_score": 0.5}
+    small.write(tasks=[small.settings["tasks"][0] | {"model": coco}])
+    again = run(small)
+    assert not again.failed and small.files() == before

@@ -175,8 +175,8 @@ def _dry_run(
     from lightly_assets.pipeline.publishing.label_import import prepare_labels
     from lightly_assets.pipeline.publishing.label_preview import draw_preview
 
-    prepared = prepare_labels(path, lightly, task, input=input, settings=settings)
-    drawn = draw_preview(prepared, picture)
+    with prepare_labels(path, lightly, task, input=input, settings=settings) as prepared:
+        drawn = draw_preview(prepared, picture)
     if as_json:
         print_json(_document(task, prepared, drawn, picture))
         return

@@ -233,7 +233,7 @@ class _Reading:
         if self.described is None:
             raise LabelsError(
                 f"{self.document.name} holds results; name the annotation file of their images with --images "
-                "(images: in YAML)."
+                "of import-coco (images: of kind: coco)."
             )
 
     def _places(self, rows: list[dict[str, Any]]) -> list[int]:

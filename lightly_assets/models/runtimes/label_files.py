@@ -17,13 +17,13 @@ from lightly_assets.labels.frames import FrameNumbers
 from lightly_assets.labels.labelled import Labels, known
 from lightly_assets.labels.names import NameSettings
 from lightly_assets.labels.placing import PlaceSettings, Placing
-from lightly_assets.labels.reading import ReadOptions, find_format
+from lightly_assets.labels.reading import ReadOptions, find_format, format_name
 from lightly_assets.labels.videos import PlacedVideo, duration_of
 from lightly_assets.models.config import KINDS, Share
 from lightly_assets.models.files import file_hash, version_of
 from lightly_assets.models.protocol import ModelError, Runtime, Source
 from lightly_assets.models.results import ResultError
-from lightly_assets.models.runtimes.coco import CocoLabels
+from lightly_assets.models.runtimes.coco import CocoLabels, CocoModel
 from lightly_assets.models.runtimes.shared.label_lookup import BATCH, LabelLookup, NamedLabelModel
 
 CODE_VERSION = 1
@@ -68,7 +68,21 @@ class LabelsModel(NamedLabelModel):
         return replace(super().name_settings(base_dir), numbers=numbers)
 
     def load_for(self, task_type: TaskType, categories: Sequence[Category], base_dir: Path) -> Runtime:
+        try:
+            found = format_name(find_format((base_dir / self.path).resolve(), self.format))
+        except LabelsError as error:
+            raise ModelError(f"The labels cannot be used: {error}") from None
+        if found == "coco":
+            return CocoLabels(self._as_coco(), task_type, categories, base_dir)
         return LabelFiles(self, task_type, categories, base_dir)
+
+    def _as_coco(self) -> CocoModel:
+        """The same settings for COCO's own reader; what only other formats have means nothing there."""
+        shared = self.model_fields_set & CocoModel.model_fields.keys() - {"kind", "first_frame", "missing"}
+        given = {name: getattr(self, name) for name in shared}
+        return CocoModel(
+            **given, kind="coco", first_frame=self.first_frame or 0, missing=self.unlisted or self.missing
+        )
 
 
 class LabelFiles(CocoLabels):

@@ -8,7 +8,7 @@ Object Detection Prediction Files from COCO", without what is wrong with its scr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lightly_assets.encoding.task_settings import TaskSettings
@@ -87,15 +87,46 @@ def import_coco(
     """
     validate_task_name(task)
     settings = settings or ImportSettings()
-    coco = settings.coco if default_score is None else settings.coco.with_score(default_score)
+    if default_score is not None:
+        settings = replace(settings, coco=settings.coco.with_score(default_score))
     store = lightly if not isinstance(lightly, str | Path) else open_store(lightly)
-    with read_coco(file, images, coco) as document:
-        found_type = document.task_type(TaskType(task_type) if task_type is not None else None, coco)
-        schema = _schema(document, found_type)
-        reader = CocoReader(document, found_type, task_categories(document, schema.categories, coco), coco)
-        targets = _targets(document, input, settings, coco, sized=found_type is not TaskType.CLASSIFICATION)
-        encoding = TaskSettings(schema, boxes=boxes)
-        return write_task(store, task, reader, encoding, targets, settings.leftovers)
+    found = LabelInput(input) if input is not None else None
+    kind = TaskType(task_type) if task_type is not None else None
+    with read_coco(file, images, settings.coco) as document:
+        led = lead_coco(document, found, kind, settings)
+        encoding = TaskSettings(led.schema, boxes=boxes)
+        return write_task(store, task, led.reader, encoding, led.targets, settings.leftovers)
+
+
+@dataclass(frozen=True, slots=True)
+class LedCoco:
+    """A COCO file that is led to the input and fitted to a task: nothing is written yet."""
+
+    reader: CocoReader
+    schema: Schema
+    targets: list[Target]
+
+
+def lead_coco(
+    document: CocoDocument, found: LabelInput | None, task_type: TaskType | None, settings: ImportSettings
+) -> LedCoco:
+    """Leads a COCO file to the input and fits it to a task.
+
+    Args:
+        document: the file, open for as long as the result is used.
+        found: the input; None: names and sizes are taken as they are.
+        task_type: None: found from the objects.
+        settings: everything else.
+
+    Raises:
+        LabelsError: the file does not fit the input or makes no schema.
+    """
+    coco = settings.coco
+    found_type = document.task_type(task_type, coco)
+    schema = _schema(document, found_type)
+    reader = CocoReader(document, found_type, task_categories(document, schema.categories, coco), coco)
+    targets = _targets(document, found, settings, sized=found_type is not TaskType.CLASSIFICATION)
+    return LedCoco(reader, schema, targets)
 
 
 def _schema(document: CocoDocument, task_type: TaskType) -> Schema:
@@ -122,17 +153,15 @@ def _schema(document: CocoDocument, task_type: TaskType) -> Schema:
 
 def _targets(
     document: CocoDocument,
-    root: str | Path | Store | None,
+    found: LabelInput | None,
     settings: ImportSettings,
-    coco: CocoSettings,
     *,
     sized: bool,
 ) -> list[Target]:
+    coco = settings.coco
     wanted = TargetSettings(coco.names, settings.unlisted, settings.exif, coco.allow_partial, sized)
-    if root is not None:
-        return targets_in_input(
-            document.images, LabelInput(root), wanted, document.report, file=document.name
-        )
+    if found is not None:
+        return targets_in_input(document.images, found, wanted, document.report, file=document.name)
     targets = targets_as_named(document.images, wanted)
     document.report.listed = len(targets)
     frames = sum(parse_frame_name(target.file_name) is not None for target in targets)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from lightly_assets.encoding.task_settings import TaskSettings
 from lightly_assets.errors import BadValue
@@ -10,6 +11,7 @@ from lightly_assets.format.boxes import BoxPolicy
 from lightly_assets.format.names.frame_names import frame_name
 from lightly_assets.format.schema import Category, Schema, TaskType
 from lightly_assets.format.tasks import validate_task_name
+from lightly_assets.labels.coco.document import CocoDocument, read_coco
 from lightly_assets.labels.coco.reader import CocoReader, task_categories
 from lightly_assets.labels.coco.settings import CocoSettings
 from lightly_assets.labels.document import LabelDocument, LabelImage
@@ -19,7 +21,7 @@ from lightly_assets.labels.placing import PlaceSettings, Placing
 from lightly_assets.labels.reading import ReadOptions, find_format, format_name
 from lightly_assets.labels.report import some
 from lightly_assets.labels.videos import PlacedVideo, duration_of
-from lightly_assets.pipeline.publishing.coco_import import ImportSettings, import_coco
+from lightly_assets.pipeline.publishing.coco_import import ImportSettings, lead_coco
 from lightly_assets.pipeline.publishing.label_input import LabelInput
 from lightly_assets.pipeline.publishing.label_targets import (
     Exif,
@@ -62,21 +64,26 @@ class Prepared:
 
     format: str
     reader: CocoReader
-    images: list[LabelImage]
+    shown: list[str]
+    """What the labels call each of their images."""
     schema: Schema
     targets: list[Target]
     found: LabelInput
     settings: LabelImportSettings
+    opened: CocoDocument | None = None
+    """A file that its objects are still read from."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.opened is not None:
+            self.opened.close()
 
     def pairs(self, most: int) -> list[tuple[str, str]]:
         """The first names of the labels, and the images or frames that they are led to."""
         listed = [target for target in self.targets if target.place is not None]
-        images = self.images
-        return [
-            (images[one.place].shown or images[one.place].names[-1], one.file_name)
-            for one in listed[:most]
-            if one.place is not None
-        ]
+        return [(self.shown[one.place], one.file_name) for one in listed[:most] if one.place is not None]
 
 
 def prepare_labels(
@@ -89,6 +96,8 @@ def prepare_labels(
 ) -> Prepared:
     """Reads labels, leads them to the input and fits them to a task, without writing anything.
 
+    Use the result in a ``with`` block: a COCO file stays open.
+
     Raises:
         LabelsError: they are not of their format, or do not fit the input or the task.
         StorageError: a root is out of reach.
@@ -97,6 +106,8 @@ def prepare_labels(
     settings = settings or LabelImportSettings()
     path = Path(path)
     reader_of = find_format(path, settings.format)
+    if format_name(reader_of) == "coco":
+        return _prepare_coco(path, input, settings)
     options = ReadOptions(settings.task_type, settings.categories, settings.pixel_origin)
     labels = reader_of.read(path, options)
     found = LabelInput(input)
@@ -123,7 +134,8 @@ def prepare_labels(
         file=document.name,
     )
     reader = CocoReader(document, found_type, matched, settings.objects)
-    return Prepared(format_name(reader_of), reader, images, schema, targets, found, settings)
+    shown = [one.shown or one.names[-1] for one in images]
+    return Prepared(format_name(reader_of), reader, shown, schema, targets, found, settings)
 
 
 def import_labels(
@@ -151,31 +163,31 @@ def import_labels(
         StorageError: a root is out of reach.
     """
     settings = settings or LabelImportSettings()
-    if format_name(find_format(Path(path), settings.format)) == "coco":
-        if settings.categories is not None:
-            raise LabelsError("COCO files name their own categories; category_map says which is which.")
-        return import_coco(
-            path,
-            lightly,
+    with prepare_labels(path, lightly, task, input=input, settings=settings) as prepared:
+        return write_task(
+            _store(lightly),
             task,
-            input=input,
-            task_type=settings.task_type,
-            boxes=settings.boxes,
-            settings=_for_coco(settings),
+            prepared.reader,
+            TaskSettings(prepared.schema, boxes=prepared.settings.boxes),
+            prepared.targets,
+            prepared.settings.leftovers,
         )
-    prepared = prepare_labels(path, lightly, task, input=input, settings=settings)
-    return write_task(
-        _store(lightly),
-        task,
-        prepared.reader,
-        TaskSettings(prepared.schema, boxes=prepared.settings.boxes),
-        prepared.targets,
-        prepared.settings.leftovers,
-    )
 
 
-def _for_coco(settings: LabelImportSettings) -> ImportSettings:
-    return ImportSettings(settings.objects, settings.unlisted, settings.exif, settings.leftovers)
+def _prepare_coco(path: Path, input: str | Path | Store, settings: LabelImportSettings) -> Prepared:
+    """As ``import-coco`` reads the file."""
+    if settings.categories is not None:
+        raise LabelsError("COCO files name their own categories; category_map says which is which.")
+    document = read_coco(path, None, settings.objects)
+    try:
+        wanted = ImportSettings(settings.objects, settings.unlisted, settings.exif, settings.leftovers)
+        found = LabelInput(input)
+        led = lead_coco(document, found, settings.task_type, wanted)
+    except BaseException:
+        document.close()
+        raise
+    shown = [image.names[0] for image in document.images]
+    return Prepared("coco", led.reader, shown, led.schema, led.targets, found, settings, document)
 
 
 def _store(root: str | Path | Store) -> Store:

@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from lightly_assets.checker.check import check
+from lightly_assets.cli import app
 from lightly_assets.format.schema import TaskType
 from lightly_assets.labels.coco.settings import CocoSettings
 from lightly_assets.labels.errors import LabelsError
@@ -310,3 +313,31 @@ def test_a_dry_run_writes_nothing_but_its_picture(videos: Path, tmp_path: Path) 
     ]
     assert coloured and max(coloured) <= SIDE
     assert not (tmp_path / "lightly").exists()
+
+
+@pytest.mark.parametrize("way", [[], ["--json"]])
+def test_a_dry_run_of_a_coco_file(images: Path, tmp_path: Path, way: list[str]) -> None:
+    document = {
+        "images": [{"id": 7, "file_name": "./sub/b.png"}, {"id": 8, "file_name": "a.jpg"}],
+        "categories": [{"id": 3, "name": "square"}],
+        "annotations": [{"id": 1, "image_id": 7, "category_id": 3, "bbox": [20, 10, 30, 40]}],
+    }
+    write(tmp_path, {"labels.json": json.dumps(document)})
+    roots = ["--lightly", str(tmp_path / "lightly"), "--input", str(images)]
+    picture = tmp_path / "seen.png"
+    command = ["import-labels", str(tmp_path / "labels.json"), "--task", "task", *roots]
+    done = CliRunner().invoke(app, [*command, "--dry-run", "--picture", str(picture), *way])
+    assert done.exit_code == 0, done.output
+    if way:
+        told = json.loads(done.output)
+        assert told["pairs"] == [["./sub/b.png", "sub/b.png"], ["a.jpg", "a.jpg"]]
+        assert (told["format"], told["categories"], told["drawn"]) == ("coco", {"3": "square"}, "sub/b.png")
+    else:
+        assert "  ./sub/b.png → sub/b.png" in done.output and "shows 'sub/b.png'" in done.output
+    with Image.open(picture) as drawn:
+        pixels = np.asarray(drawn)
+    left, right = (pixels[30, column].max() > 60 for column in (20, 5))
+    assert drawn.size == (80, 60) and left and not right
+    assert not (tmp_path / "lightly").exists()
+    found = imported(tmp_path / "labels.json", tmp_path, images)
+    assert found["sub/b.json"][0]["bbox"] == [20, 10, 30, 40]

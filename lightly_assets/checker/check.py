@@ -5,7 +5,6 @@ Any folder can be checked, whoever wrote it. Nothing is changed.
 
 from __future__ import annotations
 
-import gc
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,10 +43,12 @@ from lightly_assets.storage import NotFound, Store, open_store
 
 PREDICTIONS = f"{paths.PREDICTIONS}/"
 
-# Files that another process gets at a time, and files that are parsed before they are checked: so few that
-# what was parsed is still in the cache.
+# Files that another process gets at a time, and files that are read at a time.
 _CHUNK = 1024
-_BATCH = 128
+_READ = 128
+# Bytes that are parsed before they are checked: so few that what was parsed is still in the cache, and that
+# the garbage collector, which looks for cycles once 700 objects have appeared, has no reason to.
+_PARSED_BYTES = 20 << 10
 # Starting processes costs about as much as they gain on so many chunks.
 _FEW_CHUNKS = 40
 # Results come in order: so many for each process wait for one that is not there yet.
@@ -353,21 +354,30 @@ def _done(chunk: _Chunk) -> Future[_Checked]:
 def check_chunk(chunk: _Chunk) -> _Checked:
     """Reads and checks some files of a task."""
     checked = _Checked()
-    with _no_collection():
-        for start in range(0, len(chunk.items), _BATCH):
-            _check_batch(chunk, chunk.items[start : start + _BATCH], checked)
+    for start in range(0, len(chunk.items), _READ):
+        _read_and_check(chunk, chunk.items[start : start + _READ], checked)
     return checked
 
 
-def _check_batch(chunk: _Chunk, items: list[Item], checked: _Checked) -> None:
+def _read_and_check(chunk: _Chunk, items: list[Item], checked: _Checked) -> None:
     prefix = f"{PREDICTIONS}{chunk.task}/"
     contents = chunk.reader.read_many([f"{prefix}{item.stem}.json" for item in items])
     files: list[ParsedFile] = []
+    size = 0
     for item, data in zip(items, contents, strict=True):
         if isinstance(data, Unreadable):
             checked.findings.add(finding(data.rule, f"{chunk.task}/{item.stem}.json", "", data.message))
-        else:
-            files.append(ParsedFile(data, _parsed(data), item.stem, _expected(chunk, item, checked)))
+            continue
+        files.append(ParsedFile(data, _parsed(data), item.stem, _expected(chunk, item, checked)))
+        size += len(data)
+        if size >= _PARSED_BYTES:
+            _check_files(chunk, files, checked)
+            files, size = [], 0
+    if files:
+        _check_files(chunk, files, checked)
+
+
+def _check_files(chunk: _Chunk, files: list[ParsedFile], checked: _Checked) -> None:
     wrong: set[int] = set()
     for index in find_suspects(files, chunk.schema, checked.statistics):
         data, _, stem, expected = files[index]
@@ -402,15 +412,3 @@ def _expected(chunk: _Chunk, item: Item, checked: _Checked) -> Expected:
     if item.file_name is None and width is None:
         return UNKNOWN
     return Expected(item.file_name, width, height)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Parsed JSON has no cycles; looking for them while it grows costs more than parsing."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

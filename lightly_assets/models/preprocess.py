@@ -43,7 +43,7 @@ class Preprocess(BaseModel):
     size: tuple[Pixels, Pixels] | None = None
     """Height and width of the model's input; a single number is both."""
     interpolation: Kernel | None = None
-    """linear, area and cubic are OpenCV's; bilinear, bicubic, lanczos and nearest are Pillow's."""
+    """linear, area, cubic and lanczos4 are OpenCV's; bilinear, bicubic, lanczos and nearest are Pillow's."""
     rounding: Literal["round", "floor", "ceil"] | None = None
     """How the sides of the resized image become whole numbers, where they are not given."""
     pad: Annotated[int, Field(ge=0, le=255)] | Literal["mean"] | None = None

@@ -40,7 +40,8 @@ def ask_what_is_open(found: ModelFound, ask: Ask) -> None:
         _replace(found, "mean", answer)
     if is_open(found, "interpolation"):
         answer = ask(
-            "Interpolation (linear, area, cubic: OpenCV; bilinear, bicubic, lanczos: Pillow)", "as usual"
+            "Interpolation (linear, area, cubic, lanczos4: OpenCV; bilinear, bicubic, lanczos: Pillow)",
+            "as usual",
         )
         found.pixels |= {"interpolation": answer} if answer else {}
         _replace(found, "interpolation", answer)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from lightly_assets.models.pixels.kernels import linear, resize_image
+from lightly_assets.models.pixels.kernels import Kernel, linear, resize_image
 from lightly_assets.models.pixels.preprocessor import Preprocessor
 from lightly_assets.models.preprocess import Preprocess
 from lightly_assets.models.resize import between, resample
@@ -28,7 +28,7 @@ SIZES = [(90, 160), (64, 64), (17, 33), (5, 7), (1, 1), (200, 333)]
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("given", [(180, 320), (97, 55), (20, 301), (1, 7), (34, 66)])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_linear_area_and_cubic_are_opencvs_to_the_bit(
+def test_opencvs_kernels_are_its_own_to_the_bit(
     given: tuple[int, int], size: tuple[int, int], channels: int
 ) -> None:
     image = picture(*given, channels)
@@ -36,7 +36,12 @@ def test_linear_area_and_cubic_are_opencvs_to_the_bit(
     np.testing.assert_array_equal(resize_image(image, *size, "linear"), wanted)
     # What a machine without OpenCV does.
     np.testing.assert_array_equal(linear(image, *size), wanted)
-    for kernel, number in (("area", cv2.INTER_AREA), ("cubic", cv2.INTER_CUBIC)):
+    others: list[tuple[Kernel, int]] = [
+        ("area", cv2.INTER_AREA),
+        ("cubic", cv2.INTER_CUBIC),
+        ("lanczos4", cv2.INTER_LANCZOS4),
+    ]
+    for kernel, number in others:
         wanted = cv2.resize(image, size[::-1], interpolation=number).reshape(*size, channels)
         np.testing.assert_array_equal(resize_image(image, *size, kernel), wanted)
 

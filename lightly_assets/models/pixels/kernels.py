@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from lightly_assets.models.protocol import ModelError
 
-Kernel = Literal["linear", "area", "cubic", "bilinear", "bicubic", "lanczos", "nearest"]
+Kernel = Literal["linear", "area", "cubic", "lanczos4", "bilinear", "bicubic", "lanczos", "nearest"]
 
-_OF_OPENCV = ("linear", "area", "cubic")
+_OF_OPENCV = ("linear", "area", "cubic", "lanczos4")
 # OpenCV's linear kernel counts in steps of 1/2048, and drops bits in two places on its way.
 _ONE = 2048
 _BITS_BEFORE, _BITS_BETWEEN, _BITS_AFTER = 4, 16, 2
@@ -27,15 +27,15 @@ def resize_image(image: NDArray[np.uint8], height: int, width: int, kernel: Kern
         image: (H, W, C) uint8, C from 1 to 4.
         height: of the result, pixels.
         width: of the result, pixels.
-        kernel: ``linear``, ``area`` and ``cubic`` are OpenCV's INTER_LINEAR, INTER_AREA and INTER_CUBIC, bit
-            for bit; ``bilinear``, ``bicubic``, ``lanczos`` and ``nearest`` are Pillow's, which average where
+        kernel: ``linear``, ``area``, ``cubic`` and ``lanczos4`` are OpenCV's INTER_LINEAR and so on, bit for
+            bit; ``bilinear``, ``bicubic``, ``lanczos`` and ``nearest`` are Pillow's, which average where
             an image shrinks (all but nearest).
 
     Returns:
         (height, width, C) uint8; the image itself where it has this size already.
 
     Raises:
-        ModelError: ``area`` or ``cubic`` without OpenCV, which alone knows them.
+        ModelError: ``area``, ``cubic`` or ``lanczos4`` without OpenCV, which alone knows them.
     """
     if image.shape[:2] == (height, width):
         return image

@@ -518,14 +518,15 @@ def test_a_record_that_is_replaced_while_the_index_reads_it(
     run(small)
     newer = state.read(key)
     state.write(key, older)
-    index, writers = (Index(small.state / "index.sqlite", state) for _ in range(2))
+    other = open_store(small.state)
+    index, writers = (Index(small.state / "index.sqlite", store) for store in (state, other))
     real = state.read
 
     def read(name: str) -> bytes:
         data = real(name)
         if name == key:  # another process goes on at this moment
-            state.write(key, newer)
-            writers.put(Record.parse(newer, key))
+            other.write(key, newer)
+            writers.put(Record.parse(newer, key), other.read_versioned(key)[1])
         return data
 
     monkeypatch.setattr(state, "read", read)

@@ -255,7 +255,7 @@ def match_all(images: Iterable[Sequence[str]], names: Names) -> Matching:
         LabelsError: several inputs fit a name, or two images lead to the same input.
     """
     matching = Matching([])
-    taken: dict[Frame, str] = {}
+    taken: dict[Frame, Sequence[str]] = {}
     for place, given in enumerate(images):
         match = names.find(given)
         if match.candidates:
@@ -266,8 +266,12 @@ def match_all(images: Iterable[Sequence[str]], names: Names) -> Matching:
             continue
         if match.loose:
             matching.loose.append(place)
-        if (other := taken.setdefault(match.frame, given[0])) is not given[0]:
-            raise LabelsError(f"'{other}' and '{given[0]}' both lead to {frame_text(match.frame)}.")
+        if match.frame in taken:
+            other = taken[match.frame]
+            # Where a name was led to its key already, the key stands in front of the labels' own.
+            one, two = (other[0], given[0]) if other[0] != given[0] else (other[-1], given[-1])
+            raise LabelsError(f"'{one}' and '{two}' both lead to {frame_text(match.frame)}.")
+        taken[match.frame] = given
     return matching
 
 

@@ -201,8 +201,13 @@ class Placing:
         return _frame_reference(frame.video, self.numbers.index(frame.index))
 
     def _by_end(self, image: LabelledImage) -> str | None:
-        """The key that is the longest end of one of the names."""
+        """The key that is the longest end of one of the names.
+
+        Raises:
+            LabelsError: only ends are left that are several keys without their suffixes.
+        """
         best: tuple[int, str] | None = None
+        several: list[str] = []
         for name in image.names:
             parts = cleaned(name).split("/")
             for start in range(len(parts)):
@@ -213,7 +218,13 @@ class Placing:
                 if len(fitting) == 1 and (best is None or len(end) > best[0]):
                     best = len(end), fitting[0]
                 if fitting:
+                    several = several or (fitting if len(fitting) > 1 else [])
                     break
+        if best is None and several:
+            raise LabelsError(
+                f"{self._labels.file}: '{image.names[-1]}' could be {some(sorted(several))} of the input; "
+                "say with --renames (renames:) which one."
+            )
         return None if best is None else best[1]
 
     def _frame(self, video: str, number: int) -> str | None:

@@ -176,3 +176,16 @@ def test_what_is_wrong_is_one_sentence(text: str, words: str, tmp_path: Path) ->
     with pytest.raises(LabelsError, match=words) as error:
         read(write(tmp_path, {"annotations.xml": text}), "cvat")
     assert str(error.value).endswith(".") and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("text", "score"), [("0.5", 0.5), ("high", None), ("87", ...), ("-1", ...)])
+def test_an_attribute_score_is_a_share(text: str, score: object, tmp_path: Path) -> None:
+    shape = BOX.format(0, 0, 1, 21, ' label="person"').replace(
+        "></box>", f'><attribute name="score">{text}</attribute></box>'
+    )
+    path = write(tmp_path, {"x.xml": xml(IMAGE.format(shape))}) / "x.xml"
+    if score is ...:
+        with pytest.raises(LabelsError, match=rf"the attribute score is {text}; .*divide percentages by 100"):
+            read(path)
+    else:
+        assert by_image(read(path))["a.png"][0].score == score

@@ -99,7 +99,7 @@ def test_text_files_alone_name_their_pictures_without_suffix(tmp_path: Path) -> 
 def test_columns_say_what_a_line_is(
     line: str, task: str | None, score: float | None, shape: str, tmp_path: Path
 ) -> None:
-    write(tmp_path, {"labels/a.txt": line})
+    write(tmp_path, {"labels/a_1.txt": line})
     label = only(read(tmp_path, "yolo", task_type=None if task is None else TaskType(task)))
     assert (label.score, label.shape) == (score, shape)
 
@@ -174,3 +174,40 @@ def test_nothing_outside_of_the_data_set_is_read(tmp_path: Path) -> None:
     write(tmp_path, {"set/data.yaml": "!!python/object/apply:os.system ['true']"})
     with pytest.raises(LabelsError, match="no YAML"):
         read(tmp_path / "set")
+
+
+@pytest.mark.parametrize("file", ["labels/a.txt", "labels/a_1.txt"])
+def test_percentages_are_no_tracks(file: str, tmp_path: Path) -> None:
+    """A track is in an image once, and in images that are numbered."""
+    write(tmp_path, {file: "0 .5 .5 .2 .2 87\n0 .1 .1 .1 .1 87\n", "classes.txt": "a"})
+    with pytest.raises(LabelsError, match=r"Column 6 is 87 .*divide percentages by 100"):
+        read(tmp_path)
+    write(tmp_path, {file: "0 .5 .5 .2 .2 87\n0 .1 .1 .1 .1 93\n"})
+    if file == "labels/a.txt":
+        with pytest.raises(LabelsError, match="divide percentages by 100"):
+            read(tmp_path)
+    else:
+        assert "taken for tracks" in read(tmp_path).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"data.yaml": "names: [no, yes]\n"}, "reads as false; put it in quotes"),
+        ({"data.yaml": "names: {0: a, 0: b}\n"}, "line 1: '0' is there twice"),
+        ({"data.yaml": "names: [a]\nnames: [b]\n"}, "line 2: 'names' is there twice"),
+        ({"classes.txt": "a\r\n\r\nb\r\n"}, r"classes.txt: line 2 is empty"),
+        ({"classes.txt": "a\n", "labels/b.txt": "0 0,5 0,5 0,2 0,2\n"}, "column 2 is '0,5'"),
+    ],
+)
+def test_names_and_numbers_that_would_be_read_as_others(
+    files: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {"labels/a.txt": BOX} | files)
+    with pytest.raises(LabelsError, match=words):
+        [one.read() for one in read(tmp_path).images]
+
+
+def test_line_ends_of_windows(tmp_path: Path) -> None:
+    write(tmp_path, {"classes.txt": "a\r\nb\r\n\r\n", "labels/a.txt": "1 .5 .5 .2 .2\r\n\r\n"})
+    assert read(tmp_path).names == {0: "a", 1: "b"} and only(read(tmp_path)).category == 1

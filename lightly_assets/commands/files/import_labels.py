@@ -153,13 +153,19 @@ def import_labels_command(
 
 def _categories(text: str | None) -> dict[int, str] | None:
     """``a,b``, or what a file says."""
+    from lightly_assets.labels.errors import LabelsError
     from lightly_assets.labels.files.text import names_of_yaml
 
     if text is None:
         return None
     if Path(text).is_file():
         return names_of_yaml(Path(text))
-    return dict(enumerate(part.strip() for part in text.split(",") if part.strip()))
+    names = [part.strip() for part in text.split(",")]
+    if "" in names:
+        raise LabelsError(
+            f"--categories '{text}' has an empty name; write names with one comma between them."
+        )
+    return dict(enumerate(names))
 
 
 def _dry_run(

@@ -102,19 +102,49 @@ def names_of_yaml(path: Path) -> dict[int, str]:
         LabelsError: it says no such names.
     """
     if path.suffix.lower() not in (".yaml", ".yml"):
-        lines = [line.strip() for line in read_text(path).splitlines()]
-        return dict(enumerate(line for line in lines if line))
+        return dict(enumerate(names_of_lines(read_text(path), path.name)))
     return names_in(load_yaml(path), path.name)
 
 
+def names_of_lines(text: str, file: str) -> list[str]:
+    """A name in each line, whatever the line ends.
+
+    Raises:
+        LabelsError: a line between names is empty, which some tools count and others do not.
+    """
+    lines = [line.strip() for line in text.rstrip().splitlines()]
+    if "" in lines:
+        raise LabelsError(
+            f"{file}: line {lines.index('') + 1} is empty, so the numbers of names behind it are not sure; "
+            "remove it, or name the category that it stands for."
+        )
+    return lines
+
+
 def load_yaml(path: Path) -> Any:
-    """A YAML file, without any Python objects. Raises LabelsError."""
+    """A YAML file, without any Python objects and without a key twice. Raises LabelsError."""
     import yaml
 
+    text = read_text(path, 16 << 20)
     try:
-        return yaml.safe_load(read_text(path, 16 << 20))
+        _need_single_keys(yaml.compose(text, yaml.SafeLoader), path)
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise LabelsError(f"{path} is no YAML: {' '.join(str(error).split())}.") from None
+
+
+def _need_single_keys(node: Any, path: Path) -> None:
+    """Of two equal keys YAML's readers take the last, in the file and in the mappings directly in it."""
+    import yaml
+
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for mapping in [node, *(value for _, value in node.value if isinstance(value, yaml.MappingNode))]:
+        seen: set[str] = set()
+        for key, _ in mapping.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise LabelsError(f"{path}, line {key.start_mark.line + 1}: '{key.value}' is there twice.")
+            seen.add(str(key.value))
 
 
 def names_in(data: Any, file: str) -> dict[int, str]:
@@ -128,5 +158,10 @@ def names_in(data: Any, file: str) -> dict[int, str]:
     for key, name in names.items():
         if isinstance(name, dict | list) or name is None or not str(name).strip():
             raise LabelsError(f"{file}: the name of category {key!r} is {name!r}; it must be a text.")
+        if isinstance(name, bool):
+            raise LabelsError(
+                f"{file}: the name of category {key!r} is a word that YAML reads as {str(name).lower()}; put "
+                "it in quotes."
+            )
         found[whole(key, "the number of a category", file)] = str(name)
     return found

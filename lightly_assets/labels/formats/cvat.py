@@ -191,7 +191,7 @@ class _Reader:
             self.found.drop(why, where)
             return None
         found = self._shape(shape, category, where)
-        score = _score(shape)
+        score = _score(shape, where)
         return found if score is None else replace(found, score=score)
 
     def _shape(self, shape: Element, category: str, where: str) -> Label:
@@ -235,7 +235,7 @@ class _Reader:
         return Label(category, keypoints=tuple(flat), is_skeleton=True, where=where)
 
 
-def _score(shape: Element) -> float | None:
+def _score(shape: Element, where: str) -> float | None:
     """An attribute of this name, which ``export`` writes; CVAT itself has no scores."""
     for attribute in shape.iter("attribute"):
         if attribute.get("name") == "score":
@@ -243,7 +243,12 @@ def _score(shape: Element) -> float | None:
                 value = float(attribute.text or "")
             except ValueError:
                 return None
-            return value if 0 <= value <= 1 else None
+            if not 0 <= value <= 1:
+                raise LabelsError(
+                    f"{where}: the attribute score is {attribute.text}; it must be in [0, 1]: divide "
+                    "percentages by 100, or rename an attribute that is no score."
+                )
+            return value
     return None
 
 

@@ -4,7 +4,7 @@ import configparser
 from pathlib import Path
 
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.files.text import files_below, number, read_text, whole
+from lightly_assets.labels.files.text import files_below, names_of_lines, number, read_text, whole
 from lightly_assets.labels.labelled import Label, LabelledVideo, Labels, Size
 from lightly_assets.labels.reading import FORMATS, ReadOptions
 
@@ -98,8 +98,7 @@ def _names(file: Path, *, is_truth: bool) -> dict[int, str]:
     """What CVAT and datumaro write beside it; else the benchmark's own, which only its truth has."""
     beside = file.parent / "labels.txt"
     if beside.is_file():
-        lines = [line.strip() for line in read_text(beside).splitlines() if line.strip()]
-        return dict(enumerate(lines, 1))
+        return dict(enumerate(names_of_lines(read_text(beside), beside.name), 1))
     return dict(enumerate(_CLASSES, 1)) if is_truth else {}
 
 

@@ -89,6 +89,11 @@ class Yolo:
                 "--task-type classification (task_type: classification)."
             )
         kind = _kind(files, data.get("kpt_shape"), options.task_type)
+        if kind.has_track and not kind.has_score:
+            labels.notes.append(
+                "Column 6 holds whole numbers, which are taken for tracks: labels have no score. Percentages "
+                "must be divided by 100."
+            )
         labels.images = [_image(one, kind) for one in listed]
         return labels
 
@@ -250,12 +255,15 @@ class _Columns:
     sixth: set[float] = field(default_factory=set)
     seventh: set[float] = field(default_factory=set)
     """Values of the columns that may be scores and tracks, of lines that have no more than them."""
+    repeats: bool = False
+    """Whether two lines of a file have the same sixth value."""
     are_tops: bool = False
     """Whether they are a classifier's: scores and names."""
     have_visibilities: bool = True
     """Whether every third value behind the box is 0, 1 or 2."""
 
     def add(self, file: Path) -> None:
+        sixth: list[float] = []
         for line in read_text(file).splitlines():
             parts = line.split()
             if not parts:
@@ -263,11 +271,13 @@ class _Columns:
             self.counts[len(parts)] += 1
             self.are_tops = self.are_tops or _is_top(parts)
             if len(parts) in (6, 7) and not self.are_tops:
-                self.sixth.add(number(parts[5], "column 6", f"a line of {file.name}"))
+                sixth.append(number(parts[5], "column 6", f"a line of {file.name}"))
             if len(parts) == 7 and not self.are_tops:
                 self.seventh.add(number(parts[6], "column 7", f"a line of {file.name}"))
             if len(parts) > 7:
                 self.have_visibilities &= all(part in _VISIBILITY_TEXTS for part in parts[7::3])
+        self.sixth.update(sixth)
+        self.repeats = self.repeats or len(set(sixth)) < len(sixth)
 
 
 def _kind(files: Sequence[Path], shape: Any, task_type: TaskType | None) -> _Kind:
@@ -287,6 +297,8 @@ def _kind(files: Sequence[Path], shape: Any, task_type: TaskType | None) -> _Kin
     are_whole = all(value == int(value) for value in tracks)
     if counts <= {5, 6, 7} and (are_whole or not columns.seventh):
         has_track = are_whole and (bool(columns.seventh) or max(tracks) > 1)
+        if has_track and not columns.seventh:
+            _refuse_percentages(files, columns)
         return _Kind("box", has_score=bool(columns.seventh) or not has_track, has_track=has_track)
     if task_type is TaskType.KEYPOINT_DETECTION:
         return _pose_by_columns(columns)
@@ -296,6 +308,19 @@ def _kind(files: Sequence[Path], shape: Any, task_type: TaskType | None) -> _Kin
     if scored and any(count > 6 and count % 2 for count in counts):
         raise LabelsError("Some lines of polygons have a score, and some have none; all must be alike.")
     return _Kind("corners" if counts <= {9, 10} else "polygon", has_score=bool(scored))
+
+
+def _refuse_percentages(files: Sequence[Path], columns: _Columns) -> None:
+    """Whole numbers that are no tracks: an image has each but once, and its name is numbered.
+
+    Raises:
+        LabelsError: they are percentages, or nobody knows.
+    """
+    if columns.repeats or not any(file.stem[-1:].isdigit() for file in files):
+        raise LabelsError(
+            f"Column 6 is {max(columns.sixth):g} in '{files[0].parent.name}': a score must be in [0, 1], so "
+            "divide percentages by 100; if it numbers tracks, leave the column out."
+        )
 
 
 def _refuse_ambiguous(columns: _Columns, task_type: TaskType | None) -> None:
@@ -320,7 +345,10 @@ def _refuse_ambiguous(columns: _Columns, task_type: TaskType | None) -> None:
 
 def _is_top(parts: Sequence[str]) -> bool:
     """``0.95 golden retriever``: what a classifier writes."""
-    return len(parts) > 1 and _is_number(parts[0]) and not _is_number(parts[1])
+    if len(parts) < 2 or not _is_number(parts[0]) or _is_number(parts[1]):
+        return False
+    # Without a letter it is no name, but a number that is written otherwise, such as 0,5.
+    return any(character.isalpha() for part in parts[1:] for character in part)
 
 
 def _is_number(text: str) -> bool:

@@ -341,3 +341,34 @@ def test_a_dry_run_of_a_coco_file(images: Path, tmp_path: Path, way: list[str]) 
     assert not (tmp_path / "lightly").exists()
     found = imported(tmp_path / "labels.json", tmp_path, images)
     assert found["sub/b.json"][0]["bbox"] == [20, 10, 30, 40]
+
+
+LINE = "0 .5 .5 .25 .5\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            {"labels/train/b.txt": LINE, "labels/val/b.txt": LINE},
+            "'images/train/b' and 'images/val/b' both lead to 'sub/b.png'",
+        ),
+        ({"labels/b.txt": LINE, "labels/b.TXT": LINE}, "'b' and 'b' both lead to 'sub/b.png'"),
+        ({"labels/c.txt": LINE}, "'c' could be 'c.jpg', 'c.png' of the input; say with --renames"),
+    ],
+)
+def test_labels_of_one_stem(files: dict[str, str], words: str, images: Path, tmp_path: Path) -> None:
+    for name in ("c.jpg", "c.png"):
+        Image.new("RGB", (80, 60)).save(images / name)
+    write(tmp_path, {"set/classes.txt": "x"} | {f"set/{name}": text for name, text in files.items()})
+    renames = {"b": "sub/b.png", "train/b": "sub/b.png", "val/b": "sub/b.png"}
+    with pytest.raises(LabelsError, match=words):
+        imported(tmp_path / "set", tmp_path, images, renames=renames)
+    assert not (tmp_path / "lightly/.lightly/predictions").exists()
+
+
+def test_two_files_of_one_image_without_renames(images: Path, tmp_path: Path) -> None:
+    files = {"set/labels/train/a.txt": LINE, "set/labels/val/a.txt": LINE, "set/classes.txt": "x"}
+    write(tmp_path, files)
+    with pytest.raises(LabelsError, match=r"'train/a' and 'val/a' both lead to 'a\.jpg'"):
+        imported(tmp_path / "set", tmp_path, images)

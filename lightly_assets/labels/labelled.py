@@ -117,6 +117,8 @@ class LabelledImage:
     """False where a name is without the image's suffix: ``a`` means ``a.jpg``."""
     is_loose: bool = False
     """Whether a name is a path from some other root, so that its end may be the input's key."""
+    file_stem: str = ""
+    """Of its own label file, where names stand inside of it and may have been left behind by a copy."""
     frame: tuple[str, int] | None = None
     """Where no image has the name: a video's name and the number of the frame."""
 

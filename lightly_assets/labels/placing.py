@@ -183,6 +183,7 @@ class Placing:
         own = [self._frame_name(name) for name in image.names] if self._is_given else list(image.names)
         exact = next((name for name in own if name in self._keys), None)
         if exact is not None:
+            self._check_stem(image.file_stem, exact)
             return (exact, *own)
         if (image.is_loose or not image.has_suffix) and (key := self._by_end(image)) is not None:
             return (key, *own)
@@ -192,6 +193,20 @@ class Placing:
             return (frame, *own)
         # A stem that is a frame's name needs a suffix to be read as one.
         return tuple(own) if image.has_suffix else (*own, *(f"{name}.png" for name in own))
+
+    def _check_stem(self, stem: str, key: str) -> None:
+        """Whether the name of a label file is that of another image than the one that stands in it.
+
+        Raises:
+            LabelsError: so it is.
+        """
+        base = stem.rpartition("/")[2]
+        others = [*self._stems.get(stem, ()), *self._stems.get(base, ())]
+        if others and base != split_suffix(key)[0].rpartition("/")[2]:
+            raise LabelsError(
+                f"{self._labels.file}: '{stem}' says that it is of '{key}', but the input has "
+                f"'{others[0]}', too; correct what it says, or say with --renames (renames:) what '{key}' is."
+            )
 
     def _frame_name(self, name: str) -> str:
         """A frame's name of the format, with its number as the user says."""

@@ -92,6 +92,19 @@ class PlacedVideo:
             return None
         return self.video.labels(number, self.interpolate)
 
+    @property
+    def doubt(self) -> str | None:
+        """What to tell of labels that may count from one more than is thought, where no frame is too many."""
+        first = self.numbers.first
+        if self.rate is not None or self.video.listed is not None:
+            return None
+        if min(self.video.numbers, default=first) != first + 1:
+            return None
+        return (
+            f"The labels of '{self.name}' begin at frame {first + 1}, and none is at {first}: if they count "
+            f"from there, say {offset_words(first + 1)}."
+        )
+
     def check(self, count: int, duration: float | None) -> None:
         """After the last frame: whether labels are of frames that the video does not have.
 

@@ -58,7 +58,11 @@ def _image(file: Path, root: Path, origin: int | None, labels: Labels) -> Labell
         # Tools write base names; the folder of the XML file is the only other hint.
         names.insert(0, f"{folder}/{name}")
     return LabelledImage(
-        tuple(names) or (stem,), known(found), _size(by_tag.get("size"), file.name), has_suffix=bool(name)
+        tuple(names) or (stem,),
+        known(found),
+        _size(by_tag.get("size"), file.name),
+        has_suffix=bool(name),
+        file_stem=stem,
     )
 
 

@@ -1,6 +1,7 @@
 """``kind: labels``: labels of other tools as the model, read as ``import-labels`` reads them."""
 
 import hashlib
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from lightly_assets.models.runtimes.coco import CocoLabels, CocoModel
 from lightly_assets.models.runtimes.shared.label_lookup import BATCH, LabelLookup, NamedLabelModel
 
 CODE_VERSION = 1
+
+log = logging.getLogger(__name__)
 
 
 @KINDS.register("labels")
@@ -120,6 +123,7 @@ class LabelFiles(CocoLabels):
         self._times: dict[str, list[float | None]] = {}
         self._counts: dict[str, int] = {}
         self._known: set[str] = set()
+        self._doubted: set[str] = set()
         self._missing = config.unlisted or config.missing
         self.batch_size = BATCH
         self.version = version_of(
@@ -175,6 +179,9 @@ class LabelFiles(CocoLabels):
         if count is None or (video.needs_times and len(times) < count):
             return
         video.check(count, duration_of(times))
+        if video.doubt is not None and key not in self._doubted:
+            self._doubted.add(key)
+            log.warning("%s: %s", self.path.name, video.doubt)
 
     def _place(self, source: Source) -> int | None:
         if source.input not in self._known:

@@ -202,6 +202,8 @@ def _images(placing: Placing, labels: Labels, found: LabelInput) -> tuple[list[L
         placing.check_frames(key, found.video(key).frames or 0)
     for video in placed.videos:
         images += _frames(video, found)
+        if video.doubt is not None:
+            labels.notes.append(video.doubt)
     if placed.unknown and not images:
         videos = found.videos
         what = some(placed.unknown)

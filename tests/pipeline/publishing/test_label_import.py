@@ -1,6 +1,7 @@
 """Labels of other tools led to a real input: what is written, and what is refused with nothing written."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -372,3 +373,34 @@ def test_two_files_of_one_image_without_renames(images: Path, tmp_path: Path) ->
     write(tmp_path, files)
     with pytest.raises(LabelsError, match=r"'train/a' and 'val/a' both lead to 'a\.jpg'"):
         imported(tmp_path / "set", tmp_path, images)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "is_told"), [(range(1, FRAMES), True), (range(FRAMES), False), ([5], False)]
+)
+def test_a_video_whose_labels_may_count_from_1(
+    numbers: Iterable[int], is_told: bool, videos: Path, tmp_path: Path
+) -> None:
+    """Without their last frame no number is too many: that can only be told."""
+    shape = '<box frame="{}" outside="0" keyframe="1" xtl="1" ytl="2" xbr="9" ybr="9"/>'
+    rows = "".join(shape.format(number) for number in numbers)
+    text = f'<annotations><track id="0" label="x">{rows}</track></annotations>'
+    write(tmp_path, {"annotations.xml": text})
+    wanted = settings(video="front/drive 1.mp4")
+    done = import_labels(
+        tmp_path / "annotations.xml", tmp_path / "lightly", "task", input=videos, settings=wanted
+    )
+    told = [note for note in done.report.notes if "begin at frame 1" in note and "--first-frame 1" in note]
+    assert len(told) == is_told
+
+
+def test_a_name_that_a_copy_left_in_a_voc_file(images: Path, tmp_path: Path) -> None:
+    text = "<annotation><filename>a.jpg</filename><object><name>x</name><bndbox><xmin>1</xmin><ymin>2</ymin>"
+    text += "<xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>"
+    write(tmp_path, {"set/b.xml": text})
+    assert list(imported(tmp_path / "set", tmp_path, images)) == ["a.json"]
+    Image.new("RGB", (80, 60)).save(images / "b.png")
+    with pytest.raises(
+        LabelsError, match=r"'b' says that it is of 'a\.jpg', but the input has 'b\.png', too"
+    ):
+        imported(tmp_path / "set", tmp_path / "other", images)

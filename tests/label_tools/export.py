@@ -228,10 +228,12 @@ def ultralytics(kind: str, *, scores: bool) -> Callable[[Path], dict[str, Any]]:
             results, truth, score = _results(probs=[0.2, 0.8]), ["car", None], 0.8
         else:
             results = _results(boxes=[[*box, *tracked, 0.5, 1.0]])
-        results.save_txt(folder / "labels/a.txt", save_conf=scores)
+        # Tracks are of frames, which are numbered.
+        stem = "a_1" if kind == "track" else "a"
+        results.save_txt(folder / f"labels/{stem}.txt", save_conf=scores)
         if scores or kind == "classify":
             settings["score"] = score
-        return case("yolo", {"a.jpg": [truth]}, **settings)
+        return case("yolo", {f"{stem}.jpg": [truth]}, **settings)
 
     return make
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 import dagster as dg
@@ -51,10 +51,12 @@ def partition_of_key(key: str, scan: Scan) -> str:
 
 
 def inputs_by_partition(scan: Scan) -> dict[str, list[str]]:
-    """The inputs of each partition."""
+    """The inputs of each partition, those with a problem included."""
     found: dict[str, list[str]] = defaultdict(list)
     for key, one in scan.inputs.items():
         found[partition_of(one, scan.days)].append(key)
+    for key in scan.problems:
+        found[partition_of_key(key, scan)].append(key)
     return dict(found)
 
 
@@ -63,19 +65,21 @@ def remove_partitions(
     scan: Scan,
     recorded: Iterable[str],
     gone: Iterable[str] | None = None,
+    days: Mapping[str, str] | None = None,
     names: Names = PLAIN,
 ) -> list[str]:
     """Forget partitions of inputs that are gone, and that nothing is ``recorded`` of; those that went.
 
     An input that failed and was removed would leave its partition failed for ever. Only the partitions of
-    ``gone`` are looked at where other projects may share the instance, else all.
+    ``gone`` are looked at where other projects may share the instance, else all. With ``partitions: day``,
+    ``days`` are those of inputs that are gone.
     """
-    days = scan.days
+    days = {**(days or {}), **scan.days}
     keys = {*scan.inputs, *scan.blocked, *scan.paused, *recorded}
     if days and not keys <= days.keys():
         return []  # nobody knows the days of what is gone
-    alive = {days.get(key) or _own_partition(key) for key in keys}
-    asked = None if gone is None else {_own_partition(key) for key in gone}
+    alive = set(_partitions_of(keys, days))
+    asked = None if gone is None else set(_partitions_of(gone, days))
     left = [
         one
         for one in instance.get_dynamic_partitions(names.partitions)
@@ -84,6 +88,20 @@ def remove_partitions(
     for partition in left:
         instance.delete_dynamic_partition(names.partitions, partition)
     return left
+
+
+def partitions_left(scan: Scan, gone: Iterable[str], days: Mapping[str, str]) -> list[str]:
+    """The partitions that inputs which are gone have shared with others; ``days`` are of those gone."""
+    here = inputs_by_partition(scan)
+    return [one for one in dict.fromkeys(_partitions_of(gone, {**days, **scan.days})) if one in here]
+
+
+def _partitions_of(keys: Iterable[str], days: Mapping[str, str]) -> Iterator[str]:
+    """Of inputs that may be gone; none of those whose day nobody knows, where others have one."""
+    for key in keys:
+        partition = days.get(key) if days else _own_partition(key)
+        if partition is not None:
+            yield partition
 
 
 def _own_partition(key: str) -> str:

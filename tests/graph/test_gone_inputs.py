@@ -5,11 +5,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 from typer.testing import CliRunner
 
 from lightly_assets.cli import app
 from lightly_assets.graph.keys import PLAIN, Names
-from tests.projects import SmallProject, positions, write_video
+from lightly_assets.graph.partitions import partitions_definition
+from lightly_assets.pipeline.planning.plan import TASK_STAGES
+from tests.projects import SmallProject, positions, write_image, write_video
 
 
 @pytest.fixture
@@ -33,6 +36,27 @@ def verdicts(instance: dg.DagsterInstance, partition: str) -> int:
     return sum(one.partition == partition for one in found)
 
 
+def failed(instance: dg.DagsterInstance, partitions: list[str]) -> set[str]:
+    """The partitions that Dagster shows as failed, of any asset of the chain."""
+    assets = [PLAIN.frames, *(PLAIN.stage("squares", stage) for stage in TASK_STAGES)]
+    return {
+        partition
+        for asset in assets
+        for partition, status in instance.get_status_by_partition(
+            asset, partitions, partitions_definition()
+        ).items()
+        if status == AssetPartitionStatus.FAILED
+    }
+
+
+def last_verdict(instance: dg.DagsterInstance, partition: str) -> dg.AssetCheckEvaluation:
+    key = dg.AssetCheckKey(PLAIN.frames, "frame_count_matches")
+    found = instance.event_log_storage.get_asset_check_execution_history(key, limit=100)
+    evaluation = next(one for one in found if one.partition == partition).evaluation
+    assert evaluation is not None
+    return evaluation
+
+
 @pytest.mark.parametrize("command", ["run", "gc"])
 def test_an_input_that_failed_and_was_removed(small: SmallProject, command: str) -> None:
     assert invoke(small, "run") == 1
@@ -49,6 +73,50 @@ def test_an_input_that_failed_and_was_removed(small: SmallProject, command: str)
     assert invoke(small, "run") == 0
     with dg.DagsterInstance.from_config(str(small.state / "dagster")) as instance:
         assert verdicts(instance, "b.mp4") == 1
+
+
+@pytest.mark.parametrize("command", ["run", "gc"])
+@pytest.mark.parametrize("partitions", ["video", "day"])
+def test_an_image_that_failed_and_was_removed_from_its_folder(
+    small: SmallProject, command: str, partitions: str
+) -> None:
+    """The other images of its partition are in order, and so is the partition then."""
+    for path in small.input.iterdir():
+        path.unlink()
+    small.write(partitions=partitions)
+    for name in ("cam/1.png", "cam/3.png", "other/1.png"):
+        write_image(small.input / name, 3)
+    (small.input / "cam/2.png").write_bytes(b"no image")
+    (small.input / "other/2.png").write_bytes(b"no image")
+    assert invoke(small, "run") == 1
+    (small.input / "cam/2.png").unlink()
+    stays_failed = {"other/"} if partitions == "video" else set()
+    if partitions == "day":
+        (small.input / "other/2.png").unlink()
+    with dg.DagsterInstance.from_config(str(small.state / "dagster")) as instance:
+        (shared, *_) = names = instance.get_dynamic_partitions(PLAIN.partitions)
+        assert failed(instance, names) == set(names)
+    assert invoke(small, command) == (1 if command == "run" and stays_failed else 0)
+    with dg.DagsterInstance.from_config(str(small.state / "dagster")) as instance:
+        assert instance.get_dynamic_partitions(PLAIN.partitions) == names
+        assert failed(instance, names) == stays_failed
+        assert last_verdict(instance, shared).passed
+        counted = last_verdict(instance, shared).metadata
+        assert counted["inputs"].value == (2 if partitions == "video" else 3)
+
+
+def test_a_partition_with_another_failure_says_that_one_alone(small: SmallProject) -> None:
+    write_image(small.input / "1.png", 3)
+    for name in ("2.png", "3.png"):
+        (small.input / name).write_bytes(b"no image")
+    assert invoke(small, "run") == 1
+    (small.input / "2.png").unlink()
+    assert invoke(small, "gc") == 0
+    with dg.DagsterInstance.from_config(str(small.state / "dagster")) as instance:
+        assert failed(instance, ["./"]) == {"./"}
+        verdict = last_verdict(instance, "./")
+        assert not verdict.passed
+        assert "'3.png'" in str(verdict.description) and "'2.png'" not in str(verdict.description)
 
 
 def test_a_key_that_comes_back_starts_anew(small: SmallProject) -> None:

@@ -242,6 +242,25 @@ def test_the_partition_of_an_input_that_failed_goes_with_it(small: SmallProject,
     assert daemon.instance.get_dynamic_partitions(PLAIN.partitions) == ["a.mp4"]
 
 
+@pytest.mark.parametrize("busy", [False, True])
+def test_an_image_that_failed_and_was_removed_leaves_its_folder_in_order(
+    small: SmallProject, daemon: Daemon, busy: bool
+) -> None:
+    write_image(small.input / "cam/1.png", 3)
+    broken(small.input / "cam/2.png")
+    daemon.work()
+    of_folder = (PLAIN.frames, ["cam/"], partitions_definition())
+    assert daemon.instance.get_status_by_partition(*of_folder) == {"cam/": AssetPartitionStatus.FAILED}
+    (small.input / "cam/2.png").unlink()
+    if busy:  # something else is asked for in the same look
+        write_video(small.input / "a.mp4", positions(5))
+    for request in daemon.tick():
+        daemon.launch(request)
+    assert daemon.tick() == []
+    found = daemon.instance.get_status_by_partition(*of_folder)
+    assert found == {"cam/": AssetPartitionStatus.MATERIALIZED}
+
+
 def test_a_run_that_was_never_started_is_asked_for_again(
     small: SmallProject, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,8 +108,13 @@ def has_instance(project: "Project") -> bool:
     return bool(os.environ.get("DAGSTER_HOME")) or (project.local_state / "dagster").exists()
 
 
-def forget_gone_partitions(session: "Session", gone: Collection[str]) -> None:
+def forget_gone_partitions(
+    session: "Session", gone: Collection[str], waiting: Mapping[str, str] | None = None
+) -> None:
     """Take the partitions of inputs that are gone out of Dagster, with their verdicts.
+
+    Those that other inputs share are reported on anew, unless a run follows: without ``waiting``, the tasks
+    that wait for something, and why.
 
     In an instance of its own a project also forgets what earlier versions have left behind. Nothing goes
     where the input holds nothing at all: a disk that is not mounted looks just like that.
@@ -121,6 +126,12 @@ def forget_gone_partitions(session: "Session", gone: Collection[str]) -> None:
     import dagster as dg
 
     from lightly_assets.graph.partitions import remove_partitions
+    from lightly_assets.graph.reporting.left_partitions import report_left
+    from lightly_assets.pipeline.inputs.days import known_days
 
     with dg.DagsterInstance.get() as instance:
-        remove_partitions(instance, scan, session.recorded(), None if own else gone)
+        recorded = session.recorded()
+        days = known_days(session.warehouse.state, session.project, {*recorded, *gone})
+        remove_partitions(instance, scan, recorded, None if own else gone, days)
+        if waiting is not None:
+            report_left(instance, session, gone, waiting)

@@ -180,10 +180,11 @@ def run_project(
             done = Done(project, summary, time.monotonic() - started)
             done.planned = _planned(session, plan)
             return done
-        if gone := session.gone_failures():
-            forget_gone_partitions(session, gone)
         recovered = session.recovered(plan)
-        if not plan.units and not recovered:
+        idle = not plan.units and not recovered
+        if gone := session.gone_failures():
+            forget_gone_partitions(session, gone, plan.waiting if idle else None)
+        if idle:
             session.remember_plan(plan)
             for task, problem in session.finish().items():
                 summary.failed.append({"input": None, "task": task, "error": problem})

@@ -108,7 +108,7 @@ def _prepare(project: object) -> None:
             end_dead_runs(instance, state)
         store = open_store(project.root("input"), options=project.storage_of("input"))
         scan = scan_input(store, project)
-        scan.days = days_of(state, project, scan.inputs.values())
+        scan.days = days_of(state, project, [*scan.inputs.values(), *scan.blocked.values()])
         partitions = inputs_by_partition(scan)
     except StorageError as error:
         say(f"The input cannot be listed: {error}", error=True)

@@ -61,7 +61,7 @@ def gc_command(
             if not dry_run:
                 gone = {*collected.inputs, *session.gone_failures()}
                 session.forget_gone_failures()
-                forget_gone_partitions(session, gone)
+                forget_gone_partitions(session, gone, {})
         if collected.files and not dry_run:
             _tell_dagster(project)
     if as_json:

@@ -21,7 +21,8 @@ from lightly_assets.graph.checks.check_specs import chain_check_specs
 from lightly_assets.graph.dagster_private import report_planned
 from lightly_assets.graph.dead_runs import sign, signs_of_life
 from lightly_assets.graph.keys import Names
-from lightly_assets.graph.partitions import inputs_by_partition, partition_of_key
+from lightly_assets.graph.partitions import inputs_by_partition
+from lightly_assets.graph.reporting.left_partitions import states_left
 from lightly_assets.graph.reporting.partition_report import (
     PartitionState,
     Reporter,
@@ -104,8 +105,6 @@ class _Batch:
     def __init__(self, session: Session, partitions: Sequence[str], only: Collection[str]) -> None:
         scan = session.scan
         known = inputs_by_partition(scan)
-        for key in scan.problems:
-            known.setdefault(partition_of_key(key, scan), []).append(key)
         self._known = known
         self._partition_of = {key: one for one, keys in known.items() for key in keys}
         # Of a partition without inputs, which were removed meanwhile, there is nothing to say.
@@ -175,6 +174,9 @@ def _run(
         reporter = Reporter(recording, index, scan, session.setups, selected, checks, plan.waiting, names)
         for state in batch.states.values():
             if not state.waiting:
+                yield from _recorded(recording, reporter.report(state))
+        for state in states_left(session, session.gone_failures() if session.knows_all else ()):
+            if state.partition not in batch.states:
                 yield from _recorded(recording, reporter.report(state))
         progress = _Progress(context, plan)
         for outcome in session.run(plan, on_frames=progress.frames):

@@ -44,6 +44,27 @@ def days_of(state: Store, project: Project, inputs: Iterable[Input]) -> dict[str
     return found
 
 
+def known_days(state: Store, project: Project, keys: Iterable[str]) -> dict[str, str]:
+    """The days that inputs got once, by key, those of inputs that are gone, too; without those unknown.
+
+    Raises:
+        StorageError: the state is out of reach.
+    """
+    if project.partitions != "day":
+        return {}
+    pattern = re.compile(project.day_pattern)
+    files: dict[str, dict[str, str]] = {}
+    found: dict[str, str | None] = {}
+    for key in keys:
+        found[key] = day_in_key(key, pattern)
+        if found[key] is None:
+            name = _file(key)
+            if name not in files:
+                files[name] = _parsed(state, name)
+            found[key] = files[name].get(key)
+    return {key: day for key, day in found.items() if day is not None}
+
+
 def day_in_key(key: str, pattern: re.Pattern[str]) -> str | None:
     """The first date that the pattern finds in a key and that exists; None where there is none."""
     for match in pattern.finditer(key):

@@ -334,7 +334,8 @@ class Watch:
         if not untold and not self.sightings.fact(CAME_BACK):
             return
         self.sightings.note(CAME_BACK, "")
-        if not look.requests:
+        # A run of some inputs leaves alone what it does not know of: others' failures.
+        if not look.requests or not self.sightings.failures().keys().isdisjoint(untold):
             # A run of the chain looks after it anyway; without one, a run over no input does.
             look.tidy = version("gone", now, *untold)
             self.sightings.ask(look.tidy, {}, now)

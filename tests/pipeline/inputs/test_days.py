@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lightly_assets.config import Project, load_project
-from lightly_assets.pipeline.inputs.days import day_in_key, days_of
+from lightly_assets.pipeline.inputs.days import day_in_key, days_of, known_days
 from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.storage import Entry, open_store
 from tests.projects import SmallProject
@@ -49,6 +49,9 @@ def test_a_day_never_moves(tmp_path: Path) -> None:
     # Replaced later, and looked at by another machine.
     again = days_of(open_store(small.state), project, [seen("a.mp4", 9), seen("b.mp4", 9)])
     assert again == {"a.mp4": "2026-11-01", "b.mp4": "2026-11-09"}
+    # Whoever asks for days gives none.
+    known = known_days(open_store(small.state), project, ["a.mp4", "c.mp4", "2026-10-05.mp4"])
+    assert known == {"a.mp4": "2026-11-01", "2026-10-05.mp4": "2026-10-05"}
     # Only what has no date of its own is remembered.
     text = "".join(path.read_text() for path in (small.state / "days").iterdir())
     assert "a.mp4" in text and "2026-10-05" not in text

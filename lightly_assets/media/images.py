@@ -99,7 +99,8 @@ def read_image(
     """Reads a PNG, JPEG, BMP, GIF or TIFF file.
 
     Of an animated or multi-page file it is the first picture. Grey of more than 8 bits becomes 8 bits as
-    ``sixteen_bit`` says, alpha is dropped, palettes and CMYK become RGB.
+    ``sixteen_bit`` says; of colours, and of grey with alpha, it is always the high byte. Alpha is dropped,
+    palettes and CMYK become RGB.
 
     Raises:
         MediaError: the file is no such image, is truncated or damaged, has more pixels than the limit, or has

@@ -3,7 +3,9 @@
 import struct
 import zlib
 from pathlib import Path
+from typing import get_args
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from PIL import Image
 
 from lightly_assets.format.names.suffixes import IMAGE_SUFFIXES
 from lightly_assets.media import Limits, MediaError, probe, read_image
+from lightly_assets.media.images import SixteenBit
 
 
 def pattern(width: int = 37, height: int = 23) -> NDArray[np.uint8]:
@@ -229,6 +232,35 @@ def test_grey_of_sixteen_bits(tmp_path: Path, suffix: str) -> None:
     Image.fromarray(np.full((4, 4), 900, np.uint16)).save(flat)
     assert read_image(flat, sixteen_bit="minmax").image.max() == 0
     assert read_image(flat, sixteen_bit="scale").image.min() == 255
+
+
+@pytest.mark.parametrize("how", ["high-byte", "scale", "minmax"])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_colours_of_sixteen_bits_are_their_high_bytes(tmp_path: Path, suffix: str, how: SixteenBit) -> None:
+    colours = np.random.default_rng(1).integers(200, 9000, (23, 37, 3), dtype=np.uint16)
+    path = tmp_path / f"a.{suffix}"
+    assert cv2.imwrite(str(path), colours)
+    other = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert other is not None and other.dtype == np.uint16
+    assert np.array_equal(read_image(path, sixteen_bit=how).image, other[:, :, ::-1] >> 8)
+
+
+@pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_transparent_pixels_of_sixteen_bits_are_their_high_bytes(
+    tmp_path: Path, colour_type: int, channels: int
+) -> None:
+    values = np.random.default_rng(2).integers(0, 1 << 16, (5, 7, channels), dtype=np.uint16)
+    header = struct.pack(">IIBBBBB", 7, 5, 16, colour_type, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    path = tmp_path / "a.png"
+    path.write_bytes(data)
+    shown = values[..., :1] if channels == 2 else values[..., :3]
+    for how in get_args(SixteenBit):
+        image = read_image(path, sixteen_bit=how).image
+        assert np.array_equal(image, np.broadcast_to(shown >> 8, (5, 7, 3)))
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ def test_every_room_is_on_the_map() -> None:
     rooms = [path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()]
     assert len(rooms) > 10
     assert [room for room in rooms if f"`{room}/`" not in page] == []
+    floors = [path.name for path in (PACKAGE / "pipeline").iterdir() if (path / "__init__.py").exists()]
+    assert [floor for floor in floors if f"`…/{floor}/`" not in page] == []
 
 
 def test_every_room_has_its_layer() -> None:

@@ -139,6 +139,6 @@ def _stale_events(
     """Verdicts of the tasks in which something else is stale than before."""
     for task, staleness in look.staleness.items():
         text = staleness.text or ""
-        if text != (watch.sightings.fact(f"stale in {task}") or ""):
-            watch.sightings.note(f"stale in {task}", text)
+        if text != (watch.seen_inputs.fact(f"stale in {task}") or ""):
+            watch.seen_inputs.note(f"stale in {task}", text)
             yield stale_verdict(instance, task, staleness, names)

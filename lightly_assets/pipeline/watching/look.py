@@ -22,7 +22,7 @@ from lightly_assets.pipeline.state.index import Index
 from lightly_assets.pipeline.state.paused import read_quarantine
 from lightly_assets.pipeline.state.records import Records, version
 from lightly_assets.pipeline.watching.requests import Batches, Request, Wants
-from lightly_assets.pipeline.watching.seen_inputs import CAME_BACK, Changes, Sightings, Stale, Versions
+from lightly_assets.pipeline.watching.seen_inputs import CAME_BACK, Changes, SeenInputs, Stale, Versions
 from lightly_assets.pipeline.watching.stale_summary import Staleness
 from lightly_assets.storage import Entry
 
@@ -124,11 +124,11 @@ class Watch:
         roots = Roots(project)
         self.input, self.state = roots.input, roots.state
         self._index = Index(project.local_state / "index.sqlite", self.state)
-        self.sightings = Sightings(
+        self.seen_inputs = SeenInputs(
             project.local_state / "sightings.sqlite", project.local_state / "index.sqlite"
         )
         if preview:
-            self.sightings.only_try()
+            self.seen_inputs.only_try()
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +137,7 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._index.close()
-        self.sightings.close()
+        self.seen_inputs.close()
 
     def look(
         self, cursor: str, versions: Mapping[str, Versions], run_states: Callable[[str], RunState]
@@ -155,7 +155,7 @@ class Watch:
         self._refresh(now)
         look = Look()
         look.cursor, look.changes = self._list(cursor, now)
-        self.sightings.note("listed to", look.cursor)
+        self.seen_inputs.note("listed to", look.cursor)
         self._take_over(self._close_batches(run_states, now), versions)
         self._read_failures()
         if look.changes.gone:
@@ -163,8 +163,8 @@ class Watch:
         self._choose(look, versions, now)
         if not look.cursor:
             self._look_after_gone(look, now)
-        look.inputs = self.sightings.count()
-        look.unstable = self.sightings.count("unstable")
+        look.inputs = self.seen_inputs.count()
+        look.unstable = self.seen_inputs.count("unstable")
         return look
 
     # The input
@@ -176,11 +176,11 @@ class Watch:
         the one of the last look: somebody has set it, or the table is new. What was not listed would be gone.
         """
         rules = version(self._project.partitions, self._project.day_pattern, self._project.root("input"))
-        if self.sightings.fact("rules") != rules:
-            self.sightings.forget_inputs()
-            self.sightings.note("rules", rules)
+        if self.seen_inputs.fact("rules") != rules:
+            self.seen_inputs.forget_inputs()
+            self.seen_inputs.note("rules", rules)
             return ""
-        return cursor if cursor == self.sightings.fact("listed to") else ""
+        return cursor if cursor == self.seen_inputs.fact("listed to") else ""
 
     def _list(self, cursor: str, now: float) -> tuple[str, Changes]:
         stop = time.monotonic() + self._settings.list_seconds
@@ -198,7 +198,7 @@ class Watch:
                     return
             complete = True
 
-        changes = self.sightings.take(
+        changes = self.seen_inputs.take(
             self._inputs_of(listed()),
             first=not cursor,
             complete=lambda: complete,
@@ -226,42 +226,42 @@ class Watch:
 
     def _refresh(self, now: float) -> None:
         """Take over what other machines have recorded; this one's runs write the index themselves."""
-        after = self.sightings.fact("refresh from") or ""
-        if not after and now - float(self.sightings.fact("refreshed") or 0) < _REFRESH_SECONDS:
+        after = self.seen_inputs.fact("refresh from") or ""
+        if not after and now - float(self.seen_inputs.fact("refreshed") or 0) < _REFRESH_SECONDS:
             return
         stop = time.monotonic() + _REFRESH_AT_MOST
         after = self._index.refresh_some(after, lambda: time.monotonic() > stop) or ""
-        self.sightings.note("refresh from", after)
+        self.seen_inputs.note("refresh from", after)
         if not after:
-            self.sightings.note("refreshed", str(now))
+            self.seen_inputs.note("refreshed", str(now))
             self._index.compact()
 
     def _read_failures(self) -> None:
-        known = self.sightings.known_notes()
+        known = self.seen_inputs.known_notes()
         there = {entry.key: entry.fingerprint for entry in self.state.list(failures.FOLDER)}
         changed = [key for key, fingerprint in there.items() if known.get(key) != fingerprint]
-        self.sightings.take_failures(
+        self.seen_inputs.take_failures(
             ((key, there[key], note) for key, note in failures.read_failures(self.state, changed)),
             [key for key in known if key not in there],
         )
 
     def _unblock(self) -> None:
         """An input that collided with another may be fine now that something is gone."""
-        self.sightings.note("unblocked", str(self._clock()))
+        self.seen_inputs.note("unblocked", str(self._clock()))
 
     def _close_batches(
         self, run_states: Callable[[str], RunState], now: float
     ) -> list[tuple[str, InputKind]]:
         """Notice runs that have ended; what they were about: key and kind."""
         done = []
-        for run_key, asked in self.sightings.under_way():
+        for run_key, asked in self.seen_inputs.under_way():
             state = run_states(run_key)
             if state == "unknown" and now - asked > _LOST_SECONDS:
                 state = "ended"
-                self.sightings.told_nobody()
+                self.seen_inputs.told_nobody()
             if state in ("ended", "cancelled"):
-                self.sightings.ended(run_key, for_good=state == "cancelled")
-                done += self.sightings.asked_for(run_key)
+                self.seen_inputs.ended(run_key, for_good=state == "cancelled")
+                done += self.seen_inputs.asked_for(run_key)
         return done
 
     def _take_over(self, inputs: Collection[tuple[str, InputKind]], tasks: Iterable[str]) -> None:
@@ -269,7 +269,7 @@ class Watch:
         if self.state.local_root is not None:
             return
         folders = {folder_of(key) for key, kind in inputs if kind == "image"}
-        images = {folder: self.sightings.images_below(folder) for folder in folders}
+        images = {folder: self.seen_inputs.images_below(folder) for folder in folders}
         units = possible_units(inputs, images)
         self._index.read_units([(task, unit) for unit in units for task in ["", *tasks]], Records(self.state))
 
@@ -280,19 +280,19 @@ class Watch:
             "video": decode_version(self._project, "video"),
             "image": decode_version(self._project, "image"),
         }
-        wants = Wants(versions, decode, self.sightings.failures(), self.sightings.fact("unblocked") or "")
+        wants = Wants(versions, decode, self.seen_inputs.failures(), self.seen_inputs.fact("unblocked") or "")
         paused = read_quarantine(self.state)
-        requested = self.sightings.requested()
+        requested = self.seen_inputs.requested()
         look.staleness = {task: Staleness() for task in versions}
         look.waiting = {
             task: count
             for task, wanted in versions.items()
-            if (count := self.sightings.not_encoded(task, wanted, decode))
+            if (count := self.seen_inputs.not_encoded(task, wanted, decode))
         }
-        look.open_runs = len(self.sightings.under_way())
+        look.open_runs = len(self.seen_inputs.under_way())
         batches = Batches(self._settings.runs - look.open_runs, self._project)
         seen = set()
-        for number, stale in enumerate(self.sightings.stale(versions, decode)):
+        for number, stale in enumerate(self.seen_inputs.stale(versions, decode)):
             if number >= _LOOK_AT_MOST and batches.are_full():
                 look.more = True
                 break
@@ -314,32 +314,32 @@ class Watch:
                 continue
             _offer(look, batches, stale, wants.of(stale), (before, attempts, is_open))
         # What they failed with was taken back; a run records that they are in order.
-        for stale in self.sightings.recovered(seen) if not look.more else ():
+        for stale in self.seen_inputs.recovered(seen) if not look.more else ():
             if stale.input.key not in paused:
                 asked = requested.pop(stale.input.key, ("", 0, False))
                 _offer(look, batches, stale, wants.of(stale), asked)
         for staleness in look.staleness.values():
             staleness.more = look.more
         if not look.more:
-            self.sightings.drop_requests([key for key, (_, _, is_open) in requested.items() if not is_open])
-        for request, chosen in batches.requests(self.sightings.fact("ended") or ""):
-            self.sightings.ask(request.run_key, chosen, now)
+            self.seen_inputs.drop_requests([key for key, (_, _, is_open) in requested.items() if not is_open])
+        for request, chosen in batches.requests(self.seen_inputs.fact("ended") or ""):
+            self.seen_inputs.ask(request.run_key, chosen, now)
             look.requests.append(request)
 
     def _look_after_gone(self, look: Look, now: float) -> None:
-        left_nothing = self.sightings.left_nothing()
+        left_nothing = self.seen_inputs.left_nothing()
         look.empty_partitions = sorted({partition for _, partition in left_nothing if partition})
-        self.sightings.forget_gone([key for key, _ in left_nothing])
-        untold = [key for key, _, told in self.sightings.gone() if not told]
-        if not untold and not self.sightings.fact(CAME_BACK):
+        self.seen_inputs.forget_gone([key for key, _ in left_nothing])
+        untold = [key for key, _, told in self.seen_inputs.gone() if not told]
+        if not untold and not self.seen_inputs.fact(CAME_BACK):
             return
-        self.sightings.note(CAME_BACK, "")
+        self.seen_inputs.note(CAME_BACK, "")
         # A run of some inputs leaves alone what it does not know of: others' failures.
-        if not look.requests or not self.sightings.failures().keys().isdisjoint(untold):
+        if not look.requests or not self.seen_inputs.failures().keys().isdisjoint(untold):
             # A run of the chain looks after it anyway; without one, a run over no input does.
             look.tidy = version("gone", now, *untold)
-            self.sightings.ask(look.tidy, {}, now)
-        self.sightings.told(untold)
+            self.seen_inputs.ask(look.tidy, {}, now)
+        self.seen_inputs.told(untold)
 
 
 def _offer(

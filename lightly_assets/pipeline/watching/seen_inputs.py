@@ -86,7 +86,7 @@ class Changes:
     gone: int = 0
 
 
-class Sightings:
+class SeenInputs:
     """The table. One process at a time writes it: the daemon runs a sensor's ticks one after the other."""
 
     def __init__(self, path: Path, index: Path) -> None:

@@ -1,0 +1,1 @@
+"""Detectors of faces, with five points each."""

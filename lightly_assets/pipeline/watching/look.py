@@ -334,12 +334,21 @@ class Watch:
         if not untold and not self.seen_inputs.fact(CAME_BACK):
             return
         self.seen_inputs.note(CAME_BACK, "")
-        # A run of some inputs leaves alone what it does not know of: others' failures.
-        if not look.requests or not self.seen_inputs.failures().keys().isdisjoint(untold):
+        if not look.requests or self._left_failed(look):
             # A run of the chain looks after it anyway; without one, a run over no input does.
             look.tidy = version("gone", now, *untold)
             self.seen_inputs.ask(look.tidy, {}, now)
         self.seen_inputs.told(untold)
+
+    def _left_failed(self, look: Look) -> bool:
+        """Whether a partition is failed by an input that is gone, and no run that is asked for says so."""
+        failed = self.seen_inputs.failures()
+        told_of = {partition for request in look.requests for partition in request.partitions}
+        return any(
+            key in failed and partition not in told_of and self.seen_inputs.has_inputs(partition)
+            for key, partition, told in self.seen_inputs.gone()
+            if not told
+        )
 
 
 def _offer(

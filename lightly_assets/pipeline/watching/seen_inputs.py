@@ -332,6 +332,11 @@ class SeenInputs:
         rows = self._connection.execute("SELECT key, partition, told FROM gone ORDER BY key")
         return [(key, partition, bool(told)) for key, partition, told in rows]
 
+    def has_inputs(self, partition: str) -> bool:
+        """Whether an input of a partition is there."""
+        query = "SELECT 1 FROM inputs WHERE partition = ? LIMIT 1"
+        return self._connection.execute(query, (partition,)).fetchone() is not None
+
     def told(self, keys: Collection[str]) -> None:
         with self._writing() as connection:
             connection.executemany("UPDATE gone SET told = 1 WHERE key = ?", ((key,) for key in keys))

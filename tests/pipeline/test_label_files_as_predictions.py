@@ -145,3 +145,21 @@ def test_a_coco_file_is_read_as_kind_coco_reads_it(format: str, tmp_path: Path) 
     small.write(tasks=[small.settings["tasks"][0] | {"model": coco}])
     again = run(small)
     assert not again.failed and small.files() == before
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (("train/a.txt", "val/a.txt"), r"'train/a' and 'val/a' both lead to 'a\.png'"),
+        (("a.txt", "b.txt"), r"'b' could be 'b\.bmp', 'b\.png' of the input; say with --renames"),
+    ],
+)
+def test_labels_of_one_stem_stop_a_project(files: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    small = project(tmp_path, path="../set", unlisted="empty")
+    (small.input / "sub/drive.mp4").unlink()
+    for name in ("a.png", "b.png", "b.bmp"):
+        write_image(small.input / name, 0)
+    write(tmp_path, {"set/classes.txt": "square"} | {f"set/labels/{one}": "0 .5 .5 .2 .2\n" for one in files})
+    with pytest.raises(Exception, match=words):
+        raise AssertionError(str(run(small).failed))
+    assert not any("labels/" in path and "schema" not in path for path in small.files())

@@ -1,6 +1,6 @@
 """Text, numbers, JSON and YAML of label files; every error says where it stands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ _MOST_BYTES = 4 << 30
 _MOST_TEXT = 256 << 20
 # Every whole number up to here is a float, too.
 _LARGEST = 1 << 53
+# A share of an image a little beyond the edge is rounding.
+_EDGE = 1.01
 
 
 def read_text(path: Path, most: int = _MOST_TEXT) -> str:
@@ -92,6 +94,15 @@ def share(text: Any, what: str, where: str) -> float:
     if not 0 <= value <= 1:
         raise LabelsError(f"{where}: {what} is {text!r}; it must be in [0, 1].")
     return value
+
+
+def check_shares(values: Sequence[float], where: str) -> None:
+    """Raises LabelsError where a coordinate is no share of the image."""
+    wrong = [value for value in values if not 1 - _EDGE <= value <= _EDGE]
+    if wrong:
+        raise LabelsError(
+            f"{where}: a coordinate is {wrong[0]:g}; they are shares of the image, so they must be in [0, 1]."
+        )
 
 
 def names_of_yaml(path: Path) -> dict[int, str]:

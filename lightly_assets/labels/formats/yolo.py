@@ -15,6 +15,7 @@ from lightly_assets.format.names.suffixes import IMAGE_SUFFIXES
 from lightly_assets.format.schema import TaskType
 from lightly_assets.labels.errors import LabelsError
 from lightly_assets.labels.files.text import (
+    check_shares,
     files_below,
     load_yaml,
     names_in,
@@ -35,8 +36,6 @@ _CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _FRAME = re.compile(r"(?P<video>.+)_(?P<number>[0-9]+)")
 _VISIBILITY_TEXTS = frozenset({"0", "1", "2", "0.0", "1.0", "2.0", "0.000000", "1.000000", "2.000000"})
 _VISIBILITIES = {0.0: 0.0, 1.0: 0.5, 2.0: 1.0}
-# A share a little beyond the edge is rounding.
-_EDGE = 1.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,11 +418,11 @@ def _label(parts: Sequence[str], kind: _Kind, where: str) -> Label:
     if kind.shape == "keypoints":
         return _person(category, values, kind, score, where)
     if kind.shape == "box" or len(values) == 4:
-        _check_shares(values, where)
+        check_shares(values, where)
         return Label(category, box=_box(values), score=score, where=where)
     if len(values) < 6 or len(values) % 2:
         raise LabelsError(f"{where}: a polygon has {len(values)} coordinates; it needs three or more pairs.")
-    _check_shares(values, where)
+    check_shares(values, where)
     if kind.shape == "corners":
         return Label(category, corners=tuple(values), polygons=(tuple(values),), score=score, where=where)
     return Label(category, polygons=(tuple(values),), score=score, where=where)
@@ -436,7 +435,7 @@ def _box(values: Sequence[float]) -> tuple[float, float, float, float]:
 
 def _person(category: int, values: Sequence[float], kind: _Kind, score: float | None, where: str) -> Label:
     points = values[4:]
-    _check_shares(values[:4], where)
+    check_shares(values[:4], where)
     flat: list[float] = []
     thirds = points[2::3] if kind.dimensions == 3 else []
     # Labels have visibilities, results have scores; a 2 is no score.
@@ -451,14 +450,6 @@ def _person(category: int, values: Sequence[float], kind: _Kind, score: float | 
             seen = 0.0 if x == 0 and y == 0 else 1.0
         flat += [x, y, seen]
     return Label(category, box=_box(values[:4]), keypoints=tuple(flat), score=score, where=where)
-
-
-def _check_shares(values: Sequence[float], where: str) -> None:
-    wrong = [value for value in values if not 1 - _EDGE <= value <= _EDGE]
-    if wrong:
-        raise LabelsError(
-            f"{where}: a coordinate is {wrong[0]:g}; they are shares of the image, so they must be in [0, 1]."
-        )
 
 
 def _class_folders(root: Path) -> Labels:

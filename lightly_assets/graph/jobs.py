@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from lightly_assets.graph.keys import PLAIN, Names
+from lightly_assets.graph.keys import Names
 from lightly_assets.pipeline.state.records import STAGES
 
 
@@ -36,7 +36,7 @@ def _selection(chain: dg.AssetsDefinition, keys: Iterable[dg.AssetKey]) -> dg.As
     return assets | dg.AssetSelection.checks(*chain.check_keys)
 
 
-def task_assets(tasks: Iterable[str]) -> list[dg.AssetKey]:
+def task_assets(tasks: Iterable[str], names: Names) -> list[dg.AssetKey]:
     """The part of the chain that some tasks need: frames, their three assets, tasks.json."""
-    stages = [PLAIN.stage(task, stage) for task in tasks for stage in STAGES if stage != "frames"]
-    return [PLAIN.frames, *stages, PLAIN.tasks_json]
+    stages = [names.stage(task, stage) for task in tasks for stage in STAGES if stage != "frames"]
+    return [names.frames, *stages, names.tasks_json]

@@ -247,3 +247,13 @@ def test_nothing_to_do_does_not_import_dagster(small: SmallProject) -> None:
         "assert 'dagster' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=small.folder)
+
+
+def test_one_task_after_the_other(small: SmallProject) -> None:
+    """What another task has published is no input of a run of one task."""
+    small.write(tasks=[task("squares"), task("others", call="square_model:find_other")])
+    for name in ("squares", "others"):
+        result = call(small, "run", "--task", name, "--json")
+        assert (result.returncode, document(result)["failed"]) == (0, []), result.stderr
+        assert len([one for one in small.files() if one.startswith(f"{name}/")]) == 7 + 1
+    assert small.read("tasks.json") == ["squares", "others"]

@@ -279,7 +279,6 @@ def _run_dagster(
     from lightly_assets.graph.assets.chain import watcher
     from lightly_assets.graph.dagster_private import run_here
     from lightly_assets.graph.dead_runs import end_dead_runs, process_tags
-    from lightly_assets.graph.jobs import task_assets
     from lightly_assets.graph.keys import PLAIN
     from lightly_assets.graph.partitions import add_partitions
     from lightly_assets.pipeline.roots import Roots
@@ -287,7 +286,7 @@ def _run_dagster(
 
     definitions = build_definitions(project)
     job = definitions.resolve_job_def(PLAIN.predictions_job)
-    chain: dict[str, Any] = {"partitions": partitions, "inputs": keys or []}
+    chain: dict[str, Any] = {"partitions": partitions, "inputs": keys or [], "tasks": list(tasks or ())}
     run_config = {
         "ops": {PLAIN.chain: {"config": chain}},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
@@ -301,9 +300,8 @@ def _run_dagster(
         try:
             # Dagster's daemon cannot start it once more: that is up to whoever called.
             tags = {"lightly_assets/started_by": "command line", "dagster/max_retries": "0"}
-            assets = None if tasks is None else task_assets(tasks)
             for event in run_here(
-                job, instance, run_config=run_config, tags=tags | process_tags(), assets=assets
+                job, instance, run_config=run_config, tags=tags | process_tags(), assets=None
             ):
                 heard.take(event)
         finally:

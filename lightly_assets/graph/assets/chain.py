@@ -20,6 +20,7 @@ from lightly_assets.graph.assets.worker_run import worker_run_event, worker_run_
 from lightly_assets.graph.checks.check_specs import chain_check_specs
 from lightly_assets.graph.dagster_private import report_planned
 from lightly_assets.graph.dead_runs import sign, signs_of_life
+from lightly_assets.graph.jobs import task_assets
 from lightly_assets.graph.keys import Names
 from lightly_assets.graph.partitions import inputs_by_partition
 from lightly_assets.graph.reporting.left_partitions import states_left
@@ -70,6 +71,9 @@ class ChainConfig(dg.Config):
     """Partition keys, for those that are no neighbours: a range would take in all between them."""
     inputs: list[str] = Field(default_factory=list)
     """Only these inputs of the partitions; all where empty."""
+    tasks: list[str] = Field(default_factory=list)
+    """Only these tasks; all where empty. A run that selects their assets would fail in Dagster: what is not
+    selected counts as input then, and has partitions, which a run that is told them here has not."""
 
 
 def build_chain(
@@ -148,6 +152,9 @@ def _run(
     context: dg.AssetExecutionContext, config: ChainConfig, project: Project, names: Names
 ) -> Iterator[Event]:
     selected, checks = set(context.selected_asset_keys), set(context.selected_asset_check_keys)
+    if config.tasks:
+        wanted = set(task_assets(config.tasks, names))
+        selected, checks = selected & wanted, {one for one in checks if one.asset_key in wanted}
     ranged = context.has_partition_key or context.has_partition_key_range
     sign(context.instance, context.run)
     some = ranged or bool(config.inputs)

@@ -10,13 +10,14 @@ as they are.
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
 import dagster as dg
 from sqlalchemy import Connection
 from sqlalchemy.event import listen
+from sqlalchemy.exc import DBAPIError
 
 from lightly_assets.graph.checks.verdicts import latest
 from lightly_assets.graph.dagster_private import SqliteEventLog
@@ -56,11 +57,17 @@ class Recording:
         self._together = True
         try:
             yield
-        finally:
-            self._together = False
-            self._made.clear()
-            for connection in self._connections.values():
-                connection.commit()
+        except BaseException:
+            with suppress(DBAPIError):  # a full disk, for one: what ended the block says so
+                self._commit()
+            raise
+        self._commit()
+
+    def _commit(self) -> None:
+        self._together = False
+        self._made.clear()
+        for connection in self._connections.values():
+            connection.commit()
 
     def latest(self, asset: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
         """The latest materialisation of a partition: one of this block, without asking the database."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from lightly_assets.errors import BadValue
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.layouts.base import (
     Layout,
@@ -44,7 +45,7 @@ class RfDetrKeypointsOptions(LayoutOptions):
     @classmethod
     def _has_some(cls, given: tuple[int, ...] | None) -> tuple[int, ...] | None:
         if given is not None and not any(given):
-            raise ValueError("must name a class with keypoints, such as [17]")
+            raise BadValue("must name a class with keypoints, such as [17]")
         return given
 
 

@@ -22,7 +22,7 @@ def probe(path: str | os.PathLike[str], *, limits: Limits | None = None, threads
 
 def _count(path: str, limits: Limits, threads: int, *, exact: bool) -> Outcome:
     job = Job(
-        path=path,
+        path=os.path.abspath(path),  # noqa: PTH100 - the decoder may be in another folder
         exact=exact,
         pixels=False,
         until_error=False,

@@ -50,7 +50,7 @@ class FrameStream:
 
     def _start(self, *, exact: bool, skip: int) -> Pass:
         job = Job(
-            path=self.path,
+            path=os.path.abspath(self.path),  # noqa: PTH100 - the decoder may be in another folder
             exact=exact,
             pixels=True,
             until_error=self._on_damage == "fail",

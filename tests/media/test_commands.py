@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from lightly_assets.cli import app
+from lightly_assets.media import probe
 from tests.media.conftest import Corpus
+from tests.projects import positions, write_video
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -114,3 +116,14 @@ def test_without_the_program_its_engine_says_so(
     status, _, error = run("extract", corpus.path("n1.mp4"), "--out", tmp_path / "out", "--engine", "ffmpeg")
     assert (status, "There is no ffmpeg program on PATH" in error) == (2, True)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_relative_path_is_one_of_the_folder_that_it_is_asked_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decoder that waits for its next video was started in another folder."""
+    for name, frames in (("first", 3), ("second", 5)):
+        write_video(tmp_path / name / "a.mp4", positions(frames))
+        monkeypatch.chdir(tmp_path / name)
+        found = probe("a.mp4")
+        assert (found.frames, found.errors) == (frames, ())

@@ -148,13 +148,20 @@ def _selection(selected: set[dg.AssetKey], tasks: Iterable[str], names: Names) -
     return Selection({task: some for task, some in stages.items() if some}, frames=names.frames in selected)
 
 
-def _run(
-    context: dg.AssetExecutionContext, config: ChainConfig, project: Project, names: Names
-) -> Iterator[Event]:
+def _selected(
+    context: dg.AssetExecutionContext, config: ChainConfig, names: Names
+) -> tuple[set[dg.AssetKey], set[dg.AssetCheckKey]]:
     selected, checks = set(context.selected_asset_keys), set(context.selected_asset_check_keys)
     if config.tasks:
         wanted = set(task_assets(config.tasks, names))
-        selected, checks = selected & wanted, {one for one in checks if one.asset_key in wanted}
+        return selected & wanted, {one for one in checks if one.asset_key in wanted}
+    return selected, checks
+
+
+def _run(
+    context: dg.AssetExecutionContext, config: ChainConfig, project: Project, names: Names
+) -> Iterator[Event]:
+    selected, checks = _selected(context, config, names)
     ranged = context.has_partition_key or context.has_partition_key_range
     sign(context.instance, context.run)
     some = ranged or bool(config.inputs)

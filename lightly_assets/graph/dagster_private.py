@@ -312,9 +312,8 @@ def run_here(
     *,
     run_config: Mapping[str, Any],
     tags: Mapping[str, str],
-    assets: list[dg.AssetKey] | None,
 ) -> Iterator[dg.DagsterEvent]:
-    """A run of a job, or of some of its assets, in this process: its events as they come.
+    """A run of a job in this process: its events as they come.
 
     ``execute_in_process`` does the same, but keeps all events until the end, pictures and all: 150 kB of
     memory for every video.
@@ -324,15 +323,13 @@ def run_here(
             instance=instance,
             run_config=dict(run_config),
             tags=dict(tags),
-            asset_selection=assets,
             raise_on_error=False,
         )
         yield from result.all_events
         return
     run = instance.create_run_for_job(
-        job_def=job if assets is None else job.get_subset(asset_selection=set(assets)),
+        job_def=job,
         run_config=dict(run_config),
         tags={**job.run_tags, **tags},
-        asset_selection=None if assets is None else frozenset(assets),
     )
     yield from _found()["execute_run_iterator"](_found()["InMemoryJob"](job), run, instance)

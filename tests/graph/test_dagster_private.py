@@ -163,7 +163,7 @@ def test_a_run_in_this_process_does_without_them(
 
     def events() -> list[tuple[str, str]]:
         job = build_definitions(load_project(videos.config)).resolve_job_def(PLAIN.predictions_job)
-        found = run_here(job, instance, run_config=config, tags={"a": "b"}, assets=None)
+        found = run_here(job, instance, run_config=config, tags={"a": "b"})
         return [(one.event_type_value, str(one.asset_key)) for one in found if one.asset_key]
 
     usual = events()

@@ -300,9 +300,7 @@ def _run_dagster(
         try:
             # Dagster's daemon cannot start it once more: that is up to whoever called.
             tags = {"lightly_assets/started_by": "command line", "dagster/max_retries": "0"}
-            for event in run_here(
-                job, instance, run_config=run_config, tags=tags | process_tags(), assets=None
-            ):
+            for event in run_here(job, instance, run_config=run_config, tags=tags | process_tags()):
                 heard.take(event)
         finally:
             watcher.reset(token)

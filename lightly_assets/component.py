@@ -29,6 +29,10 @@ _Prefix = Annotated[
     str, Field(pattern=r"^([A-Za-z][A-Za-z0-9_]*)?$", description="A word that all names begin with.")
 ]
 
+_Upstream = Annotated[
+    tuple[str, ...], Field(description="Keys of the assets that write the input, such as raw/clips.")
+]
+
 
 class _Scaffolder(dg.Scaffolder[Any]):
     """``dg scaffold defs``: a component with a project in it that says what may be changed."""
@@ -69,6 +73,8 @@ class LightlyPredictionsComponent(dg.Component, dg.Model, dg.Resolvable):
     """Sections of a project in place of a file. Paths are relative to the component's folder."""
     prefix: _Prefix = ""
     """A word that all names begin with, so that several components live side by side."""
+    upstream: _Upstream = ()
+    """Keys of assets that write the input; ``videos`` is shown behind them."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Raises ConfigError: the project is wrong."""
@@ -80,4 +86,4 @@ class LightlyPredictionsComponent(dg.Component, dg.Model, dg.Resolvable):
             project = project_of_sections(self.project, folder / "defs.yaml")
         else:
             raise ConfigError(f"{folder}: a component has 'config' or 'project', not both; leave one out.")
-        return build_definitions(project, prefix=self.prefix)
+        return build_definitions(project, prefix=self.prefix, upstream=self.upstream)

@@ -1,6 +1,7 @@
 """Everything that Dagster loads: ``dagster dev`` finds ``defs`` here."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +13,7 @@ from lightly_assets.graph.assets.selection import build_selection
 from lightly_assets.graph.assets.specs import videos_spec
 from lightly_assets.graph.checks.evaluated import build_evaluated
 from lightly_assets.graph.checks.up_to_date import build_up_to_date
-from lightly_assets.graph.dagster_private import check_names
+from lightly_assets.graph.dagster_private import check_names, partitions_by_configuration
 from lightly_assets.graph.jobs import build_job, build_worker_jobs
 from lightly_assets.graph.keys import Names
 from lightly_assets.graph.partitions import partitions_definition
@@ -20,11 +21,14 @@ from lightly_assets.graph.resources import CONFIG_VARIABLE, ProjectResource, con
 from lightly_assets.graph.sensors import build_sensor
 
 
-def build_definitions(config: Project | Path | str, *, prefix: str = "") -> dg.Definitions:
+def build_definitions(
+    config: Project | Path | str, *, prefix: str = "", upstream: Iterable[str] = ()
+) -> dg.Definitions:
     """The asset graph of a project, from its file or what was read from it.
 
     With a ``prefix`` (a word) all of its names begin with that: asset keys, partitions, jobs and the
-    sensor, so that the definitions of several projects can be merged.
+    sensor, so that the definitions of several projects can be merged. ``upstream`` are the keys of assets
+    that write the input, such as ``raw/clips``: the asset ``videos`` is shown behind them.
 
     Runs work in one process: one for every step would cost seconds each.
 
@@ -41,8 +45,13 @@ def build_definitions(config: Project | Path | str, *, prefix: str = "") -> dg.D
     partitions_def = partitions_definition(names)
     chain = build_chain(project, partitions_def, names)
     job = build_job(chain, names)
+    partitioned = partitions_by_configuration() is not None
     return dg.Definitions(
-        assets=[videos_spec(partitions_def, names), chain, *build_selection(project, names)],
+        assets=[
+            videos_spec(partitions_def if partitioned else None, names, upstream),
+            chain,
+            *build_selection(project, names),
+        ],
         asset_checks=[build_up_to_date(project, names), *build_evaluated(project, names)]
         if project.tasks
         else [],

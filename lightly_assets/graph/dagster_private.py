@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ _RECORDING = "events are recorded one by one, which takes several times as long"
 _RUNNING = "a run of the command line keeps all of its events in memory until it ends"
 _PLANNED = "a partition that failed in a run of many shows its failed checks, but not as failed itself"
 _MANY = "pages of the UI take as long as Dagster needs: minutes for tens of thousands of partitions"
+_CONTEXT = "dagster._core.execution.context.system"
+_INPUT = "the asset of the input shows no partitions"
 _TARGET = "verdicts of partitions are recorded, but the UI does not show them beside the partition"
 
 
@@ -123,6 +125,15 @@ NAMES = (
         "AssetCheckEvaluationTargetMaterializationData",
         "what a verdict is about: the only way to say it in a run of many partitions",
         _TARGET,
+    ),
+    PrivateName(_CONTEXT, "StepExecutionContext", "of our own step, where what follows is replaced", _INPUT),
+    PrivateName(
+        _CONTEXT,
+        "StepExecutionContext.has_asset_partitions_for_input",
+        "asks a run for its partitions once another asset has made the input, and fails where it was told "
+        "them by its configuration: our own step has none then",
+        _INPUT,
+        ("input_name",),
     ),
     PrivateName(
         "dagster._core.definitions.job_base",
@@ -301,6 +312,35 @@ def verdict_target(record: dg.EventLogRecord | None) -> Any:
     return _found()["AssetCheckEvaluationTargetMaterializationData"](
         storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
     )
+
+
+# Inputs that others make
+
+_BY_CONFIGURATION = "lightly_assets/partitions"
+
+
+def partitions_by_configuration() -> dict[str, str] | None:
+    """Tags of an operation whose runs may be told their partitions by their configuration.
+
+    Dagster notes which version of each input a run has read. Where something has made an input that has
+    partitions, it asks the run for its own, and the run fails where it has none: every run of the sensor and
+    of the command line, once another asset reports on the videos. None where Dagster cannot be told
+    otherwise: then what is read may have no partitions.
+    """
+    if not _all_there(_INPUT):
+        return None
+    context = _found()["StepExecutionContext"]
+    theirs = context.has_asset_partitions_for_input
+    if not hasattr(theirs, "__wrapped__"):
+
+        @wraps(theirs)
+        def has_partitions(self: Any, input_name: str) -> bool:
+            if _BY_CONFIGURATION in self.op_def.tags and not self.has_partitions:
+                return False
+            return bool(theirs(self, input_name))
+
+        context.has_asset_partitions_for_input = has_partitions
+    return {_BY_CONFIGURATION: "by configuration"}
 
 
 # Running

@@ -35,6 +35,8 @@ LISTED = {
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "AssetMaterializationPlannedData",
     "AssetCheckEvaluationTargetMaterializationData",
+    "StepExecutionContext",
+    "StepExecutionContext.has_asset_partitions_for_input",
     "InMemoryJob",
     "execute_run_iterator",
     "SerializableEntitySubset",
@@ -171,6 +173,16 @@ def test_a_run_in_this_process_does_without_them(
     assert len(check_names()) == len(NAMES)
     assert sorted(events()) == sorted(usual) and len(usual) == 9
     assert {run.tags["a"] for run in instance.get_runs()} == {"b"}
+
+
+def test_what_others_report_on_the_videos_stops_no_run_without_them(
+    videos: SmallProject, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_away(monkeypatch, "StepExecutionContext.has_asset_partitions_for_input")
+    instance.report_runless_asset_event(dg.AssetMaterialization("videos", partition="a.mp4"))
+    assert run_keys(videos, instance, ["a.mp4"]).success
+    graph = build_definitions(videos.config).resolve_asset_graph()
+    assert [graph.get(dg.AssetKey(key)).is_partitioned for key in ("videos", "frames")] == [False, True]
 
 
 def test_the_event_log_for_many_partitions_does_without_them(

@@ -18,7 +18,7 @@ from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.graph.assets.specs import chain_specs
 from lightly_assets.graph.assets.worker_run import worker_run_event, worker_run_specs
 from lightly_assets.graph.checks.check_specs import chain_check_specs
-from lightly_assets.graph.dagster_private import report_planned
+from lightly_assets.graph.dagster_private import partitions_by_configuration, report_planned
 from lightly_assets.graph.dead_runs import sign, signs_of_life
 from lightly_assets.graph.jobs import task_assets
 from lightly_assets.graph.keys import Names
@@ -92,6 +92,7 @@ def build_chain(
         check_specs=chain_check_specs(tasks, partitions_def, names),
         required_resource_keys={names.project},
         can_subset=True,
+        op_tags=partitions_by_configuration(),
         backfill_policy=dg.BackfillPolicy.multi_run(100),
     )
     def chain(context: dg.AssetExecutionContext, config: ChainConfig) -> Iterator[Event]:

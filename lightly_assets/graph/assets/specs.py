@@ -1,5 +1,7 @@
 """What the assets are: keys, dependencies, groups and descriptions."""
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from lightly_assets.config import ConfigError, Project
@@ -9,10 +11,13 @@ from lightly_assets.pipeline.state.records import Stage
 _STAGES: tuple[Stage, ...] = ("predictions", "singletons", "task_folder")
 
 
-def videos_spec(partitions_def: dg.PartitionsDefinition[str], names: Names) -> dg.AssetSpec:
-    """The input datasource, which others write."""
+def videos_spec(
+    partitions_def: dg.PartitionsDefinition[str] | None, names: Names, upstream: Iterable[str] = ()
+) -> dg.AssetSpec:
+    """The input datasource, which others write: assets of the keys ``upstream``, where those are known."""
     return dg.AssetSpec(
         names.videos,
+        deps=[dg.AssetKey.from_user_string(key) for key in upstream],
         partitions_def=partitions_def,
         group_name=names.name("input"),
         kinds={"video"},

@@ -18,7 +18,7 @@ from lightly_assets.models.layouts.base import (
     described,
     likely_layouts,
 )
-from lightly_assets.models.metadata.agree import check_layout, check_pixels
+from lightly_assets.models.metadata.agree import check_layout, check_pixels, warn_of_assumed
 from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.pixels.preprocessor import Preprocessor
@@ -80,6 +80,8 @@ class Reader:
         defaults = facts.pixels.over(self._layout.pixels())
         self.outputs, self.image_input = outputs, image_input
         self.preprocess = fitted_preprocess(config.preprocess, defaults, image_input, name)
+        if self._layout.pixels_differ:
+            warn_of_assumed(config.preprocess.over(facts.pixels), self.preprocess, name)
         self._preprocessor = Preprocessor(self.preprocess)
         self._single = image_input is not None and len(image_input.shape) == 3
         self._fixed = image_input.shape[0] if image_input is not None and not self._single else None

@@ -11,6 +11,8 @@ import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from lightly_assets.media import open_video, probe
+from lightly_assets.media.decoding.complaints import split_line
+from lightly_assets.media.decoding.job import Outcome
 from tests.media.corpus_files import encode, number_of
 
 HEVC = {"x265-params": "log-level=none:pools=none:frame-threads=1:repeat-headers=1:keyint=12:open-gop=0"}
@@ -103,3 +105,12 @@ def test_chapters_that_lead_nowhere(tmp_path: Path) -> None:
         struct.pack_into(">I", data, start, size + len(reference))
     (tmp_path / "chapters.mp4").write_bytes(data)
     assert sound_frames(tmp_path / "chapters.mp4") == 25
+
+
+def test_what_is_said_twice_is_told_once_and_without_addresses() -> None:
+    outcome = Outcome()
+    for address in ("0x7ffd1b232f90", "0x7ffcc8427160"):
+        line = f"[mjpeg @ 0x55d0] [IMGUTILS @ {address}] Picture size 65535x65535 is invalid"
+        who, what = split_line(line) or ("", "")
+        outcome.error(f"{who}: {what}")
+    assert outcome.info().errors == ("mjpeg: Picture size 65535x65535 is invalid", "and 1 more")

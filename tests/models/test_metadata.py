@@ -308,3 +308,39 @@ def test_metadata_of_ultralytics_in_other_places(tmp_path: Path) -> None:
             archive.writestr(name, text)
         facts = facts_of(path)
         assert (facts.task, facts.pixels.size, facts.layouts) == ("segment", (320, 320), ("yolo",))
+
+
+def test_the_task_of_an_mmdeploy_folder(tmp_path: Path) -> None:
+    path = constant_model(tmp_path / "end2end.onnx", np.zeros((1, 2)), [64, 64])
+    deployed = {"version": "1.3.1", "task": "Segmentor", "models": [{"net": "end2end.onnx"}], "customs": []}
+    (tmp_path / "deploy.json").write_text(json.dumps(deployed))
+    with pytest.raises(
+        ModelError, match=r"is for 'Segmentor' \(deploy.json task\); write 'task_type: semantic"
+    ):
+        load(path, "classification", ["cat", "dog"], layout="logits")
+    (tmp_path / "deploy.json").write_text(json.dumps(deployed | {"task": "Classifier"}))
+    load(path, "classification", ["cat", "dog"], layout="logits")
+
+
+def test_pixels_that_nobody_has_said_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = constant_model(tmp_path / "m.onnx", np.zeros((1, 2)), [64, 64])
+
+    def told(**pixels: Any) -> str:
+        caplog.clear()
+        load(path, "classification", ["cat", "dog"], layout="logits", preprocess=pixels)
+        return caplog.text
+
+    assert "assumed: resize: stretch, interpolation: bilinear, scale:" in told()
+    assert "assumed: resize: stretch, interpolation: bilinear. Such" in told(mean=0.5, std=0.5)
+    assert "assumed: scale: 0.00392157, mean: [0.485" in told(resize="crop", interpolation="bicubic")
+    assert told(resize="stretch", interpolation="bilinear", scale=1) == ""
+    processor = {
+        "image_processor_type": "ViTImageProcessor",
+        "size": {"height": 64, "width": 64},
+        "resample": 2,
+        "rescale_factor": 0.00392156862745098,
+        "image_mean": [0.5, 0.5, 0.5],
+        "image_std": [0.5, 0.5, 0.5],
+    }
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(processor))
+    assert told() == ""

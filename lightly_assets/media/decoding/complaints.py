@@ -6,6 +6,8 @@ Each entry has its reason; ``docs/frames.md`` repeats them.
 import re
 
 _LINE = re.compile(r"\[(?P<who>[^\]@]+) @ [^\]]+\] (?P<what>.*)")
+# A part within a part, with an address that is another one each time.
+_PART = re.compile(r"\[[^\]@]+ @ 0x[0-9a-f]+\] ")
 
 # Cut files begin with pictures that refer to others left out. Decoders drop those pictures, as they must, and
 # complain: about the first group at any time, about the second only until the first frame comes out.
@@ -27,7 +29,7 @@ SMALL = 1 << 10
 def split_line(line: str) -> tuple[str, str] | None:
     """Who speaks in a line of the log, and what it says; None where it is no such line."""
     match = _LINE.match(line)
-    return None if match is None else (match["who"].strip(), match["what"].strip())
+    return None if match is None else (match["who"].strip(), _PART.sub("", match["what"]).strip())
 
 
 def is_harmless(what: str, *, started: bool) -> bool:

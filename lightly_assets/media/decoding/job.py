@@ -60,10 +60,11 @@ class Outcome:
     """Of times and sizes of the frames up to ``Job.skip``, to see that two ways agree."""
 
     def error(self, text: str) -> None:
-        """Adds what is wrong; only the first errors are kept."""
+        """Adds what is wrong; only the first errors are kept, and one that is repeated once."""
         self.odd = True
-        if len(self.errors) < MAX_ERRORS:
-            self.errors.append(text[:300])
+        text = text[:300]
+        if len(self.errors) < MAX_ERRORS and text not in self.errors:
+            self.errors.append(text)
         else:
             self.more_errors += 1
 

@@ -95,6 +95,8 @@ class Layout(ABC):
     """Whether such models take one image at a time."""
     batch_first: bool = True
     """Whether the first dimension of the first output is the batch."""
+    pixels_differ: ClassVar[bool] = False
+    """Whether families of such models are trained on pixels of their own, so that defaults are a guess."""
     outputs_vary: ClassVar[bool] = False
     """Whether the outputs' sizes depend on what the image shows, so a black one tells nothing of them."""
     minus_infinity: ClassVar[bool] = False

@@ -34,6 +34,7 @@ class MaskQueries(Layout):
     families = "MaskFormer, Mask2Former, OneFormer, EoMT"
     suppression = "none"
     defaults = Preprocess(resize="stretch", interpolation="bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    pixels_differ = True
     minus_infinity = True
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:

@@ -47,6 +47,7 @@ class Logits(Layout):
     """Before the softmax. A single channel stands for the second of two classes, before a sigmoid."""
 
     defaults = Preprocess(resize="stretch", interpolation="bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    pixels_differ = True
     name = "logits"
     tasks = (TaskType.CLASSIFICATION, TaskType.SEMANTIC_SEGMENTATION)
     outputs = "before the softmax: classification `(B, C)`, semantic segmentation `(B, C, h, w)`"
@@ -212,6 +213,7 @@ class LabelMap(Layout):
     """(B, h, w) or (B, 1, h, w) class numbers."""
 
     defaults = Logits.defaults
+    pixels_differ = True
     name = "label_map"
     tasks = (TaskType.SEMANTIC_SEGMENTATION,)
     outputs = "class numbers `(B, h, w)` or `(B, 1, h, w)`"

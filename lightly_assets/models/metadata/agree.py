@@ -1,10 +1,12 @@
 """Settings against what the model's file says: what contradicts it is an error with the line to write."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.models.metadata.facts import Facts
+from lightly_assets.models.pixels.preprocessor import WHOLE_NUMBERS
 from lightly_assets.models.preprocess import Preprocess
 from lightly_assets.models.protocol import ModelError
 
@@ -19,7 +21,14 @@ _TASKS: dict[str, tuple[TaskType, ...]] = {
     "object-detection": (TaskType.OBJECT_DETECTION,),
     "image-classification": (TaskType.CLASSIFICATION,),
     "semantic-segmentation": (TaskType.SEMANTIC_SEGMENTATION,),
+    "Detector": (TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION),
+    "RotatedDetector": (TaskType.OBJECT_DETECTION,),
+    "Classifier": (TaskType.CLASSIFICATION,),
+    "Segmentor": (TaskType.SEMANTIC_SEGMENTATION,),
+    "PoseDetector": (TaskType.KEYPOINT_DETECTION,),
 }
+log = logging.getLogger(__name__)
+
 _WAY_OUT = "or 'metadata: ignore' beside path, if that is wrong"
 
 
@@ -98,6 +107,32 @@ def check_pixels(facts: Facts, name: str, given: Preprocess) -> None:
                 f"preprocess.{field} is {_shown(value)}, but the model {name} was made with {_shown(wanted)} "
                 f"({facts.signals[field]}); write '{field}: {_shown(wanted)}', {_WAY_OUT}."
             )
+
+
+def warn_of_assumed(known: Preprocess, settled: Preprocess, name: str) -> None:
+    """Says which pre-processing nobody has said: neither the settings nor the model's file.
+
+    Args:
+        known: what they say.
+        settled: with defaults where they say nothing.
+        name: of the file.
+    """
+    fields = ["resize", "interpolation"] if settled.size else []
+    if settled.dtype not in WHOLE_NUMBERS:
+        fields += ["scale", "mean", "std"]
+    said = known.given()
+    if "scale" in said or "mean" in said or "std" in said:
+        # Whoever says one of them means all.
+        fields = [one for one in fields if one in ("resize", "interpolation")]
+    open_ones = [one for one in fields if one not in said]
+    if open_ones:
+        values = ", ".join(f"{one}: {_shown(getattr(settled, one))}" for one in open_ones)
+        log.warning(
+            "Neither lightly.yaml nor the file of the model %s says how its pixels are made; assumed: %s. "
+            "Such models differ: write them under preprocess as in its training.",
+            name,
+            values,
+        )
 
 
 def _same(one: Any, other: Any) -> bool:

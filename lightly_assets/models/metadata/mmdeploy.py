@@ -1,4 +1,4 @@
-"""``pipeline.json`` of mmdeploy: the steps that an image goes through before ``end2end.onnx``."""
+"""What mmdeploy writes: ``pipeline.json``, how images become input, and ``deploy.json``, the task."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +24,14 @@ def facts_of_mmdeploy(content: Mapping[str, Any], file: str) -> Facts:
         said=frozenset(pixels),
         signals=dict.fromkeys(pixels, file),
     )
+
+
+def facts_of_deployment(content: Mapping[str, Any], file: str) -> Facts:
+    """The task, from ``deploy.json``."""
+    task = content.get("task")
+    if not isinstance(task, str) or not isinstance(content.get("models"), list):
+        return Facts()
+    return Facts("mmdeploy", task=task, signals={"task": f"{file} task"})
 
 
 def _step(step: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:

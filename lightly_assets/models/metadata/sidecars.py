@@ -10,7 +10,7 @@ import yaml
 
 from lightly_assets.models.metadata.exports import facts_of_metadata
 from lightly_assets.models.metadata.facts import Facts, names_of
-from lightly_assets.models.metadata.mmdeploy import facts_of_mmdeploy
+from lightly_assets.models.metadata.mmdeploy import facts_of_deployment, facts_of_mmdeploy
 from lightly_assets.models.metadata.paddle import facts_of_paddle
 from lightly_assets.models.metadata.transformers import facts_of_config, facts_of_processor
 from lightly_assets.models.protocol import ModelError
@@ -95,6 +95,7 @@ _READERS: dict[str, Callable[[Path], Facts]] = {
     "infer_cfg.yml": _yaml(facts_of_paddle),
     "inference.yml": _yaml(facts_of_paddle),
     "pipeline.json": _json(facts_of_mmdeploy),
+    "deploy.json": _json(facts_of_deployment),
     "class_indices.json": _json(_class_indices),
     **dict.fromkeys(_TEXT_NAMES, _lines),
 }

@@ -18,6 +18,7 @@ from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 from lightly_assets.models.runtimes.onnx import default_threads
 from lightly_assets.models.runtimes.shared.inputs import extra_feeds, split_inputs
+from lightly_assets.models.runtimes.shared.onnx_graph import read_graph
 
 CODE_VERSION = 1
 
@@ -73,7 +74,16 @@ class OpenVinoRuntime:
             pixels = fitted_preprocess(config.preprocess, defaults, image_input, self.path.name)
             if pixels.size is not None or pixels.shortest is not None:
                 outputs = tried_outputs(pixels, image_input, outputs, self._run, self.path.name)
-        self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name, facts)
+        self.reader = Reader(
+            config,
+            task_type,
+            categories,
+            image_input,
+            outputs,
+            self.path.name,
+            facts,
+            alone=_alone(self.path),
+        )
         self.batch_size = self.reader.batch_size
         weights = self.path.with_suffix(".bin")
         files = [self.path, weights] if self.path.suffix == ".xml" and weights.is_file() else [self.path]
@@ -114,6 +124,11 @@ def _compiled(path: Path, config: OpenVinoModel) -> Any:
     except Exception as error:  # noqa: BLE001 - OpenVINO raises whatever its parts raise
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
         raise ModelError(f"The model file {path.name} cannot be run by OpenVINO: {last}.") from None
+
+
+def _alone(path: Path) -> bool:
+    """Whether neighbours in a batch change results: dynamically quantised graphs run as they are."""
+    return path.suffix == ".onnx" and read_graph(path).quantises_batches
 
 
 def _name(port: Any, otherwise: str) -> str:

@@ -82,6 +82,15 @@ test-models: $(VENV)/.dev  ## Compare trained models with their own packages on 
 	$(VENV)-models/bin/python -m pip install --quiet --no-deps -r tests/trained/requirements.txt
 	$(VENV)-models/bin/python -m pytest -q -s tests/trained
 
+# Their requirements exclude each other.
+test-servers: $(VENV)/.dev  ## Ask models behind MLServer and KServe's own server (large downloads)
+	$(PYTHON) -m venv $(VENV)-mlserver
+	$(VENV)-mlserver/bin/python -m pip install --quiet -r tests/servers/requirements-mlserver.txt
+	$(PYTHON) -m venv $(VENV)-kserve
+	$(VENV)-kserve/bin/python -m pip install --quiet -r tests/servers/requirements-kserve.txt
+	MLSERVER_PYTHON=$(CURDIR)/$(VENV)-mlserver/bin/python KSERVE_PYTHON=$(CURDIR)/$(VENV)-kserve/bin/python \
+	  $(BIN)/python -m pytest -q tests/servers
+
 test-lightly: $(VENV)/.dev  ## Compare names of frames with Lightly's own video reader (large downloads)
 	$(PYTHON) -m venv $(VENV)-lightly
 	$(VENV)-lightly/bin/python -m pip install --quiet -r tests/lightly_reader/requirements.txt -e .

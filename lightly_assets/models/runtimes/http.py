@@ -2,7 +2,6 @@
 
 import json
 import os
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -60,6 +59,9 @@ class HttpModel(LayoutModel):
     """Header → the environment variable that holds it, such as ``{Authorization: MODEL_TOKEN}``."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 60
     """The longest that an answer may take."""
+    binary: bool | None = None
+    """Send numbers as bytes instead of JSON. Where not given, the server's list of extensions says whether it can;
+    KServe's own server can, and does not list it."""
     version: str | None = None
     """Say another one where the server's model has changed and its metadata does not tell."""
 
@@ -77,7 +79,7 @@ class HttpModel(LayoutModel):
 
     def predict_settings(self) -> dict[str, Any]:
         settings = super().predict_settings()
-        for name in ("url", "headers", "timeout_seconds"):
+        for name in ("url", "headers", "timeout_seconds", "binary"):
             settings.pop(name)
         return settings
 
@@ -91,12 +93,17 @@ class HttpRuntime:
     def __init__(self, config: HttpModel, task_type: TaskType, categories: int) -> None:
         self._server = _Server(config)
         about = self._server.metadata()
+        if not about.get("inputs") or not about.get("outputs"):
+            raise ModelError(
+                f"The server names no inputs or no outputs of the model {config.model}; add them to its metadata "
+                "there (name, datatype, shape), as they cannot be guessed."
+            )
         # Servers that batch themselves leave the batch out, or say -1.
         image_input, self._others = split_inputs(
-            [_described(one, config) for one in about.get("inputs", [])], config.model
+            [_described(one, config) for one in about["inputs"]], config.model
         )
         self._images = image_input
-        outputs = [Output(*_described(one, config)) for one in about.get("outputs", [])]
+        outputs = [Output(*_described(one, config)) for one in about["outputs"]]
         self._outputs = [one.name for one in outputs]
         if any(None in one.shape[1:] for one in outputs) and not config.kind_of_layout.outputs_vary:
             pixels = fitted_preprocess(
@@ -144,8 +151,8 @@ class _Server:
         self._model = f"/v2/models/{quote(config.model, safe='')}"
         if config.model_version is not None:
             self._model += f"/versions/{quote(config.model_version, safe='')}"
-        extensions = self._json("GET", "/v2").get("extensions", [])
-        self._binary = _BINARY in extensions
+        extensions = self._json("GET", "/v2").get("extensions") or []
+        self._binary = _BINARY in extensions if config.binary is None else config.binary
 
     def metadata(self) -> dict[str, Any]:
         return self._json("GET", self._model)
@@ -230,13 +237,13 @@ def _tensors(data: bytes, json_length: str | None, model: str) -> dict[str, NDAr
         found, start = {}, end
         for one in answer["outputs"]:
             dtype, shape = np.dtype(_DTYPES[one["datatype"]]), one["shape"]
-            size = one.get("parameters", {}).get("binary_data_size")
+            size = (one.get("parameters") or {}).get("binary_data_size")
             if size is None:
                 found[one["name"]] = np.array(one["data"], dtype=dtype).reshape(shape)
                 continue
             found[one["name"]] = np.frombuffer(data[start : start + size], dtype=dtype).reshape(shape).copy()
             start += size
-    except (ValueError, KeyError, TypeError, struct.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"The server's answer for {model} is not of the protocol: {type(error).__name__}: {error}."
         ) from None

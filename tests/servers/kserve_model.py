@@ -3,9 +3,8 @@
 import argparse
 from typing import Any
 
-import numpy as np
 import onnxruntime as ort
-from kserve import InferInput, InferOutput, InferRequest, InferResponse, Model, ModelServer, model_server
+from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer, model_server
 from kserve.utils.utils import generate_uuid
 
 TYPES = {"tensor(float)": "FP32", "tensor(int64)": "INT64", "tensor(uint8)": "UINT8"}

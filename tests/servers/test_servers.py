@@ -75,7 +75,7 @@ def mlserver(model: Path, described: dict[str, Any]) -> Iterator[str]:
 
 
 @contextmanager
-def kserve(model: Path, described: dict[str, Any]) -> Iterator[str]:  # noqa: ARG001 - it looks itself
+def kserve(model: Path, described: dict[str, Any]) -> Iterator[str]:
     port = free_port()
     command = [
         os.environ["KSERVE_PYTHON"],

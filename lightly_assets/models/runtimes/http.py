@@ -60,7 +60,7 @@ class HttpModel(LayoutModel):
     timeout_seconds: Annotated[float, Field(gt=0)] = 60
     """The longest that an answer may take."""
     binary: bool | None = None
-    """Send numbers as bytes instead of JSON. Where not given, the server's list of extensions says whether it can;
+    """Send numbers as bytes instead of JSON. Where not given, the server's extensions tell whether it can;
     KServe's own server can, and does not list it."""
     version: str | None = None
     """Say another one where the server's model has changed and its metadata does not tell."""
@@ -95,8 +95,8 @@ class HttpRuntime:
         about = self._server.metadata()
         if not about.get("inputs") or not about.get("outputs"):
             raise ModelError(
-                f"The server names no inputs or no outputs of the model {config.model}; add them to its metadata "
-                "there (name, datatype, shape), as they cannot be guessed."
+                f"The server names no inputs or no outputs of the model {config.model}; add them to its "
+                "metadata there (name, datatype, shape), as they cannot be guessed."
             )
         # Servers that batch themselves leave the batch out, or say -1.
         image_input, self._others = split_inputs(

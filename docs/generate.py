@@ -5,6 +5,7 @@ What ``lightly.yaml`` may say comes from the models that read it, the command li
 
 import ast
 import inspect
+import json
 import textwrap
 import types
 import typing
@@ -175,6 +176,7 @@ def _intro(model: type[BaseModel]) -> str:
 def commands_page() -> str:
     """``reference/commands.md``: every command with its options."""
     from lightly_assets.cli import app
+    from lightly_assets.commands.examples import EXAMPLES
 
     group = typer.main.get_command(app)
     parts = [
@@ -196,8 +198,59 @@ def commands_page() -> str:
             text = " ".join((getattr(one, "help", None) or "").split()).replace("|", "\\|")
             rows.append(f"| {names} | {text} | {default} |")
         help_text = inspect.cleandoc(command.help or "").replace("\b", "").replace("``", "`")
-        parts += [f"## {name}", help_text, *(["\n".join(rows)] if len(rows) > 2 else [])]
+        known = EXAMPLES.get(name, ())
+        examples = "\n".join(
+            f"lightly-assets {line}" + (f"   # {what}" if what else "") for line, what in known
+        )
+        parts += [f"## {name}", help_text, f"```\n{examples}\n```", "\n".join(rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def schema_text(command: str) -> str:
+    """The JSON Schema of a command's document, as ``lightly_assets/schemas`` ships it."""
+    from lightly_assets.documents import DOCUMENTS
+
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    schema |= DOCUMENTS[command].model_json_schema(mode="serialization")
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+def documents_page() -> str:
+    """``reference/documents.md``: every JSON document, key by key."""
+    from lightly_assets.documents import DOCUMENTS
+
+    parts = [
+        "# Every JSON document",
+        "What commands print with `--json`: exactly one document on standard output. Each has a JSON Schema "
+        "in the package (`lightly_assets/schemas/`), which `lightly-assets schema COMMAND` prints. Keys may "
+        "be added in later versions; none is taken away or means something else before the next major one.",
+        "In Python, `lightly_assets.documents.DOCUMENTS[COMMAND].model_validate_json(text)` reads one.",
+    ]
+    done: set[type[BaseModel]] = set()
+    for command, root in DOCUMENTS.items():
+        parts += [f"## {command}", _intro(root)]
+        for model in nested_models(root.model_fields["root"].annotation):
+            for one in [model, *(inner for _, inner in sections(model))]:
+                if one in done:
+                    parts.append(f"[{one.__name__}](#json-{one.__name__.lower()}), as above.")
+                    continue
+                done.add(one)
+                parts += [f"(json-{one.__name__.lower()})=", f"### {one.__name__}", _intro(one)]
+                parts.append(document_table(one))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def document_table(model: type[BaseModel]) -> str:
+    """The keys of an object in a document: what they are, and what they mean."""
+    texts, hints = field_texts(model), typing.get_type_hints(model, include_extras=True)
+    rows = ["| key | what it is | meaning |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        words = type_words(hints[name]).replace("](#", "](#json-").replace("|", "\\|")
+        if type(None) in get_args(hints[name]) and field.is_required():
+            words += " or null"
+        key = f"`{name}`" if field.is_required() else f"`{name}`, not always"
+        rows.append(f"| {key} | {words} | {' '.join(texts.get(name, '').split()).replace('``', '`')} |")
+    return "\n".join(rows)
 
 
 def _shown(option: Any) -> str:
@@ -207,13 +260,23 @@ def _shown(option: Any) -> str:
     return f"`{value}`"
 
 
-PAGES = {"reference/settings.md": settings_page, "reference/commands.md": commands_page}
+PAGES = {
+    "reference/settings.md": settings_page,
+    "reference/commands.md": commands_page,
+    "reference/documents.md": documents_page,
+}
+SCHEMAS = HERE.parent / "lightly_assets" / "schemas"
 
 
 def main() -> None:
     """Write the generated pages."""
     for name, page in PAGES.items():
         (HERE / name).write_text(page(), encoding="utf-8")
+    from lightly_assets.documents import DOCUMENTS
+
+    SCHEMAS.mkdir(exist_ok=True)
+    for command in DOCUMENTS:
+        (SCHEMAS / f"{command}.json").write_text(schema_text(command), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """The command line. Starting it imports no more than a command needs."""
 
+from collections.abc import Callable
+from typing import Annotated
+
 import typer
 
 from lightly_assets.commands.files import (
@@ -12,37 +15,61 @@ from lightly_assets.commands.files import (
     import_labels,
     probe,
     report,
+    schema,
 )
-from lightly_assets.commands.project import init, metrics, run, select, start, state
+from lightly_assets.commands.help import SETTINGS, Command, Group, with_quiet
+from lightly_assets.commands.project import home, init, metrics, run, select, start, state
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "init": init.init_command,
+    "demo": start.demo_command,
+    "run": run.run_command,
+    "status": state.status_command,
+    "select": select.select_command,
+    "gc": state.gc_command,
+    "pause": state.pause_command,
+    "resume": state.resume_command,
+    "metrics": metrics.metrics_command,
+    "check": check.check_command,
+    "evaluate": evaluate.evaluate_command,
+    "report": report.report_command,
+    "probe": probe.probe_command,
+    "extract": extract.extract_command,
+    "import-coco": import_coco.import_coco_command,
+    "import-labels": import_labels.import_labels_command,
+    "export": export.export_command,
+    "doctor": doctor.doctor_command,
+    "ui": start.ui_command,
+    "schema": schema.schema_command,
+}
 
 app = typer.Typer(
     name="lightly-assets",
-    no_args_is_help=True,
-    add_completion=False,
+    cls=Group,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Videos and models in, a Worker-ready .lightly/predictions folder out.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=SETTINGS,
 )
 
-app.command("init")(init.init_command)
-app.command("demo")(start.demo_command)
-app.command("run")(run.run_command)
-app.command("status")(state.status_command)
-app.command("select")(select.select_command)
-app.command("gc")(state.gc_command)
-app.command("pause")(state.pause_command)
-app.command("resume")(state.resume_command)
-app.command("metrics")(metrics.metrics_command)
-app.command("check")(check.check_command)
-app.command("evaluate")(evaluate.evaluate_command)
-app.command("report")(report.report_command)
-app.command("probe")(probe.probe_command)
-app.command("extract")(extract.extract_command)
-app.command("import-coco")(import_coco.import_coco_command)
-app.command("import-labels")(import_labels.import_labels_command)
-app.command("export")(export.export_command)
-app.command("doctor")(doctor.doctor_command)
-app.command("ui")(start.ui_command)
+
+@app.callback()
+def _start(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Videos and models in, a Worker-ready .lightly/predictions folder out."""
+    if version:
+        from lightly_assets import __version__
+
+        typer.echo(__version__)
+    elif ctx.invoked_subcommand is None:
+        home.show_home()
+
+
+for _name, _function in COMMANDS.items():
+    app.command(_name, cls=Command, context_settings=SETTINGS)(with_quiet(_function))
 
 
 def main() -> None:

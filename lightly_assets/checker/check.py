@@ -40,6 +40,7 @@ from lightly_assets.format.rules.prediction_rules import UNKNOWN, Expected
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.media.info import OnDamage, damage
 from lightly_assets.storage import NotFound, Store, open_store
+from lightly_assets.tracking import Step, step
 
 PREDICTIONS = f"{paths.PREDICTIONS}/"
 
@@ -185,6 +186,7 @@ class _Chunk:
 class _Checked:
     """What came out of a chunk."""
 
+    files: int = 0
     findings: Findings = field(default_factory=Findings)
     statistics: BoxStatistics = field(default_factory=BoxStatistics)
     collected: list[Any] = field(default_factory=list)
@@ -230,12 +232,14 @@ class _Run:
                 self.unchecked.append(task)
             return
         statistics = BoxStatistics()
-        for checked in self._checked(schema, task):
-            self.findings.merge(checked.findings)
-            statistics += checked.statistics
-            if self.visitor is not None:
-                for collected in checked.collected:
-                    self.visitor.add(collected)
+        with step(f"Reading {task}") as reading:
+            for checked in self._checked(schema, task, reading):
+                reading.done(checked.files)
+                self.findings.merge(checked.findings)
+                statistics += checked.statistics
+                if self.visitor is not None:
+                    for collected in checked.collected:
+                        self.visitor.add(collected)
         self.findings.extend(_corner_findings(task, statistics))
 
     def _has_predictions(self, task: str) -> bool:
@@ -265,16 +269,16 @@ class _Run:
             self.findings.add(finding("schema-missing", file, "", message))
         return None
 
-    def _checked(self, schema: Schema, task: str) -> Iterator[_Checked]:
+    def _checked(self, schema: Schema, task: str, reading: Step) -> Iterator[_Checked]:
         """Checks all chunks, in this process where they are few; results come in order."""
         # A connection to a store cannot be sent to another process; its reads are parallel anyway.
         alone = self.processes == 1 or any(
             isinstance(reader, StoreReader) for reader in (self.reader, self.input_reader)
         )
-        chunks = self._chunks(schema, task)
+        chunks = self._chunks(schema, task, reading)
         # Listing is cheap, so a large folder is known before it is read.
-        first = [] if alone else list(islice(chunks, _FEW_CHUNKS))
-        if len(first) < _FEW_CHUNKS:
+        first = list(islice(chunks, _FEW_CHUNKS))
+        if alone or len(first) < _FEW_CHUNKS:
             yield from map(check_chunk, chain(first, chunks))
             return
         others = self.processes - 1
@@ -291,12 +295,13 @@ class _Run:
             while pending:
                 yield pending.popleft().result()
 
-    def _chunks(self, schema: Schema, task: str) -> Iterator[_Chunk]:
-        items = self._items(task)
+    def _chunks(self, schema: Schema, task: str, reading: Step) -> Iterator[_Chunk]:
+        items, before = self._items(task), self.files
         collect = self.visitor.collector(task, schema) if self.visitor is not None else None
         while chunk := list(islice(items, _CHUNK)):
             self.files += len(chunk)
             yield _Chunk(self.reader, self.input_reader, task, schema, chunk, collect)
+        reading.expect(self.files - before)
 
     def _items(self, task: str) -> Iterator[Item]:
         """The prediction files of a task; what the names alone tell goes to the findings."""
@@ -353,7 +358,7 @@ def _done(chunk: _Chunk) -> Future[_Checked]:
 
 def check_chunk(chunk: _Chunk) -> _Checked:
     """Reads and checks some files of a task."""
-    checked = _Checked()
+    checked = _Checked(len(chunk.items))
     for start in range(0, len(chunk.items), _READ):
         _read_and_check(chunk, chunk.items[start : start + _READ], checked)
     return checked

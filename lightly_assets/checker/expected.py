@@ -18,6 +18,7 @@ from lightly_assets.format.rules.findings import Finding, finding
 from lightly_assets.media.decoding.supervised_decode import DecoderBugError
 from lightly_assets.media.errors import MediaError
 from lightly_assets.media.info import size_at
+from lightly_assets.tracking import track
 
 # Bytes that hold the size of most images, embedded previews included.
 _HEADER = 1 << 17
@@ -97,6 +98,7 @@ def read_input(
     index = InputIndex(failed=failed or {})
     findings: list[Finding] = []
     keys: list[str] = []
+    videos: list[str] = []
     for key, problem in reader.walk(""):
         kind = input_kind(key)
         if kind is None:
@@ -119,7 +121,9 @@ def read_input(
         if kind == "image":
             index.images[split_suffix(key)[0]] = key
         else:
-            findings += _add_video(index, key, measure)
+            videos.append(key)
+    for key in track(videos, "Counting frames of videos"):
+        findings += _add_video(index, key, measure)
     for collision in find_collisions(keys):
         findings.append(finding("input-collision", "", "", collision.message))
         for key in collision.inputs:

@@ -41,6 +41,12 @@ class Group:
     def severity(self) -> Severity:
         return RULES[self.rule].severity
 
+    def where(self) -> str:
+        """The first places, and how many more there are."""
+        places = [_place(found) for found in self.examples[:_EXAMPLES]]
+        more = self.files - len(places)
+        return ", ".join(filter(None, places)) + (f" and {more:,} more" if more else "")
+
 
 @dataclass(slots=True)
 class Findings:
@@ -109,17 +115,20 @@ class Report:
 
     def to_text(self) -> str:
         """One line per rule and task, with examples, and a line that sums up."""
-        lines = [line for group in self.groups for line in _lines(group)]
+        return "\n".join([*(line for group in self.groups for line in _lines(group)), *self.last_lines()])
+
+    def last_lines(self) -> list[str]:
+        """The line that sums up, and what was not looked at."""
         errors = sum(group.count for group in self.groups if group.severity == "error")
         warnings = sum(group.count for group in self.groups if group.severity == "warning")
         summary = f"{_counted(self.files, 'prediction file')}: {_counted(errors, 'error')}"
-        lines.append(f"{summary}, {_counted(warnings, 'warning')}.")
+        lines = [f"{summary}, {_counted(warnings, 'warning')}."]
         if skipped := left_out(self.skipped):
             lines.append(skipped)
         if self.unchecked:
             tasks = ", ".join(f"'{task}'" for task in self.unchecked)
             lines.append(f"Not checked: the prediction files of {tasks}, whose schema must be mended first.")
-        return "\n".join(lines)
+        return lines
 
 
 def make_report(
@@ -158,10 +167,7 @@ def _lines(group: Group) -> Iterator[str]:
 
 
 def _line(group: Group) -> str:
-    first = group.examples[0]
-    places = [_place(found) for found in group.examples[:_EXAMPLES]]
-    more = group.files - len(places)
-    where = ", ".join(filter(None, places)) + (f" and {more:,} more" if more else "")
+    first, where = group.examples[0], group.where()
     times = f" ×{group.count:,}" if group.count > 1 else ""
     return f"{group.severity:7} {group.rule}{times}: {first.message}" + (f" [{where}]" if where else "")
 

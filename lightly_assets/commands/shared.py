@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
@@ -29,9 +29,58 @@ DATABASE_PROBLEM = "A database of the project cannot be used: {}; is its disk fu
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
 
 
+_COLOURS = {"Error:": "red", "Failed:": "red", "Warning:": "yellow", "Waiting:": "yellow", "Note:": "cyan"}
+_quiet = False
+
+
+def be_quiet(quiet: bool) -> None:
+    """From now on only errors are said, and what was asked for as JSON."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether ``--quiet`` was said."""
+    return _quiet
+
+
 def say(text: str = "", *, error: bool = False) -> None:
-    """A line for people; errors go to standard error."""
+    """A line for people; errors go to standard error, and are said even with ``--quiet``."""
+    if _quiet and not error:
+        return
+    text = shown(text)
+    head = text.partition(" ")[0]
+    if head in _COLOURS and has_colours(sys.stderr if error else sys.stdout):
+        text = typer.style(head, fg=_COLOURS[head], bold=True) + text[len(head) :]
     typer.echo(text, err=error)
+
+
+def shown(text: str) -> str:
+    """A text without what would steer a terminal: names of files are anybody's."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Whether what is written there may be coloured: to a terminal, unless ``NO_COLOR`` is set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def complain(problem: str, document: dict[str, Any] | None = None, *, as_json: bool = False) -> None:
+    """An error for people, or inside of the JSON document."""
+    if as_json:
+        print_json((document or {}) | {"ok": False, "error": problem})
+    else:
+        say(f"Error: {problem}", error=True)
+
+
+def wrong_use(problem: str, document: dict[str, Any] | None = None, *, as_json: bool = False) -> NoReturn:
+    """Ends the command: it was called in a way that cannot be."""
+    complain(problem, document, as_json=as_json)
+    raise typer.Exit(WRONG_USE)
 
 
 def print_json(document: Any) -> None:
@@ -46,10 +95,7 @@ def open_project(config: Path, *, as_json: bool = False, document: dict[str, Any
     try:
         return load_project(config)
     except ConfigError as error:
-        if as_json:
-            print_json((document or {}) | {"ok": False, "error": str(error)})
-        else:
-            say(f"Error: {error}", error=True)
+        complain(str(error), document, as_json=as_json)
         raise typer.Exit(WRONG_USE) from None
 
 
@@ -62,10 +108,7 @@ def errors_for_people(*, as_json: bool = False, document: dict[str, Any] | None 
         text = str(error) if isinstance(error, LightlyAssetsError) else _about_outside(error)
         if text is None:
             raise
-        if as_json:
-            print_json((document or {}) | {"ok": False, "error": text})
-        else:
-            say(f"Error: {text}", error=True)
+        complain(text, document, as_json=as_json)
         raise typer.Exit(FAILED) from None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lightly_assets.demo.footage import Scene, SceneFrame
+from lightly_assets.tracking import track
 
 # Counts up when the same clips would look different.
 _VERSION = 2
@@ -60,7 +61,7 @@ def write_demo_input(folder: Path) -> list[str]:
     listing = folder.parent / f".{folder.name}.json"
     known = _read_listing(listing)
     written = []
-    for clip in CLIPS:
+    for clip in track(CLIPS, "Drawing footage"):
         path = folder / clip.key
         if path.is_file() and known.get(clip.key) == _digest(path):
             continue

@@ -183,7 +183,7 @@ class Session:
         plan: Plan,
         *,
         limits: Limits | None = None,
-        on_frames: Callable[[int], None] | None = None,
+        on_frames: Callable[[str, int], None] | None = None,
         sheets: bool = True,
     ) -> Iterator[UnitOutcome]:
         """Do the work; what came of each unit, as soon as it is known.

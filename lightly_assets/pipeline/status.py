@@ -53,29 +53,44 @@ class Status:
             "tasks": self.tasks,
         }
 
+    def examples(self) -> list[tuple[str, list[str]]]:
+        """What needs a look, by kind, a line each."""
+        return [
+            ("new", self.new),
+            ("stale", [f"{key}: {_stages(tasks)}" for key, tasks in self.stale.items()]),
+            ("failed", [one["error"] for one in self.failed]),
+            ("quarantined", [f"{key}: {why}" for key, why in self.quarantined.items()]),
+            ("orphans", self.orphans),
+        ]
+
+    def notes(self) -> list[str]:
+        """What concerns whole tasks, a sentence each."""
+        removed = [
+            f"task {task}: no longer in lightly.yaml, but still published; 'lightly-assets gc' takes it "
+            "out of tasks.json and deletes its files"
+            for task in self.removed_tasks
+        ]
+        return [*self.waiting.values(), *removed]
+
+    def remark(self, task: str) -> str:
+        """What is wrong with a task as it is published; empty where nothing is."""
+        why = self.unlisted.get(task)
+        return f"{why}: 'lightly-assets run' mends it" if why else ""
+
     def to_lines(self, most: int) -> Iterator[str]:
         """For people; at most so many examples of each kind."""
         yield f"inputs       {self.inputs}"
         yield f"up to date   {self.unchanged}"
-        yield from _listed("new", self.new, most)
-        yield from _listed("stale", [f"{key}: {_stages(tasks)}" for key, tasks in self.stale.items()], most)
-        yield from _listed("failed", [one["error"] for one in self.failed], most)
-        quarantined = [f"{key}: {why}" for key, why in self.quarantined.items()]
-        yield from _listed("quarantined", quarantined, most)
-        yield from _listed("orphans", self.orphans, most)
+        for name, items in self.examples():
+            yield from _listed(name, items, most)
+        yield from self.notes()
         skipped = [f"{count} × {kind}" for kind, count in sorted(self.skipped.items())]
-        yield from self.waiting.values()
-        for task in self.removed_tasks:
-            yield (
-                f"task {task}: no longer in lightly.yaml, but still published; 'lightly-assets gc' takes it "
-                "out of tasks.json and deletes its files"
-            )
         yield f"left out     {', '.join(skipped) or 'nothing'}"
         for task, counts in self.tasks.items():
             numbers = ", ".join(
                 f"{count:,} {what.removesuffix('s' * (count == 1))}" for what, count in counts.items()
             )
-            problem = f"; {why}: 'lightly-assets run' mends it" if (why := self.unlisted.get(task)) else ""
+            problem = f"; {remark}" if (remark := self.remark(task)) else ""
             yield f"task {task}: {numbers} published{problem}"
 
 

@@ -32,6 +32,7 @@ from lightly_assets.report.comparisons import agreement, drift
 from lightly_assets.report.figures import Measured, figures
 from lightly_assets.report.gallery import gallery
 from lightly_assets.report.pixels import FrameReader, Thumbnail, thumbnail
+from lightly_assets.tracking import track
 
 FIGURES_ID = "report-figures"
 # Of all pictures together, before they are written as text.
@@ -127,7 +128,7 @@ def _put_together(
     reader = None
     if request.input is not None and folder.input is not None:
         reader = FrameReader(request.input, folder.input)
-    pictures = _pictures(reader, list(place_of), request) if request.pictures else {}
+    pictures = _pictures(reader, list(place_of)) if request.pictures else {}
     notes += reader.problems if reader is not None else []
     sizes = _sizes(list(place_of), folder.input, pictures)
     galleries = [
@@ -221,12 +222,12 @@ def _frames(
     return place_of, frames
 
 
-def _pictures(reader: FrameReader | None, stems: list[str], request: Request) -> dict[str, Thumbnail]:
+def _pictures(reader: FrameReader | None, stems: list[str]) -> dict[str, Thumbnail]:
     if reader is None:
         return {}
-    request.progress(f"decoding {len(stems):,} frames")
     most = min(_LARGEST_PICTURE, _PICTURE_BYTES // max(len(stems), 1))
-    return {stem: thumbnail(stem, pixels, most) for stem, pixels in reader.read(stems)}
+    frames = track(reader.read(stems), "Decoding frames", len(stems))
+    return {stem: thumbnail(stem, pixels, most) for stem, pixels in frames}
 
 
 def _sizes(

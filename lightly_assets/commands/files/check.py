@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightly_assets.commands.completion import tasks_of_project
 from lightly_assets.commands.files.extract import OnDamage
+from lightly_assets.commands.following import followed
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,
     OK,
-    WRONG_USE,
     JsonOption,
     errors_for_people,
     open_project,
     print_json,
     say,
+    wrong_use,
 )
+from lightly_assets.commands.tables import for_terminal, show_table
 
 if TYPE_CHECKING:
     from lightly_assets.checker.report import Report
@@ -43,7 +46,10 @@ def check_command(
             "--config", "-c", help="The project file instead of both: its settings count as they do in run."
         ),
     ] = None,
-    task: Annotated[list[str] | None, typer.Option("--task", help="Only this task; repeatable.")] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", help="Only this task; repeatable.", autocompletion=tasks_of_project),
+    ] = None,
     on_damage: Annotated[
         OnDamage | None,
         typer.Option("--on-damage", help="Refuse damaged videos, or count what decodes of them."),
@@ -61,8 +67,8 @@ def check_command(
     assert root is not None
     for name, folder in (("ROOT", root), ("--input", input)) if project is None else ():
         if folder is not None and not _URL.match(folder) and not Path(folder).expanduser().is_dir():
-            _wrong_use(f"{name}: the folder '{folder}' does not exist.", nothing, as_json)
-    with errors_for_people(as_json=as_json, document=nothing):
+            wrong_use(f"{name}: the folder '{folder}' does not exist.", nothing, as_json=as_json)
+    with errors_for_people(as_json=as_json, document=nothing), followed(as_json=as_json):
         from lightly_assets.checker.check import check, listed_tasks
 
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -70,7 +76,9 @@ def check_command(
             unlisted = [name for name in task or () if name not in listed_tasks(root)]
             if unlisted:
                 listed = ", ".join(f"'{name}'" for name in listed_tasks(root)) or "none"
-                _wrong_use(f"tasks.json does not list '{unlisted[0]}'; it lists {listed}.", nothing, as_json)
+                wrong_use(
+                    f"tasks.json does not list '{unlisted[0]}'; it lists {listed}.", nothing, as_json=as_json
+                )
             damage = on_damage or OnDamage.FAIL
             report = check(root, input, tasks=task, on_damage=damage.value, processes=processes or cores)
         else:
@@ -79,9 +87,22 @@ def check_command(
             report = _check_project(project, task, processes or cores)
     if as_json:
         print_json(report.to_json())
+    elif for_terminal():
+        _show(report)
     else:
         say(report.to_text())
     raise typer.Exit(OK if report.ok else FAILED)
+
+
+def _show(report: "Report") -> None:
+    rows = [
+        [group.severity, group.rule, f"{group.count:,}", group.examples[0].message, group.where()]
+        for group in report.groups
+    ]
+    if rows:
+        show_table(("", "rule", "times", "what", "where"), rows, numbers=("times",))
+    for line in report.last_lines():
+        say(line)
 
 
 def _project(
@@ -91,13 +112,13 @@ def _project(
     if config is not None or root is None:
         if config is None and not DEFAULT_CONFIG.exists():
             problem = "Name ROOT, the folder or URL that holds .lightly, or a project file with -c."
-            _wrong_use(problem, nothing, as_json)
+            wrong_use(problem, nothing, as_json=as_json)
         project = open_project(config or DEFAULT_CONFIG, as_json=as_json, document=nothing)
         named = {"ROOT": (root, project.root("lightly")), "--input": (input, project.root("input"))}
         for name, (given, own) in named.items():
             if given is not None and _place(given) != _place(own):
                 problem = f"{name} is '{given}', and {project.path} says '{own}'; name one of them."
-                _wrong_use(problem, nothing, as_json)
+                wrong_use(problem, nothing, as_json=as_json)
         return project
     if input is None:
         return None
@@ -136,11 +157,3 @@ def _check_project(project: "Project", tasks: list[str] | None, processes: int) 
 
     with Session(project, tuple(tasks) if tasks else None) as session:
         return check_project(session, tasks, processes=processes)
-
-
-def _wrong_use(problem: str, document: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(document | {"error": problem})
-    else:
-        say(f"Error: {problem}", error=True)
-    raise typer.Exit(WRONG_USE)

@@ -16,6 +16,7 @@ from lightly_assets.commands.shared import (
     print_json,
     say,
 )
+from lightly_assets.commands.tables import for_terminal, show_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,5 +82,9 @@ def _document(name: str, writable: bool, diagnoses: "list[Diagnosis]") -> dict[s
 
 def _show(name: str, diagnoses: "list[Diagnosis]") -> None:
     say(f"{name}:")
+    if for_terminal():
+        rows = [["ok" if one.ok else "ERROR", one.name, one.message] for one in diagnoses]
+        show_table(("", "tried", "what came of it"), rows)
+        return
     for one in diagnoses:
         say(f"  {'ok   ' if one.ok else 'ERROR'} {one.name}: {one.message}")

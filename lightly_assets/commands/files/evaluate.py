@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from lightly_assets.commands.completion import tasks_of_project
+from lightly_assets.commands.following import followed
 from lightly_assets.commands.shared import (
-    WRONG_USE,
     JsonOption,
     errors_for_people,
     print_json,
     say,
+    wrong_use,
 )
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -24,7 +26,12 @@ def evaluate_command(
     root: Annotated[
         str, typer.Argument(help="The Lightly datasource: the folder or URL that holds .lightly.")
     ],
-    task: Annotated[str, typer.Option("--task", help="The task whose predictions are judged.")],
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task", help="The task whose predictions are judged.", autocompletion=tasks_of_project
+        ),
+    ],
     labels: Annotated[str, typer.Option(help="A COCO annotation file, or another task of ROOT.")],
     input: Annotated[
         str | None, typer.Option(help="The input datasource: sizes of images that a COCO file lacks.")
@@ -48,8 +55,8 @@ def evaluate_command(
     nothing = _NOTHING | {"task": task}
     for name, folder in (("ROOT", root), ("--input", input)):
         if folder is not None and not _URL.match(folder) and not Path(folder).expanduser().is_dir():
-            _wrong_use(f"{name}: the folder '{folder}' does not exist.", nothing, as_json)
-    with errors_for_people(as_json=as_json, document=nothing):
+            wrong_use(f"{name}: the folder '{folder}' does not exist.", nothing, as_json=as_json)
+    with errors_for_people(as_json=as_json, document=nothing), followed(as_json=as_json):
         from lightly_assets.checker.check import listed_tasks
         from lightly_assets.evaluation.document import document, text
         from lightly_assets.evaluation.evaluate import evaluate, is_task_name
@@ -59,7 +66,9 @@ def evaluate_command(
             if name not in listed:
                 known = ", ".join(f"'{one}'" for one in listed) or "none"
                 file = "" if name == task else f", and there is no file '{labels}'"
-                _wrong_use(f"tasks.json does not list '{name}'{file}; it lists {known}.", nothing, as_json)
+                wrong_use(
+                    f"tasks.json does not list '{name}'{file}; it lists {known}.", nothing, as_json=as_json
+                )
         found = evaluate(
             root,
             task,
@@ -84,13 +93,5 @@ def _numbers(sigmas: str | None, nothing: dict[str, Any], as_json: bool) -> tupl
     except ValueError:
         values = ()
     if not values or not all(0 < one < float("inf") for one in values):
-        _wrong_use(f"--sigmas: '{sigmas}' is no list of numbers above 0.", nothing, as_json)
+        wrong_use(f"--sigmas: '{sigmas}' is no list of numbers above 0.", nothing, as_json=as_json)
     return values
-
-
-def _wrong_use(problem: str, document: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(document | {"error": problem})
-    else:
-        say(f"Error: {problem}", error=True)
-    raise typer.Exit(WRONG_USE)

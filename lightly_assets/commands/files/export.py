@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lightly_assets.commands.following import followed
 from lightly_assets.commands.label_options import formats_in
 from lightly_assets.commands.shared import JsonOption, counted, errors_for_people, print_json, read_names, say
 
@@ -27,7 +28,7 @@ def export_command(
 ) -> None:
     """Write a task's predictions as another tool reads them, scores included."""
     nothing = {"task": task, "files": 0, "images": 0, "predictions": 0, "lost": {}}
-    with errors_for_people(as_json=as_json, document={"ok": False, **nothing}):
+    with errors_for_people(as_json=as_json, document={"ok": False, **nothing}), followed(as_json=as_json):
         from lightly_assets.pipeline.publishing.label_export import export_task
 
         names = None if selected is None else read_names(selected)

@@ -2,16 +2,16 @@
 
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from lightly_assets.commands.following import followed
+from lightly_assets.commands.shared import is_quiet, say
 from lightly_assets.errors import LightlyAssetsError
+from lightly_assets.tracking import step, track
 
 
 class Engine(StrEnum):
@@ -50,29 +50,30 @@ def extract_command(
 
     _refuse_shared_names(videos, input_root)
     results: list[dict[str, Any]] = []
-    for video in videos:
-        entry: dict[str, Any] = {"path": os.fspath(video), "frames": None, "written": 0, "found": 0}
-        entry |= {"notes": [], "errors": []}
-        try:
-            with _progress(video.name) as on_frame:
-                done = extract(
-                    video,
-                    out,
-                    input_root=input_root,
-                    engine=engine.value,
-                    on_damage=on_damage.value,
-                    on_frame=on_frame,
-                )
-            entry |= {"frames": done.frames, "written": done.written, "found": done.found}
-            entry["notes"] = list(done.notes)
-        except ProgramMissingError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(2) from None
-        except (LightlyAssetsError, OSError) as error:
-            entry["errors"] = [str(error)]
-        results.append(entry)
-        if not as_json:
-            typer.echo(_text(entry))
+    with followed(as_json=as_json):
+        for video in track(videos, "Videos"):
+            entry: dict[str, Any] = {"path": os.fspath(video), "frames": None, "written": 0, "found": 0}
+            entry |= {"notes": [], "errors": []}
+            try:
+                with step(f"Frames of {video.name}") as frames:
+                    done = extract(
+                        video,
+                        out,
+                        input_root=input_root,
+                        engine=engine.value,
+                        on_damage=on_damage.value,
+                        on_frame=lambda _, frames=frames: frames.done(),  # type: ignore[misc]
+                    )
+                entry |= {"frames": done.frames, "written": done.written, "found": done.found}
+                entry["notes"] = list(done.notes)
+            except ProgramMissingError as error:
+                say(str(error), error=True)
+                raise typer.Exit(2) from None
+            except (LightlyAssetsError, OSError) as error:
+                entry["errors"] = [str(error)]
+            results.append(entry)
+            if not as_json:
+                say(_text(entry), error=bool(entry["errors"]) and is_quiet())
     if as_json:
         typer.echo(json.dumps(results, indent=2))
     raise typer.Exit(1 if any(entry["errors"] for entry in results) else 0)
@@ -86,26 +87,11 @@ def _refuse_shared_names(videos: list[Path], input_root: Path | None) -> None:
     for video in videos:
         other = seen.setdefault(video.name, video)
         if other.absolute() != video.absolute():
-            typer.echo(
+            say(
                 f"Frames of '{other}' and '{video}' would have the same names; give their root with --input.",
-                err=True,
+                error=True,
             )
             raise typer.Exit(2)
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[int], None] | None]:
-    """A counter on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(name)
-        yield lambda count: progress.update(task, description=f"{name}: {count} frames")
 
 
 def _text(entry: dict[str, Any]) -> str:

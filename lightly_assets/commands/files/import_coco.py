@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from lightly_assets.commands.following import followed
 from lightly_assets.commands.label_options import (
     AllowPartialOption,
     CategoryMapOption,
@@ -85,7 +86,8 @@ def import_coco_command(
 ) -> None:
     """Write a task's schema and one prediction file for each image, and list the task in tasks.json."""
     nothing = {"task": task, "files": 0, "predictions": 0, "clipped": 0, "dropped": 0, "skipped": 0}
-    with errors_for_people(as_json=as_json, document={"ok": False, **nothing, "problems": []}):
+    failed = {"ok": False, **nothing, "problems": []}
+    with errors_for_people(as_json=as_json, document=failed), followed(as_json=as_json):
         from lightly_assets.labels.coco.settings import CocoSettings
         from lightly_assets.pipeline.publishing.coco_import import ImportSettings, import_coco
 

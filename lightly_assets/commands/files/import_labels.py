@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from lightly_assets.commands.files.import_coco import imported_document, show_imported
+from lightly_assets.commands.following import followed
 from lightly_assets.commands.label_options import (
     AllowPartialOption,
     CategoryMapOption,
@@ -114,7 +115,8 @@ def import_labels_command(
 ) -> None:
     """Write labels of another tool as a task: a prediction file for each image or frame."""
     nothing = {"task": task, "files": 0, "predictions": 0, "clipped": 0, "dropped": 0, "skipped": 0}
-    with errors_for_people(as_json=as_json, document={"ok": False, **nothing, "problems": []}):
+    failed = {"ok": False, **nothing, "problems": []}
+    with errors_for_people(as_json=as_json, document=failed), followed(as_json=as_json):
         from lightly_assets.format.schema import TaskType
         from lightly_assets.labels.coco.settings import CocoSettings
         from lightly_assets.pipeline.publishing.label_import import LabelImportSettings, import_labels

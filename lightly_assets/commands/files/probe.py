@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightly_assets.commands.files.extract import OnDamage
+from lightly_assets.commands.following import followed
+from lightly_assets.commands.shared import is_quiet, say
+from lightly_assets.tracking import track
 
 if TYPE_CHECKING:
     from lightly_assets.media import VideoInfo
@@ -24,12 +27,14 @@ def probe_command(
 
     results = []
     failed = False
-    for video in videos:
-        info = probe(video)
-        failed |= not info.is_usable(on_damage.value)
-        results.append(info.to_json(video))
-        if not as_json:
-            typer.echo(_text(video, info))
+    with followed(as_json=as_json):
+        for video in track(videos, "Decoding videos"):
+            info = probe(video)
+            usable = info.is_usable(on_damage.value)
+            failed |= not usable
+            results.append(info.to_json(video))
+            if not as_json:
+                say(_text(video, info), error=not usable and is_quiet())
     if as_json:
         typer.echo(json.dumps(results, indent=2))
     raise typer.Exit(1 if failed else 0)

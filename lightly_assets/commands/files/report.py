@@ -6,15 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
+from lightly_assets.commands.completion import tasks_of_project
+from lightly_assets.commands.following import followed
 from lightly_assets.commands.shared import (
-    WRONG_USE,
     JsonOption,
     counted,
     errors_for_people,
+    is_quiet,
     is_terminal,
     print_json,
     say,
     shown_bytes,
+    wrong_use,
 )
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -31,7 +34,10 @@ def report_command(
     labels: Annotated[
         str | None, typer.Option(help="A COCO annotation file, or a task of ROOT: predictions are judged.")
     ] = None,
-    task: Annotated[list[str] | None, typer.Option("--task", help="Only this task; repeatable.")] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", help="Only this task; repeatable.", autocompletion=tasks_of_project),
+    ] = None,
     frames: Annotated[int, typer.Option(min=0, max=5000, help="Frames of each task that are shown.")] = 240,
     against: Annotated[Path | None, typer.Option(help="An earlier report: say what has moved since.")] = None,
     serve: Annotated[
@@ -45,8 +51,8 @@ def report_command(
     nothing: dict[str, Any] = {"ok": False, "report": None}
     for name, folder in (("ROOT", root), ("--input", input)):
         if folder is not None and not _URL.match(folder) and not Path(folder).expanduser().is_dir():
-            _wrong_use(f"{name}: the folder '{folder}' does not exist.", nothing, as_json)
-    with errors_for_people(as_json=as_json, document=nothing):
+            wrong_use(f"{name}: the folder '{folder}' does not exist.", nothing, as_json=as_json)
+    with errors_for_people(as_json=as_json, document=nothing), followed(as_json=as_json or serve):
         from lightly_assets.report.gather import Request, earlier_figures, gather
         from lightly_assets.report.page import page
 
@@ -54,7 +60,7 @@ def report_command(
             root, input, labels, task or None, frames,
             earlier_figures(against) if against is not None else None,
             pictures=not serve,
-            progress=_progress if is_terminal() and not as_json else lambda _: None,
+            progress=_progress if is_terminal() and not as_json and not is_quiet() else lambda _: None,
         )  # fmt: skip
         gathered = gather(request)
         if serve:
@@ -91,11 +97,3 @@ def _write(out: Path, data: bytes) -> None:
 
 def _progress(what: str) -> None:
     say(f"… {what}", error=True)
-
-
-def _wrong_use(problem: str, document: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(document | {"error": problem})
-    else:
-        say(f"Error: {problem}", error=True)
-    raise typer.Exit(WRONG_USE)

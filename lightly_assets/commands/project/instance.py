@@ -9,9 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightly_assets.storage import StorageError
-from lightly_assets.storage.disk.temporary import temporary_name
-
 if TYPE_CHECKING:
     from lightly_assets.config import Project
     from lightly_assets.pipeline.session import Session
@@ -73,6 +70,9 @@ def _create(home: Path) -> None:
     """
     import dagster as dg
 
+    from lightly_assets.storage import StorageError
+    from lightly_assets.storage.disk.temporary import temporary_name
+
     unfinished = home.parent / "tmp" / temporary_name()
     unfinished.mkdir(parents=True)
     try:
@@ -98,6 +98,8 @@ def _say_where_events_are(home: Path, settings: Path) -> None:
     text = settings.read_text()
     wanted = _FOLDER.sub(lambda _: json.dumps(str(home.absolute() / "history" / "runs")), text)
     if wanted != text:
+        from lightly_assets.storage.disk.temporary import temporary_name
+
         new = settings.with_name(temporary_name())
         new.write_text(wanted)
         new.replace(settings)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightly_assets.commands.completion import tasks_of_project
 from lightly_assets.commands.project.instance import forget_gone_partitions, use_instance
 from lightly_assets.commands.project.progress import Progress
 from lightly_assets.commands.shared import (
@@ -23,7 +24,9 @@ from lightly_assets.commands.shared import (
     print_json,
     say,
     shown_bytes,
+    wrong_use,
 )
+from lightly_assets.commands.tables import show_facts
 from lightly_assets.errors import BadValue
 from lightly_assets.format.names.suffixes import left_out
 
@@ -36,12 +39,16 @@ if TYPE_CHECKING:
     from lightly_assets.pipeline.session import Session
 
 _MOST_SHOWN = 20
+INTERRUPTED = "The run was interrupted; what it had finished is kept, and the next run does the rest."
 
 SelectOption = Annotated[
     list[str] | None,
     typer.Option("--select", help="Only this input (a key, or a glob such as 'front/**'); repeatable."),
 ]
-TaskOption = Annotated[list[str] | None, typer.Option("--task", help="Only this task; repeatable.")]
+TaskOption = Annotated[
+    list[str] | None,
+    typer.Option("--task", help="Only this task; repeatable.", autocompletion=tasks_of_project),
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
@@ -50,9 +57,25 @@ def run_command(
     select: SelectOption = None,
     task: TaskOption = None,
     dry_run: DryRunOption = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Run again whenever the input has changed; Ctrl-C ends it.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option(min=0.1, help="With --watch: seconds from one listing of the input to the next.")
+    ] = 10.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the predictions of all inputs up to date; what is up to date already costs nothing."""
+    """Bring the predictions of all inputs up to date; what is up to date already costs nothing.
+
+    With --watch and --json, one document a line for each run.
+    """
+    if watch:
+        from lightly_assets.commands.project.watch import watch as watch_input
+
+        if dry_run:
+            wrong_use("--dry-run and --watch exclude each other; name one of them.", as_json=as_json)
+        code = watch_input(config, select or (), tuple(task) if task else None, every, as_json=as_json)
+        raise typer.Exit(code)
     from lightly_assets.pipeline.running.outcome import RunSummary
 
     empty = RunSummary().to_json()
@@ -131,9 +154,7 @@ class Done:
             rows.append(("checks", f"{self.checks[0]} of {self.checks[1]} passed"))
         rows.append(("seconds", f"{self.seconds:.1f}"))
         rows.append(("folder", f"{self.project.root('lightly').rstrip('/')}/.lightly/predictions"))
-        width = max(len(name) for name, _ in rows)
-        for name, value in rows:
-            say(f"{name:<{width}}  {value}")
+        show_facts(rows)
 
     def _show_plan(self) -> None:
         planned = self.planned or {}
@@ -155,8 +176,11 @@ def run_project(
     *,
     dry_run: bool = False,
     quiet: bool = False,
+    only: Collection[str] | None = None,
 ) -> Done:
     """Do what a project's state asks for. Dagster is not even imported where there is nothing to do.
+
+    Of what is selected, ``only`` these inputs; None for all.
 
     Raises:
         BadValue: a selection or a task name fits nothing.
@@ -167,8 +191,8 @@ def run_project(
     from lightly_assets.pipeline.session import Session
 
     started = time.monotonic()
-    with Session(project, tasks, some=bool(select)) as session:
-        keys = _selected(session, select)
+    with Session(project, tasks, some=bool(select) or only is not None) as session:
+        keys = _selected(session, select, only)
         plan = session.plan(keys=keys)
         everything = len(session.scan.inputs) + len(session.scan.problems)
         summary = RunSummary(everything if keys is None else len(keys), unchanged=len(plan.unchanged))
@@ -219,14 +243,17 @@ def _counts(summary: "RunSummary") -> str:
     return f"{updated} updated, {summary.unchanged} up to date, {failed} failed"
 
 
-def _selected(session: "Session", select: Collection[str]) -> list[str] | None:
+def _selected(session: "Session", select: Collection[str], only: Collection[str] | None) -> list[str] | None:
     """The keys that a selection names; None for all."""
-    if not select:
+    if not select and only is None:
         return None
     from lightly_assets.pipeline.inputs.globs import glob_pattern
 
     scan = session.scan
     known = [*scan.inputs, *scan.problems]
+    allowed = known if only is None else [key for key in known if key in only]
+    if not select:
+        return allowed
     found: dict[str, None] = {}
     for one in select:
         if one in scan.inputs or one in scan.problems:
@@ -239,7 +266,7 @@ def _selected(session: "Session", select: Collection[str]) -> list[str] | None:
                 f"{counted(len(known), 'input')}, and 'lightly-assets status' lists what is left out."
             )
         found |= dict.fromkeys(matching)
-    return list(found)
+    return [key for key in found if only is None or key in only]
 
 
 def _partitions(session: "Session", plan: "Plan", recovered: Collection[str]) -> list[str]:
@@ -359,7 +386,7 @@ def _failure(event: "dg.DagsterEvent") -> str | None:
     while error.cause is not None:
         error = error.cause
     if error.cls_name == "DagsterExecutionInterruptedError":
-        return "The run was interrupted; what it had finished is kept, and the next run does the rest."
+        return INTERRUPTED
     text = error.message.strip()
     if error.cls_name == "OperationalError":
         return DATABASE_PROBLEM.format(text.partition(": ")[2])

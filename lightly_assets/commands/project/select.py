@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from lightly_assets.commands.following import followed
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
-    WRONG_USE,
     ConfigOption,
     JsonOption,
     errors_for_people,
+    is_quiet,
     is_terminal,
     open_project,
     print_json,
     read_names,
     say,
+    wrong_use,
 )
 
 if TYPE_CHECKING:
@@ -51,12 +53,8 @@ def select_command(
     selection = (project.worker_run or {}).get("selection_config")
     if not isinstance(selection, Mapping):
         problem = f"{project.path}: worker_run.selection_config is missing; it says what to select."
-        if as_json:
-            print_json(_NOTHING | {"error": problem})
-        else:
-            say(f"Error: {problem}", error=True)
-        raise typer.Exit(WRONG_USE)
-    with errors_for_people(as_json=as_json, document=_NOTHING):
+        wrong_use(problem, _NOTHING, as_json=as_json)
+    with errors_for_people(as_json=as_json, document=_NOTHING), followed(as_json=as_json):
         from lightly_assets.selection.output import write_selection
         from lightly_assets.selection.run import Request, run_selection
 
@@ -70,7 +68,7 @@ def select_command(
                 number,
                 [] if datapool is None else read_names(datapool),
                 [] if similar_to is None else read_names(similar_to),
-                _progress if is_terminal() and not as_json else lambda _: None,
+                _progress if is_terminal() and not as_json and not is_quiet() else lambda _: None,
             )
         )
         folder = out or Path(project.base_dir) / "selection"

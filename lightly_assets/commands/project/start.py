@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lightly_assets.commands.following import followed
 from lightly_assets.commands.project.instance import use_instance
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
@@ -15,6 +16,7 @@ from lightly_assets.commands.shared import (
     ConfigOption,
     JsonOption,
     errors_for_people,
+    is_quiet,
     open_project,
     print_json,
     say,
@@ -29,9 +31,11 @@ def demo_command(
     from lightly_assets.commands.project.run import run_project
     from lightly_assets.demo import write_demo
 
-    if not as_json and not (out / "input").exists():
+    if not as_json and not is_quiet() and not (out / "input").exists():
         say(f"Footage and models are written to {out}/ …", error=True)
-    project = open_project(write_demo(out))
+    with followed(as_json=as_json):
+        written = write_demo(out)
+    project = open_project(written)
     with errors_for_people(as_json=as_json):
         done = run_project(project, quiet=as_json)
     if as_json:

@@ -18,11 +18,14 @@ from lightly_assets.commands.shared import (
     print_json,
     say,
 )
+from lightly_assets.commands.tables import for_terminal, show_table
 
 if TYPE_CHECKING:
     from lightly_assets.config import Project
+    from lightly_assets.pipeline.status import Status
 
 _MOST_SHOWN = 20
+_FEW_SHOWN = 5
 
 
 def status_command(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
@@ -36,10 +39,39 @@ def status_command(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = 
             status = project_status(session)
     if as_json:
         print_json(status.to_json())
+    elif for_terminal():
+        _show_status(status)
     else:
         for line in status.to_lines(_MOST_SHOWN):
             say(line)
     raise typer.Exit(0 if not status.failed else FAILED)
+
+
+def _show_status(status: "Status") -> None:
+    """What there is of each kind with examples, then what is published."""
+    kinds = [
+        ("inputs", status.inputs, []),
+        ("up to date", status.unchanged, []),
+        *((name, len(items), items) for name, items in status.examples()),
+        ("left out", sum(status.skipped.values()), [f"{n:,} × {kind}" for kind, n in status.skipped.items()]),
+    ]
+    rows = [[name, f"{count:,}", _some(items)] for name, count, items in kinds if count or not items]
+    show_table(("", "inputs", ""), rows, numbers=("inputs",))
+    show_table(
+        ("task", "inputs", "files", "predictions", ""),
+        [
+            [task, *(f"{counts[what]:,}" for what in ("inputs", "files", "predictions")), status.remark(task)]
+            for task, counts in status.tasks.items()
+        ],
+        numbers=("inputs", "files", "predictions"),
+    )
+    for line in status.notes():
+        say(line)
+
+
+def _some(items: list[str]) -> str:
+    more = [f"… and {len(items) - _FEW_SHOWN:,} more"] if len(items) > _FEW_SHOWN else []
+    return "\n".join(items[:_FEW_SHOWN] + more)
 
 
 def gc_command(

@@ -51,8 +51,8 @@ class Watcher(Protocol):
     def planned(self, plan: Plan) -> None:
         """What there is to do."""
 
-    def frames(self, count: int) -> None:
-        """Frames and images that were read, from another thread."""
+    def frames(self, key: str, count: int) -> None:
+        """Frames of an input that were read, from another thread; an image is one."""
 
     def done(self, outcome: UnitOutcome) -> None:
         """A unit is finished."""
@@ -294,10 +294,10 @@ class _Progress:
         if self._watcher:
             self._watcher.planned(plan)
 
-    def frames(self, count: int) -> None:
+    def frames(self, key: str, count: int) -> None:
         self._frames += count
         if self._watcher:
-            self._watcher.frames(count)
+            self._watcher.frames(key, count)
 
     def done(self, outcome: UnitOutcome) -> None:
         if self._watcher:

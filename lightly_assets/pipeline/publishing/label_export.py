@@ -17,6 +17,7 @@ from lightly_assets.labels.report import some
 from lightly_assets.labels.writing import WRITERS, Exported, Predicted
 from lightly_assets.pipeline.publishing.label_input import LabelInput
 from lightly_assets.storage import NotFound, Store, open_store
+from lightly_assets.tracking import track
 
 # Sizes of so many images are read at once.
 _AT_ONCE = 1000
@@ -101,13 +102,13 @@ def _predicted(store: Store, task: str, found: LabelInput, files: set[str]) -> I
             f"{found.store.url}, such as {some(sorted(strays))}; name the input datasource with --input, or "
             "remove what is left over."
         )
-    for start in range(0, len(images), _AT_ONCE):
+    for start in track(range(0, len(images), _AT_ONCE), "Reading images"):
         part = images[start : start + _AT_ONCE]
         sizes = found.image_sizes(part)
         for key in part:
             singletons = _singletons(store, prediction_path(task, key))
             yield Predicted(key, singletons, sizes[key].width, sizes[key].height)
-    for path, (key, index) in frames.items():
+    for path, (key, index) in track(frames.items(), "Reading frames"):
         info = videos[key]
         if info.resized_at is not None:
             raise LabelsError(

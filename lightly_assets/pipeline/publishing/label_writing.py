@@ -22,6 +22,7 @@ from lightly_assets.labels.report import LabelReport, counted, some
 from lightly_assets.pipeline.publishing.label_targets import Target
 from lightly_assets.pipeline.publishing.task_list import PublishError, TaskList
 from lightly_assets.storage import NotFound, Store
+from lightly_assets.tracking import track
 
 if TYPE_CHECKING:
     from lightly_assets.encoding.encode import Encoded
@@ -84,12 +85,12 @@ def write_task(
     store.sweep(task_folder(task), older_than=_OTHER_MACHINE_SECONDS)  # of an import that was killed
     with TemporaryFile() as converted:
         # All of it is converted before anything is published: a bad file leaves nothing behind.
-        sizes = [converted.write(write.file(target)) for target in targets]
+        sizes = [converted.write(write.file(target)) for target in track(targets, "Converting")]
         write.check()
         converted.seek(0)
         imported.files = store.write_many(
             (file_key(task, target.file_name), converted.read(size))
-            for target, size in zip(targets, sizes, strict=True)
+            for target, size in track(zip(targets, sizes, strict=True), "Writing", len(targets))
         )
     _leftovers(store, task, targets, leftovers, imported)
     store.sync()  # what tasks.json names survives a power cut

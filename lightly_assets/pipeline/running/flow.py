@@ -44,7 +44,7 @@ class Flow:
         folder: Path,
         *,
         limits: Limits | None = None,
-        on_frames: Callable[[int], None] | None = None,
+        on_frames: Callable[[str, int], None] | None = None,
         sheets: bool = True,
     ) -> None:
         self._folder = folder
@@ -60,7 +60,7 @@ class Flow:
             encode,
             self._stop,
             limits=limits,
-            on_frames=on_frames or (lambda _: None),
+            on_frames=on_frames or (lambda _, __: None),
             sheets=sheets,
         )
         self._encode = EncodeStage(warehouse, encode, publish, sheets=sheets)

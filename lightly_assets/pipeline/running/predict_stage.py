@@ -101,7 +101,7 @@ class PredictStage:
         stop: Stop,
         *,
         limits: Limits | None,
-        on_frames: Callable[[int], None],
+        on_frames: Callable[[str, int], None],
         sheets: bool,
     ) -> None:
         self._warehouse, self._setups, self._folder = warehouse, setups, folder
@@ -146,7 +146,7 @@ class PredictStage:
             # A model may write to its images, and others want the same ones.
             pixels.image.flags.writeable = False
         self._offer(state, pixels)
-        self._on_frames(1)
+        self._on_frames(pixels.source.input, 1)
 
     def _end(self, feed: UnitFeed, event: Ended) -> None:
         if self._exports is not None:

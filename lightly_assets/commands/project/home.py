@@ -1,0 +1,60 @@
+"""``lightly-assets`` alone: how the project of this folder is, and what to type next."""
+
+from typing import TYPE_CHECKING
+
+from lightly_assets.commands.shared import DEFAULT_CONFIG, counted, errors_for_people, open_project, say
+
+if TYPE_CHECKING:
+    from lightly_assets.config import Project
+    from lightly_assets.pipeline.status import Status
+
+_NO_PROJECT = """\
+Videos and models in, a Worker-ready .lightly/predictions folder out. There is no lightly.yaml here.
+
+  lightly-assets demo                                       try it on built-in footage
+  lightly-assets init --model people.onnx --input ./videos  a project for a model and a folder
+  lightly-assets check ./lightly --input ./videos           look at any prediction folder
+  lightly-assets --help                                     all commands"""
+
+
+def show_home() -> None:
+    """Says how the project is and what comes next; without one, how to get one."""
+    if not DEFAULT_CONFIG.exists():
+        say(_NO_PROJECT)
+        return
+    project = open_project(DEFAULT_CONFIG)
+    with errors_for_people():
+        from lightly_assets.pipeline.session import Session
+        from lightly_assets.pipeline.status import project_status
+
+        with Session(project) as session:
+            status = project_status(session)
+    say(_sentence(status))
+    say(f"Next: {_next(project, status)}")
+
+
+def _sentence(status: "Status") -> str:
+    counts = [
+        (len(status.new), "new"),
+        (len(status.stale), "stale"),
+        (len(status.failed), "failed"),
+        (len(status.quarantined), "paused"),
+        (status.unchanged, "up to date"),
+    ]
+    parts = [f"{count:,} {what}" for count, what in counts if count]
+    if status.orphans:
+        parts.append(f"{counted(len(status.orphans), 'file')} of no input")
+    return f"{counted(status.inputs, 'input')}: {', '.join(parts) or 'nothing to do'}."
+
+
+def _next(project: "Project", status: "Status") -> str:
+    lightly, input = project.root("lightly"), project.root("input")
+    if status.new or status.stale or status.waiting or status.unlisted:
+        return "lightly-assets run"
+    if status.failed:
+        return "lightly-assets status (says why they failed), then lightly-assets run"
+    if not status.inputs:
+        return f"put videos or images into {input}, then lightly-assets run"
+    if status.orphans or status.removed_tasks:
+        return "lightly-assets gc (deletes what is of no input)"
+    return f"lightly-assets report {lightly} --input {input}, or lightly-assets ui"

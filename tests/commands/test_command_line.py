@@ -1,6 +1,7 @@
 """Help, completion, colours, ``--quiet`` and what the program says alone, as a person meets them."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def test_a_terminal_gets_a_table_that_fits(tmp_path: Path) -> None:
 
 def table(said: str) -> list[str]:
     """The lines that stay once progress is gone."""
-    lines = [line.rstrip() for line in without_escapes(said).split("\n")]
+    lines = [line.rstrip() for line in re.split(r"[\r\n]", without_escapes(said))]
     return [line for line in lines if line and not line.startswith("Reading")]
 
 

@@ -207,7 +207,7 @@ def commands_page() -> str:
 
 
 def schema_text(command: str) -> str:
-    """The JSON Schema of a command's document, as ``lightly_assets/schemas`` ships it."""
+    """The JSON Schema of a command's document, as ``lightly_assets/documents/schemas`` ships it."""
     from lightly_assets.documents import DOCUMENTS
 
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
@@ -222,7 +222,7 @@ def documents_page() -> str:
     parts = [
         "# Every JSON document",
         "What commands print with `--json`: exactly one document on standard output. Each has a JSON Schema "
-        "in the package (`lightly_assets/schemas/`), which `lightly-assets schema COMMAND` prints. Keys may "
+        "in the package (`lightly_assets/documents/schemas/`), which `lightly-assets schema COMMAND` prints. Keys may "
         "be added in later versions; none is taken away or means something else before the next major one.",
         "In Python, `lightly_assets.documents.DOCUMENTS[COMMAND].model_validate_json(text)` reads one.",
     ]
@@ -265,7 +265,7 @@ PAGES = {
     "reference/commands.md": commands_page,
     "reference/documents.md": documents_page,
 }
-SCHEMAS = HERE.parent / "lightly_assets" / "schemas"
+SCHEMAS = HERE.parent / "lightly_assets" / "documents" / "schemas"
 
 
 def main() -> None:

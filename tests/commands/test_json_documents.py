@@ -52,7 +52,9 @@ def call(small: SmallProject) -> Callable[..., Any]:
         )
         assert code is None or done.returncode == code, done.stdout + done.stderr
         found = json.loads(done.stdout)
-        schema = json.loads(files("lightly_assets").joinpath("schemas", f"{arguments[0]}.json").read_text())
+        schema = json.loads(
+            files("lightly_assets").joinpath("documents", "schemas", f"{arguments[0]}.json").read_text()
+        )
         problems = [
             f"{'/'.join(map(str, one.absolute_path))}: {one.message}"
             for error in Draft202012Validator(schema).iter_errors(found)
@@ -76,13 +78,13 @@ def test_every_command_that_knows_json_has_a_schema() -> None:
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))
 def test_shipped_schemas_are_those_of_the_models(name: str) -> None:
     text = runpy.run_path(str(ROOT / "docs" / "generate.py"))["schema_text"](name)
-    shipped = files("lightly_assets").joinpath("schemas", f"{name}.json").read_text("utf-8")
+    shipped = files("lightly_assets").joinpath("documents", "schemas", f"{name}.json").read_text("utf-8")
     assert shipped == text, "run: python docs/generate.py"
     Draft202012Validator.check_schema(json.loads(shipped))
 
 
 def test_a_key_that_nobody_has_told_of_is_found() -> None:
-    schema = json.loads(files("lightly_assets").joinpath("schemas", "doctor.json").read_text())
+    schema = json.loads(files("lightly_assets").joinpath("documents", "schemas", "doctor.json").read_text())
     assert Draft202012Validator(schema).is_valid({"ok": True, "roots": []})
     assert not Draft202012Validator(schema).is_valid({"ok": True, "roots": [], "more": 1})
     assert not Draft202012Validator(schema).is_valid({"ok": True})

@@ -9,7 +9,7 @@ from lightly_assets.commands.shared import say, wrong_use
 
 
 def _names() -> list[str]:
-    found = (one.name for one in files("lightly_assets").joinpath("schemas").iterdir())
+    found = (one.name for one in files("lightly_assets").joinpath("documents", "schemas").iterdir())
     return sorted(name.removesuffix(".json") for name in found if name.endswith(".json"))
 
 
@@ -26,4 +26,7 @@ def schema_command(
         return
     if command not in names:
         wrong_use(f"'{command}' prints no JSON document; these do: {', '.join(names)}.")
-    typer.echo(files("lightly_assets").joinpath("schemas", f"{command}.json").read_text("utf-8"), nl=False)
+    typer.echo(
+        files("lightly_assets").joinpath("documents", "schemas", f"{command}.json").read_text("utf-8"),
+        nl=False,
+    )

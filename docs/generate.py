@@ -222,8 +222,9 @@ def documents_page() -> str:
     parts = [
         "# Every JSON document",
         "What commands print with `--json`: exactly one document on standard output. Each has a JSON Schema "
-        "in the package (`lightly_assets/documents/schemas/`), which `lightly-assets schema COMMAND` prints. Keys may "
-        "be added in later versions; none is taken away or means something else before the next major one.",
+        "in the package (`lightly_assets/documents/schemas/`), which `lightly-assets schema COMMAND` prints. "
+        "Keys may be added in later versions; none is taken away or means something else before the next "
+        "major one.",
         "In Python, `lightly_assets.documents.DOCUMENTS[COMMAND].model_validate_json(text)` reads one.",
     ]
     done: set[type[BaseModel]] = set()

@@ -32,6 +32,7 @@ from lightly_assets.models.results import (
     SemanticSegments,
     unchecked,
 )
+from lightly_assets.models.semantic.interpolated import InterpolatedScores
 
 # The stubs know fewer signatures than pyarrow has.
 pa: Any = pyarrow
@@ -143,10 +144,13 @@ def pack(result: Result) -> Result:
 
 
 def _segments(result: SemanticScores) -> SemanticSegments:
+    if isinstance(result, InterpolatedScores) and (short := result.segments()) is not None:
+        return short
     height, width = result.size
-    if result.scores is not None:
-        found = find_segments(result.scores)
-        means = _means(result.scores, found.segmentations, found.categories)
+    scores = result.scores
+    if scores is not None:
+        found = find_segments(scores)
+        means = _means(scores, found.segmentations, found.categories)
         masks = RunLengths(found.segmentations, height, width)
         return SemanticSegments(found.categories.astype(np.int64), masks, found.scores, means, channels=True)
     found = label_map_segments(result.label_map, ignore=result.ignore)

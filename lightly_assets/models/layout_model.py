@@ -116,6 +116,8 @@ class Reader:
         nothing is resized, they follow from the settings.
         """
         settings = self._config.predict_settings_for(task_type) | {"task_type": task_type}
+        if task_type is TaskType.SEMANTIC_SEGMENTATION and self._layout.reading > 1:
+            settings |= {"reading": self._layout.reading}
         if self.preprocess.resize == "none":
             return settings
         return settings | {"pixels": self.preprocess.model_dump(mode="json")}

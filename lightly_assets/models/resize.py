@@ -50,6 +50,54 @@ def resample(
     return result
 
 
+def where_above(
+    plane: NDArray[Any],
+    rows: tuple[NDArray[np.intp], NDArray[np.float32]],
+    columns: tuple[NDArray[np.intp], NDArray[np.float32]],
+    threshold: float,
+    *,
+    equal: bool = False,
+    frame: int = 0,
+) -> NDArray[np.bool_]:
+    """Where what :func:`resample` makes of an (h, w) plane is above a threshold, or equal.
+
+    Between two lines of the plane numbers only rise or only fall, rounding included: where the first and the
+    last of a column lie on one side, all do, and only the other ones are read.
+
+    Args:
+        frame: so many columns of False on both sides.
+    """
+    reached = np.greater_equal if equal else np.greater
+    given = plane.astype(np.float32, copy=False)
+    low, share = columns
+    narrow = given.take(low, axis=1)
+    narrow += (given.take(np.minimum(low + 1, given.shape[1] - 1), axis=1) - narrow) * share
+    low, share = rows
+    ends = np.flatnonzero(low[1:] != low[:-1])
+    starts, last_ones = np.concatenate(([0], ends + 1)), np.concatenate((ends, [len(low) - 1]))
+    line = low.take(starts)
+    above = narrow.take(line, axis=0)
+    steps = narrow.take(np.minimum(line + 1, given.shape[0] - 1), axis=0)
+    steps -= above
+    first = np.zeros((len(line), narrow.shape[1] + 2 * frame), dtype=np.bool_)
+    inside = first[:, frame : frame + narrow.shape[1]]
+    reached(share.take(starts)[:, None] * steps + above, threshold, out=inside)
+    last = reached(share.take(last_ones)[:, None] * steps + above, threshold)
+    found = first.repeat(last_ones - starts + 1, axis=0)
+    changing = np.flatnonzero(inside != last)
+    if changing.size:
+        of_line, column = np.divmod(changing, narrow.shape[1])
+        inner = np.arange(1, int((last_ones - starts).max()) + 1)[:, None]
+        places = np.minimum(starts + inner, last_ones)
+        values = share.take(places).take(of_line, axis=1)
+        values *= steps.take(changing)
+        values += above.take(changing)
+        at = (places * found.shape[1] + frame).take(of_line, axis=1)
+        at += column
+        found.reshape(-1)[at] = reached(values, threshold)
+    return found
+
+
 def resize_plane(plane: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
     """An (h, w) plane of numbers in a larger size: bilinear between the centres of pixels."""
     rows, columns = plane.shape

@@ -91,6 +91,8 @@ class Layout(ABC):
     """Pre-processing that such models usually want."""
     first_class: ClassVar[int] = 0
     """The number of the class that is the first category: 1 where 0 is the background."""
+    reading: ClassVar[int] = 1
+    """Part of the model's version: raise it where the scores of pixels are read in another way."""
     one_image: bool = False
     """Whether such models take one image at a time."""
     batch_first: bool = True

@@ -18,10 +18,10 @@ from lightly_assets.models.layouts.base import (
     sigmoid,
     softmax,
 )
-from lightly_assets.models.layouts.scores import resized_scores
 from lightly_assets.models.layouts.shared.masks import masks_above_zero
 from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess, View
-from lightly_assets.models.results import Detections, Result, RunLengths, SemanticScores
+from lightly_assets.models.results import Detections, Result, RunLengths
+from lightly_assets.models.semantic.interpolated import CLIPPED, InterpolatedScores
 
 
 @layout
@@ -35,6 +35,7 @@ class MaskQueries(Layout):
     suppression = "none"
     defaults = Preprocess(resize="stretch", interpolation="bilinear", mean=IMAGENET_MEAN, std=IMAGENET_STD)
     pixels_differ = True
+    reading = 2
     minus_infinity = True
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
@@ -74,7 +75,7 @@ class MaskQueries(Layout):
         """The share of each class in a pixel: its probability in each query, times the query's mask."""
         shares = np.einsum("qc,qhw->chw", classes, sigmoid(masks))
         # Several queries may claim a pixel; the format's score is a share.
-        return SemanticScores(np.clip(resized_scores(shares, view), 0, 1))
+        return InterpolatedScores(shares, view, CLIPPED)
 
     def _objects(self, classes: NDArray[Any], masks: NDArray[Any], view: View) -> Result:
         """The best pairs of query and class; a mask that is unsure makes its object less likely."""

@@ -22,10 +22,17 @@ from lightly_assets.models.layouts.base import (
 )
 from lightly_assets.models.layouts.shared.values import check_shares
 from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess, View
-from lightly_assets.models.resize import between, resample
 from lightly_assets.models.results import Classification, Result, SemanticScores
+from lightly_assets.models.semantic.interpolated import (
+    SHARE,
+    SHARES,
+    SIGMOID,
+    SOFTMAX,
+    Activation,
+    InterpolatedScores,
+    two,
+)
 
-_ROWS = 16
 # A softmax in float32 and in float16 adds up to 1 within this.
 _SUM = {4: 1e-5, 2: 2e-3}
 
@@ -55,6 +62,9 @@ class Logits(Layout):
     suppression = ""
     minus_infinity = True
     Options: ClassVar[type[LayoutOptions]] = ScoresOptions
+    reading = 2
+    _of_classes: ClassVar[Activation] = SOFTMAX
+    _of_one: ClassVar[Activation] = SIGMOID
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         super().__init__(settings, outputs)
@@ -130,8 +140,9 @@ class Logits(Layout):
             self._checked = True
         if not self._of_pixels:
             return [Classification(probabilities=self._activated(one)) for one in scores]
+        activation = self._of_one if scores.shape[1] == 1 else self._of_classes
         return [
-            SemanticScores(self._activated(resized_scores(self._finite(one), view)))
+            InterpolatedScores(self._finite(one), view, activation)
             for one, view in zip(scores, views, strict=True)
         ]
 
@@ -154,15 +165,8 @@ class Logits(Layout):
         return np.maximum(scores, np.finfo(scores.dtype).min / 8) if scores.min() == -np.inf else scores
 
     def _activated(self, scores: NDArray[Any]) -> NDArray[Any]:
-        if len(scores) == 1:
-            return _two(sigmoid(scores))
-        if scores.ndim == 1:
-            return softmax(scores, axis=0)
-        # Some rows at a time, so that all classes of them stay in the cache.
-        for start in range(0, scores.shape[1], _ROWS):
-            rows = scores[:, start : start + _ROWS]
-            rows[...] = softmax(rows, axis=0)
-        return scores
+        """Of an image's (C,) numbers."""
+        return two(sigmoid(scores)) if len(scores) == 1 else softmax(scores, axis=0)
 
 
 @layout
@@ -173,6 +177,8 @@ class Probabilities(Logits):
     outputs = "the same after the softmax"
     families = "Keras, Paddle, ultralytics"
     minus_infinity = False
+    _of_classes = SHARES
+    _of_one = SHARE
 
     def _refuse_last(self, output: Output) -> None:
         single = self._of_pixels or output.shape[1] == 1
@@ -186,20 +192,7 @@ class Probabilities(Logits):
             self._refuse_multi_label("scores add up to more than 1")
 
     def _activated(self, scores: NDArray[Any]) -> NDArray[Any]:
-        return _two(scores) if len(scores) == 1 else scores
-
-
-def _two(scores: NDArray[Any]) -> NDArray[Any]:
-    return np.concatenate([1 - scores, scores])
-
-
-def resized_scores(scores: NDArray[Any], view: View) -> NDArray[np.float32]:
-    """(C, h, w) numbers over the model's input as (C, H, W) over the image, read between pixel centres."""
-    _, rows, columns = scores.shape
-    identity = (rows, columns) == (view.height, view.width) and view.scale_x == view.scale_y == 1
-    if identity and view.offset_x == view.offset_y == 0:
-        return scores.astype(np.float32)
-    return resample(scores, between(rows, view.rows(rows)), between(columns, view.columns(columns)))
+        return two(scores) if len(scores) == 1 else scores
 
 
 class LabelMapOptions(LayoutOptions):

@@ -6,26 +6,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.format import rle
 from lightly_assets.models.preprocess import View
-from lightly_assets.models.resize import between, resample
+from lightly_assets.models.resize import between, where_above
 from lightly_assets.models.results import RunLengths
+
+Line = tuple[NDArray[np.intp], NDArray[np.float32]]
 
 
 def run_lengths_of_crop(
-    crop: NDArray[np.bool_], left: int, top: int, width: int, height: int
+    framed: NDArray[np.bool_], left: int, top: int, width: int, height: int
 ) -> NDArray[np.int64]:
-    """Row-major run lengths of a (height, width) mask that is 1 only inside of a crop of it."""
-    if not crop.any():
-        return np.array([width * height], dtype=np.int64)
-    padded = np.zeros((crop.shape[0], crop.shape[1] + 2), dtype=np.bool_)
-    padded[:, 1:-1] = crop
-    flat = padded.ravel()
+    """Row-major run lengths of a (height, width) mask that is 1 only inside of a crop of it.
+
+    ``framed`` is the crop with a column of 0 on both sides.
+    """
     # Every row begins and ends with 0, so changes come in pairs: a run's start and its end.
-    rows, columns = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]) + 1, padded.shape[1])
-    places = (rows + top) * width + (columns - 1 + left)
-    if crop.shape[1] == width:
+    changes = rle.run_starts(framed.ravel())[1:]
+    if not changes.size:
+        return np.array([width * height], dtype=np.int64)
+    # From places in the crop to places in the image.
+    places = changes // framed.shape[1]
+    places *= width - framed.shape[1]
+    places += changes
+    places += top * width + left - 1
+    if framed.shape[1] - 2 == width:
         places = _joined(places)
-    counts: NDArray[np.int64] = np.diff(places, prepend=0, append=width * height)
+    counts = np.empty(places.size + 1, dtype=np.int64)
+    counts[0], counts[-1] = places[0], width * height - places[-1]
+    np.subtract(places[1:], places[:-1], out=counts[1:-1])
     return counts[:-1] if counts[-1] == 0 else counts
 
 
@@ -47,25 +56,32 @@ def prototype_masks(
     A pixel belongs to an object where the prototypes, weighted and read between their pixels' centres, are
     above 0, and inside of the object's box (corners in the image's pixels).
     """
+    _, rows, columns = prototypes.shape
+    lines = between(rows, view.rows(rows)), between(columns, view.columns(columns))
     masks = [
-        _prototype_mask(one, prototypes, box, view) for one, box in zip(coefficients, boxes, strict=True)
+        _prototype_mask(one, prototypes, box, lines, view)
+        for one, box in zip(coefficients.astype(np.float32), boxes, strict=True)
     ]
     return RunLengths(masks, view.height, view.width)
 
 
 def _prototype_mask(
-    coefficients: NDArray[Any], prototypes: NDArray[Any], box: NDArray[Any], view: View
+    coefficients: NDArray[Any],
+    prototypes: NDArray[Any],
+    box: NDArray[Any],
+    lines: tuple[Line, Line],
+    view: View,
 ) -> NDArray[np.int64]:
     left, right = _pixels(box[0], box[2], view.width)
     top, bottom = _pixels(box[1], box[3], view.height)
     if right <= left or bottom <= top:
         return np.array([view.width * view.height], dtype=np.int64)
-    _, rows, columns = prototypes.shape
-    y, span_y = _narrow(between(rows, view.rows(rows, top, bottom)))
-    x, span_x = _narrow(between(columns, view.columns(columns, left, right)))
-    plane = np.tensordot(coefficients.astype(np.float32), prototypes[:, span_y, span_x], axes=1)
-    crop = resample(plane[None], y, x)[0] > 0
-    return run_lengths_of_crop(crop, left, top, view.width, view.height)
+    y, span_y = _narrow(lines[0], top, bottom)
+    x, span_x = _narrow(lines[1], left, right)
+    part = prototypes[:, span_y, span_x]
+    plane = np.dot(coefficients[None], part.reshape(len(part), -1)).reshape(part.shape[1:])
+    framed = where_above(plane, y, x, 0, frame=1)
+    return run_lengths_of_crop(framed, left, top, view.width, view.height)
 
 
 def _pixels(low: float, high: float, size: int) -> tuple[int, int]:
@@ -73,11 +89,9 @@ def _pixels(low: float, high: float, size: int) -> tuple[int, int]:
     return max(0, math.ceil(low)), min(size, math.ceil(high))
 
 
-def _narrow(
-    places: tuple[NDArray[np.intp], NDArray[np.float32]],
-) -> tuple[tuple[NDArray[np.intp], NDArray[np.float32]], slice]:
-    """Places on the part of a line that they use, and that part."""
-    low, share = places
+def _narrow(line: Line, start: int, stop: int) -> tuple[Line, slice]:
+    """Some places of a line, on the part that they use, and that part."""
+    low, share = line[0][start:stop], line[1][start:stop]
     first = int(low[0])
     return (low - first, share), slice(first, int(low[-1]) + 2)
 
@@ -88,8 +102,7 @@ def masks_above_zero(logits: NDArray[Any], view: View) -> RunLengths:
         between(logits.shape[1], view.rows(logits.shape[1])),
         between(logits.shape[2], view.columns(logits.shape[2])),
     )
-    counts = [RunLengths.of(resample(one[None], y, x) > 0).counts[0] for one in logits]
-    return RunLengths(counts, view.height, view.width)
+    return RunLengths([rle.encode(where_above(one, y, x, 0)) for one in logits], view.height, view.width)
 
 
 def pasted_masks(masks: NDArray[Any], boxes: NDArray[Any], view: View) -> RunLengths:
@@ -110,7 +123,7 @@ def _pasted(framed: NDArray[np.float32], box: NDArray[Any], view: View) -> NDArr
     rows, columns = framed.shape
     y = (np.arange(top, bottom) + 0.5 - box[1]) / (box[3] - box[1]) * (rows - 2) + 1
     x = (np.arange(left, right) + 0.5 - box[0]) / (box[2] - box[0]) * (columns - 2) + 1
-    crop = resample(framed[None], between(rows, y), between(columns, x))[0] >= 0.5
+    crop = where_above(framed, between(rows, y), between(columns, x), 0.5, equal=True, frame=1)
     return run_lengths_of_crop(crop, left, top, view.width, view.height)
 
 
@@ -120,4 +133,5 @@ def resized_masks(masks: NDArray[Any], view: View, threshold: float) -> RunLengt
     if (rows, columns) == (view.height, view.width) and view.scale_x == 1 and view.scale_y == 1:
         return RunLengths.of(masks >= threshold)
     y, x = between(rows, view.rows(rows)), between(columns, view.columns(columns))
-    return RunLengths.of(resample(masks, y, x) >= threshold)
+    found = [rle.encode(where_above(one, y, x, threshold, equal=True)) for one in masks]
+    return RunLengths(found, view.height, view.width)

@@ -1,6 +1,7 @@
 """Models from their settings, with everything checked that can be before a video is opened."""
 
 import logging
+import threading
 from collections.abc import Collection, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +18,7 @@ from lightly_assets.models.protocol import (
     LooksUp,
     Model,
     ModelError,
+    Parallel,
     Runtime,
     Source,
     out_of_memory,
@@ -65,7 +67,18 @@ class CheckedModel:
         self.task_type = task_type
         self.version = runtime.version
         self.batch_size = runtime.batch_size
+        parallel = runtime if isinstance(runtime, Parallel) else None
+        self.callers = parallel.callers if parallel else 1
+        self._portion = parallel.portion if parallel else None
         self._halved = False
+        # The first call finds out what the model can do. Where memory is short, there is one at a time.
+        self._turn = threading.RLock()
+        self._known = False
+
+    @property
+    def portion(self) -> int:
+        """The images of a call where nothing else is known."""
+        return self._portion or self.batch_size
 
     def meet(self, keys: Collection[str]) -> None:
         """Tell labels which inputs there are; see :class:`~lightly_assets.models.protocol.Model`."""
@@ -79,6 +92,14 @@ class CheckedModel:
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
+        if self._known and not self._halved:
+            return self._predict(images, sources)
+        with self._turn:
+            results = self._predict(images, sources)
+            self._known = True
+            return results
+
+    def _predict(self, images: Images, sources: Sequence[Source]) -> list[Result]:
         results: list[Result] = []
         for _, numbers in groupby(range(len(sources)), key=lambda number: images[number].shape):
             group = list(numbers)
@@ -112,6 +133,13 @@ class CheckedModel:
         return self._checked(returned, sources)
 
     def _halve(self, images: Any, sources: Sequence[Source], error: BaseException) -> list[Result]:
+        with self._turn:
+            if self._halved and len(sources) > self.batch_size:
+                # Another thread has met it meanwhile.
+                return self._predict_same_size(images, sources)
+            return self._halve_once(images, sources, error)
+
+    def _halve_once(self, images: Any, sources: Sequence[Source], error: BaseException) -> list[Result]:
         if self._halved or len(sources) < 2:
             count = len(sources)
             what, todo = (

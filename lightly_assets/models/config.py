@@ -121,7 +121,7 @@ class RawModel(ModelSettings):
 
     batch_size: BatchSize = 8
     threads: Annotated[int, Field(ge=1)] | None = None
-    """Threads of the model; one core less than there are, so that decoding keeps one."""
+    """Cores that the model may use; ONNX files all of them, others one less, so that decoding keeps one."""
     floor: Share = FLOOR
     """Candidates below it are not stored; a score_threshold below it lowers it."""
     max_candidates: Annotated[int, Field(ge=1)] = MAX_CANDIDATES

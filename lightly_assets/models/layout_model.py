@@ -22,7 +22,8 @@ from lightly_assets.models.metadata.agree import check_layout, check_pixels, war
 from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.pixels.preprocessor import Preprocessor
-from lightly_assets.models.preprocess import CHANNELS, Preprocess
+from lightly_assets.models.pixels.shared import shared_inputs
+from lightly_assets.models.preprocess import CHANNELS, Preprocess, View
 from lightly_assets.models.protocol import Image, ModelError, out_of_memory
 from lightly_assets.models.results import Result, ResultError
 
@@ -36,6 +37,7 @@ class Reader:
 
     Args:
         alone: the neighbours in a batch would change what is said of an image, so there must be none.
+        reads_only: the model never writes to its input, which other models may get as well then.
 
     Raises:
         ModelError: when made, where they do not fit.
@@ -51,6 +53,7 @@ class Reader:
         name: str,
         facts: Facts | None = None,
         alone: bool = False,
+        reads_only: bool = False,
     ) -> None:
         self.name = name
         self._alone = alone
@@ -83,6 +86,9 @@ class Reader:
         if self._layout.pixels_differ:
             warn_of_assumed(config.preprocess.over(facts.pixels), self.preprocess, name)
         self._preprocessor = Preprocessor(self.preprocess)
+        self._shared = self.preprocess.model_dump_json() if reads_only else None
+        if self._shared is not None:
+            shared_inputs.join(self, self._shared)
         self._single = image_input is not None and len(image_input.shape) == 3
         self._fixed = image_input.shape[0] if image_input is not None and not self._single else None
         self.batch_size = self._batch_size(config)
@@ -158,7 +164,7 @@ class Reader:
     def _batch(self, images: Sequence[Image], run: Run) -> list[Result]:
         if self.batch_size == 1 and len(images) > 1:
             return [result for image in images for result in self._batch([image], run)]
-        batch, views = self._preprocessor(images)
+        batch, views = self._input(images)
         batch = self._filled(batch)
         try:
             outputs = self._outputs(batch, run)
@@ -177,6 +183,11 @@ class Reader:
             return self._layout.results(outputs, views)
         except LayoutError as error:
             raise ModelError(f"The output of {self.name} does not fit the layout: {error}.") from None
+
+    def _input(self, images: Sequence[Image]) -> tuple[NDArray[Any], list[View]]:
+        if self._shared is None:
+            return self._preprocessor(images)
+        return shared_inputs.get(self._shared, images, lambda: self._preprocessor(images))
 
     def _filled(self, batch: NDArray[Any]) -> NDArray[Any]:
         """A batch of the size that the model wants.

@@ -43,7 +43,7 @@ class Model(Protocol):
     """A model that is loaded and ready.
 
     >>> class Sunny:
-    ...     version, batch_size = "1", 8
+    ...     version, batch_size, portion, callers = "1", 8, 8, 1
     ...
     ...     def predict(self, images, sources):
     ...         return [Classification(category_id=0, score=0.9) for _ in images]
@@ -56,6 +56,13 @@ class Model(Protocol):
     """Hash of everything that decides what it says: file, settings, code. Not of what encoding decides."""
     batch_size: int
     """The most images per call."""
+    callers: int
+    """How many threads may call it at the same time."""
+
+    @property
+    def portion(self) -> int:
+        """The images of a call where nothing else is known; where such calls take no time, it gets more."""
+        ...
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
         """One result per image.
@@ -96,7 +103,10 @@ class LooksUp(Protocol):
 
 
 class Runtime(Protocol):
-    """A model before its results are checked."""
+    """A model before its results are checked.
+
+    Those that several threads may call say so: see :class:`Parallel`.
+    """
 
     version: str
     batch_size: int
@@ -104,6 +114,14 @@ class Runtime(Protocol):
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Any]:
         """One result of any known kind per image; the images of a call are of one size."""
         ...
+
+
+@runtime_checkable
+class Parallel(Protocol):
+    """A runtime that several threads may call at the same time, with what is best then."""
+
+    portion: int
+    callers: int
 
 
 class ModelError(LightlyAssetsError):

@@ -184,9 +184,12 @@ class Session:
         *,
         limits: Limits | None = None,
         on_frames: Callable[[str, int], None] | None = None,
+        on_pace: Callable[[str], None] | None = None,
         sheets: bool = True,
     ) -> Iterator[UnitOutcome]:
         """Do the work; what came of each unit, as soon as it is known.
+
+        ``on_pace`` hears at the end in one sentence what was waited for longest.
 
         Raises:
             StorageError: a store is out of reach; what was published stays.
@@ -196,7 +199,13 @@ class Session:
         def work(units: Sequence[UnitWork], folder: Path) -> Iterator[UnitOutcome]:
             if units:
                 flow = Flow(
-                    self.warehouse, self.setups, folder, limits=limits, on_frames=on_frames, sheets=sheets
+                    self.warehouse,
+                    self.setups,
+                    folder,
+                    limits=limits,
+                    on_frames=on_frames,
+                    on_pace=on_pace,
+                    sheets=sheets,
                 )
                 yield from flow.run(units)
 

@@ -194,7 +194,7 @@ def _run(
             if state.partition not in batch.states:
                 yield from _recorded(recording, reporter.report(state))
         progress = _Progress(context, plan)
-        for outcome in session.run(plan, on_frames=progress.frames):
+        for outcome in session.run(plan, on_frames=progress.frames, on_pace=context.log.info):
             summary.add(outcome)
             progress.done(outcome)
             batch.fail(outcome.problems())

@@ -18,11 +18,11 @@ from typing import Self
 import av.logging
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from lightly_assets.errors import is_bug
 from lightly_assets.media.decoding.channel import Channel, ChannelClosedError, Message
+from lightly_assets.media.decoding.conversion import Converter
 from lightly_assets.media.decoding.decoder import Decoder
 from lightly_assets.media.decoding.job import Job
 from lightly_assets.media.decoding.ring import RingWriter, create_memory
@@ -140,6 +140,7 @@ class _RingSink:
         self._converters = converters
         self._pool = ThreadPoolExecutor(converters) if converters else None
         self._own = threading.local()
+        self._made: list[Converter] = []
         self._begun: deque[tuple[Future[None], _Word]] = deque()
         self._ready: list[_Word] = []
         self._told = 0.0
@@ -152,6 +153,8 @@ class _RingSink:
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown()
+        for converter in self._made:
+            converter.close()
         self._ring.close()
 
     def frame(self, frame: VideoFrame, index: int, seconds: float | None) -> None:
@@ -201,12 +204,10 @@ class _RingSink:
         self._told = time.monotonic()
 
     def _convert(self, frame: VideoFrame, place: NDArray[np.uint8]) -> None:
-        if not hasattr(self._own, "reformatter"):
-            self._own.reformatter = VideoReformatter()
-        rgb = self._own.reformatter.reformat(frame, format="rgb24", threads=1)
-        plane = rgb.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        np.copyto(place, rows[: place.shape[0], : place.shape[1]])
+        if not hasattr(self._own, "converter"):
+            self._own.converter = Converter()
+            self._made.append(self._own.converter)
+        self._own.converter(frame, place)
 
 
 def _converters(threads: int) -> int:

@@ -4,6 +4,7 @@ Made smaller by another kernel, it is another picture to a model: OpenCV's ``lin
 pixels and leaves out the rest, Pillow's kernels average over all of them.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -53,6 +54,15 @@ def resize_image(image: NDArray[np.uint8], height: int, width: int, kernel: Kern
             "pip install opencv-python-headless."
         )
     return linear(image, height, width)
+
+
+def split(image: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:
+    """The channels of an (H, W, C) image, each as a plane of its own where OpenCV is there to do it fast."""
+    cv2 = _opencv()
+    if cv2 is None:
+        return [image[..., channel] for channel in range(image.shape[2])]
+    planes: Sequence[NDArray[np.uint8]] = cv2.split(image)
+    return planes
 
 
 @cache

@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.models.pixels.geometry import view_of
-from lightly_assets.models.pixels.kernels import resize_image
+from lightly_assets.models.pixels.kernels import resize_image, split
 from lightly_assets.models.preprocess import CHANNELS, Preprocess, View
 from lightly_assets.models.protocol import Image
 
 # Takes numbers as they are: scale, mean and std have no use.
 WHOLE_NUMBERS = ("uint8", "int32")
+# Where the channels of RGB(A) are in others; each is its own inverse.
+_ORDERS = {"bgr": [2, 1, 0], "bgra": [2, 1, 0, 3]}
 
 
 class Preprocessor:
@@ -28,6 +30,9 @@ class Preprocessor:
         self._shift = shift.astype(np.float32)
         self._plain = bool((shift == 0).all()) and bool((factor == factor[0]).all())
         self._padding = self._normalised_padding()
+        self._order = _ORDERS.get(settings.channels, [*range(self.channels)])
+        self._turned = settings.channels in _ORDERS
+        self._in_planes = settings.axes == "nchw" and self.channels > 1
 
     def _of_channels(self, numbers: tuple[float, ...] | None) -> NDArray[np.float64]:
         """One number for each channel; equal ones may be of another count, as defaults are."""
@@ -56,21 +61,27 @@ class Preprocessor:
         kernel = self.settings.interpolation
         assert kernel is not None
         pixels = resize_image(self._with_channels(image), inner_h, inner_w, kernel)
-        if self.settings.channels == "bgr":
-            pixels = pixels[..., ::-1]
-        elif self.settings.channels == "bgra":
-            pixels = pixels[..., [2, 1, 0, 3]]
         rows, from_row = _window(int(view.offset_y), inner_h, view.input_height)
         columns, from_column = _window(int(view.offset_x), inner_w, view.input_width)
-        if (rows.start, rows.stop, columns.start, columns.stop) != (
-            0,
-            view.input_height,
-            0,
-            view.input_width,
-        ):
-            target[: rows.start] = target[rows.stop :] = self._padding
-            target[rows, : columns.start] = target[rows, columns.stop :] = self._padding
-        self._normalise(pixels[from_row, from_column], target[rows, columns])
+        inside = target[rows, columns]
+        if inside.shape != target.shape:
+            self._pad(target, rows, columns)
+        part = pixels[from_row, from_column]
+        if self._in_planes:
+            for channel, plane in zip(self._order, split(part), strict=True):
+                self._normalise_plane(plane, channel, inside[..., channel])
+        else:
+            self._normalise(part[..., self._order] if self._turned else part, inside)
+
+    def _pad(self, target: NDArray[Any], rows: slice, columns: slice) -> None:
+        parts = (
+            [(target[..., channel], self._padding[channel]) for channel in range(self.channels)]
+            if self._in_planes
+            else [(target, self._padding)]
+        )
+        for part, value in parts:
+            part[: rows.start] = part[rows.stop :] = value
+            part[rows, : columns.start] = part[rows, columns.stop :] = value
 
     def _with_channels(self, image: Image) -> Image:
         if self.channels == 3:
@@ -96,8 +107,17 @@ class Preprocessor:
             np.multiply(pixels, self._factor[0], out=target, dtype=np.float32, casting="unsafe")
         else:
             for channel in range(self.channels):
-                plane = np.multiply(pixels[..., channel], self._factor[channel], dtype=np.float32)
-                np.add(plane, self._shift[channel], out=target[..., channel], casting="unsafe")
+                self._normalise_plane(pixels[..., channel], channel, target[..., channel])
+
+    def _normalise_plane(self, pixels: Image, channel: int, target: NDArray[Any]) -> None:
+        """One channel; numbers that lie beside each other take a third of the time."""
+        if self.settings.dtype in WHOLE_NUMBERS:
+            target[...] = pixels
+        elif self._plain:
+            np.multiply(pixels, self._factor[0], out=target, dtype=np.float32, casting="unsafe")
+        else:
+            scaled = np.multiply(pixels, self._factor[channel], dtype=np.float32)
+            np.add(scaled, self._shift[channel], out=target, casting="unsafe")
 
 
 def _window(offset: int, inner: int, size: int) -> tuple[slice, slice]:

@@ -3,7 +3,9 @@
 import logging
 import os
 import re
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +31,9 @@ CODE_VERSION = 1
 _DTYPES = {f"tensor({name})": name for name in ("float16", "uint8", "int8", "int32", "int64", "bool")}
 _DTYPES |= {"tensor(float)": "float32", "tensor(double)": "float64"}
 _CPU = "CPUExecutionProvider"
+# On CPUs a larger batch is slower for each image, and more of it waits at the end. One would be two: see
+# `Reader`, which makes results the same in every batch.
+_PORTION = 2
 # The best first. TensorRT is left out: it compiles for minutes before the first image.
 _PROVIDERS = (
     "CUDAExecutionProvider",
@@ -76,7 +81,11 @@ class OnnxRuntime:
     def __init__(self, config: OnnxModel, task_type: TaskType, categories: int, base_dir: Path) -> None:
         self.path = model_file(config.path, base_dir)
         refuse_pickle(self.path, "ONNX")
-        self.session = _session(self.path, config)
+        calls, threads = _calls_and_threads(self.path, config)
+        self.session = _session(self.path, config, threads)
+        on_cpus = self.session.get_providers()[0] == _CPU
+        # Other devices have threads enough, and get whole batches, the next of which is prepared meanwhile.
+        self._turns = threading.BoundedSemaphore(calls if on_cpus else 1)
         self._graph = read_graph(self.path)
         image_input, self._feed = _inputs(self.session, self.path)
         facts = facts_for(config, self.path)
@@ -90,8 +99,12 @@ class OnnxRuntime:
             self.path.name,
             facts,
             alone=self._graph.quantises_batches,
+            reads_only=True,
         )
         self.batch_size = self.reader.batch_size
+        self.portion = min(_PORTION, self.batch_size) if on_cpus else self.batch_size
+        # One more than run: while some wait for the model, another prepares its input, or reads its output.
+        self.callers = calls + 1 if on_cpus else 2
         self.version = version_of(
             file_hash(self.path, *_external_data(self.path, self._graph)),
             self.reader.version_settings(task_type) | _provider(self.session),
@@ -119,11 +132,12 @@ class OnnxRuntime:
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
         feeds = {self._feed.images: batch, **extra_feeds(self._feed.others, batch.shape)}
-        outputs: list[NDArray[Any]] = self.session.run(None, feeds)
+        with self._turns:
+            outputs: list[NDArray[Any]] = self.session.run(None, feeds)
         return outputs
 
 
-def _session(path: Path, config: OnnxModel) -> Any:
+def _session(path: Path, config: OnnxModel, threads: int) -> Any:
     try:
         import onnxruntime as ort
     except ImportError:
@@ -131,7 +145,7 @@ def _session(path: Path, config: OnnxModel) -> Any:
             "A model of kind onnx needs ONNX Runtime; install it with: pip install 'lightly-assets[onnx]'."
         ) from None
     options = ort.SessionOptions()
-    options.intra_op_num_threads = config.threads or default_threads()
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Threads that wait must not spin: decoding and encoding need the cores meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -153,10 +167,28 @@ def _session(path: Path, config: OnnxModel) -> Any:
     return session
 
 
+def _calls_and_threads(path: Path, config: OnnxModel) -> tuple[int, int]:
+    """How many calls may be at work at once, and how many threads they get.
+
+    Each call has a thread of its own: that is the cheapest, and the same on every machine. Where there are
+    more cores than calls may have images in memory, they share threads, if the numbers do not depend on it.
+    """
+    cores = config.threads or usable_cores()
+    calls = min(cores, max(config.batch_size, _PORTION))
+    with suppress(ModelError, ValueError):  # what is no model at all is refused when it is loaded
+        if cores > calls and not read_graph(path).adds_up_in_parts:
+            return calls, cores - calls + 1
+    return calls, 1
+
+
 def default_threads() -> int:
     """One less than the cores that this process may use, so that decoding keeps one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores - 1)
+    return max(1, usable_cores() - 1)
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _first(error: Exception) -> str:

@@ -4,7 +4,7 @@ Every input is decoded at most once, whatever the number of tasks. Batches fill 
 short videos. Between two threads there is a bounded pipe, so that the slowest part sets the pace and memory
 stays flat. An input that fails takes nothing else with it.
 
-    pixels (PixelReader) → PredictStage → EncodeStage → PublishStage, one or several → outcomes
+    pixels (PixelReader) → PredictStage (Lanes: models) → EncodeStage → PublishStage, one or more → outcomes
 """
 
 from __future__ import annotations
@@ -45,9 +45,11 @@ class Flow:
         *,
         limits: Limits | None = None,
         on_frames: Callable[[str, int], None] | None = None,
+        on_pace: Callable[[str], None] | None = None,
         sheets: bool = True,
     ) -> None:
         self._folder = folder
+        self._on_pace = on_pace
         self._stop = Stop()
         self._error: BaseException | None = None
         self._outcomes: queue.SimpleQueue[UnitOutcome | None] = queue.SimpleQueue()
@@ -105,6 +107,8 @@ class Flow:
                 thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
         if self._error is not None:
             raise self._error
+        if self._on_pace is not None and (said := self._predict.pace_sentence()):
+            self._on_pace(said)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

@@ -1,23 +1,27 @@
-"""The first two threads: one reads pixels, one shows them to the models."""
+"""The first threads: one reads pixels, one hands them to the models, and others call those that allow it."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from lightly_assets.media import Limits
-from lightly_assets.models.protocol import ModelError, Source
-from lightly_assets.models.results import Result
+from lightly_assets.models.protocol import Model, ModelError
 from lightly_assets.pipeline.inputs.frame_export import FrameExports
 from lightly_assets.pipeline.inputs.listing import Input
-from lightly_assets.pipeline.inputs.pixels import Ended, PixelReader, Pixels, Unreadable
+from lightly_assets.pipeline.inputs.pixels import Ended, Event, PixelReader, Pixels, Unreadable
 from lightly_assets.pipeline.planning.plan import UnitWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup
 from lightly_assets.pipeline.running.commit import Warehouse
+from lightly_assets.pipeline.running.lanes import Lanes
+from lightly_assets.pipeline.running.pace import Pace
 from lightly_assets.pipeline.running.pipe import Pipe, Stop
+from lightly_assets.pipeline.running.tuning import BRISK_SECONDS
 from lightly_assets.pipeline.running.unit_state import (
     Batch,
     Begin,
@@ -108,6 +112,10 @@ class PredictStage:
         self._encode, self._stop = encode, stop
         self._limits, self._on_frames, self._sheets = limits, on_frames, sheets
         self._batches: dict[str, Batch] = {name: Batch() for name in setups}
+        self._lanes: Lanes[list[Answer]] = Lanes(stop)
+        self._pace = Pace()
+        self._callers = 1
+        self._asked = False
         exporting = warehouse.project.frames.export == "png"
         self._exports = FrameExports(warehouse.state, folder) if exporting else None
 
@@ -119,7 +127,7 @@ class PredictStage:
             self._warehouse.input, feed, project.on_damage, self._limits, project.images.sixteen_bit
         )
         try:
-            for event in reader:
+            for event in self._timed(reader):
                 self._stop.check()
                 if isinstance(event, Pixels):
                     self._take(feed, event)
@@ -127,13 +135,30 @@ class PredictStage:
                     self._end(feed, event)
                 else:
                     self._give_up(feed, event)
+                del event
             for name, batch in self._batches.items():
                 self._flush(name, batch)
+            self._hand_on(0)
         finally:
+            self._lanes.close()
             reader.close()
             if exports is not None:
                 exports.close()
         self._encode.close()
+
+    def pace_sentence(self) -> str | None:
+        """What was waited for longest; None where no model was asked."""
+        return self._pace.sentence(self._callers) if self._asked else None
+
+    def _timed(self, reader: PixelReader) -> Iterator[Event]:
+        events = iter(reader)
+        while True:
+            with self._pace.waiting("decoding"):
+                event = next(events, None)
+            if event is None:
+                return
+            yield event
+            del event
 
     def _take(self, feed: UnitFeed, pixels: Pixels) -> None:
         state = feed.state(pixels.source.input)
@@ -165,12 +190,14 @@ class PredictStage:
         key = pixels.source.input
         if self._sheets:
             state.thumbnails.offer(pixels.source, pixels.image)
+        # For all tasks the same, as those that pre-process in the same way share the input of a batch.
+        wanted = min((one.wanted for one in self._batches.values() if one.wanted), default=1)
         for name, task in state.tasks.items():
             if key not in task.work.predict or not task.is_open(key):
                 continue
             batch = self._batches[name]
             batch.pixels.append((task, pixels))
-            if len(batch.pixels) >= self._setups[name].model.batch_size:
+            if len(batch.pixels) >= batch_size(self._setups[name].model, wanted):
                 self._flush(name, batch)
 
     def _check_end(self, state: UnitState, event: Ended) -> None:
@@ -189,32 +216,63 @@ class PredictStage:
         batch.pixels = []
         if not pixels:
             return
-        results = self._ask(name, pixels)
-        if results:
-            self._encode.put(Results(results))
-
-    def _ask(
-        self, name: str, pixels: list[tuple[TaskState, Pixels]]
-    ) -> list[tuple[TaskState, Source, Result]]:
-        """Results of a batch; where the model fails, without those of the input that it failed on."""
         model = self._setups[name].model
-        start = time.perf_counter()
-        try:
-            answers = model.predict([one.image for _, one in pixels], [one.source for _, one in pixels])
-        except ModelError as error:
-            keys = {one.source.input for _, one in pixels}
-            # One input: it is to blame. Several: each is asked alone, so that only the bad one fails.
-            if len(keys) == 1:
-                task = pixels[0][0]
-                message = f"task '{name}', {error}"
-                self._encode.put(TaskFailed(task, keys.pop(), message))
-                return []
-            found = []
-            for key in sorted(keys):
-                found += self._ask(name, [pair for pair in pixels if pair[1].source.input == key])
-            return found
-        seconds = (time.perf_counter() - start) / len(pixels)
-        for task, _ in pixels:
-            task.outcome.predict_seconds += seconds
-            task.outcome.predicted += 1
-        return [(task, one.source, answer) for (task, one), answer in zip(pixels, answers, strict=True)]
+        self._asked = True
+        self._callers = max(self._callers, model.callers)
+        with self._pace.waiting("models"):
+            self._lanes.begin(partial(ask, name, model, batch, pixels), model.callers)
+        del pixels
+        self._hand_on(self._callers)
+
+    def _hand_on(self, most: int) -> None:
+        """Hand on answers, in the order of the questions, until no more than ``most`` are to come."""
+        answers = self._lanes.answers(most)
+        while True:
+            with self._pace.waiting("models"):
+                found = next(answers, None)
+            if found is None:
+                return
+            for answer in found:
+                with self._pace.waiting("writing"):
+                    self._encode.put(answer.message)
+                for task in answer.tasks:
+                    task.outcome.predict_seconds += answer.seconds
+                    task.outcome.predicted += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking a model."""
+
+    message: Results | TaskFailed
+    tasks: list[TaskState] = field(default_factory=list)
+    """The task of each image."""
+    seconds: float = 0.0
+    """What each image took."""
+
+
+def batch_size(model: Model, wanted: int) -> int:
+    """How many images a model is shown at once: its portion, or more where they are wanted.
+
+    What all of its calls have in memory together stays a batch where that is possible.
+    """
+    most = max(model.portion, model.batch_size // max(1, model.callers - 1))
+    return min(max(model.portion, wanted), most)
+
+
+def ask(name: str, model: Model, batch: Batch, pixels: list[tuple[TaskState, Pixels]]) -> list[Answer]:
+    """Results of a batch; where the model fails, without those of the input that it failed on."""
+    start = time.perf_counter()
+    try:
+        answers = model.predict([one.image for _, one in pixels], [one.source for _, one in pixels])
+    except ModelError as error:
+        keys = {one.source.input for _, one in pixels}
+        # One input: it is to blame. Several: each is asked alone, so that only the bad one fails.
+        if len(keys) == 1:
+            return [Answer(TaskFailed(pixels[0][0], keys.pop(), f"task '{name}', {error}"))]
+        alone = ([pair for pair in pixels if pair[1].source.input == key] for key in sorted(keys))
+        return [answer for some in alone for answer in ask(name, model, batch, some)]
+    seconds = time.perf_counter() - start
+    batch.learn(len(pixels), brisk=seconds < BRISK_SECONDS)
+    rows = [(task, one.source, answer) for (task, one), answer in zip(pixels, answers, strict=True)]
+    return [Answer(Results(rows), [task for task, _ in pixels], seconds / len(pixels))]

@@ -1,7 +1,9 @@
 """The numbers that decide how much memory a run takes and how well its threads are kept busy."""
 
-WAITING_BATCHES = 2
+WAITING_BATCHES = 4
 """Batches of results that wait to be encoded."""
+BRISK_SECONDS = 0.01
+"""A call of a model that takes no longer than this is given more images: what surrounds it costs as much."""
 WAITING_UNITS = 2
 """Finished tasks of units that wait to be published."""
 PUBLISHERS_IN_BUCKETS = 4

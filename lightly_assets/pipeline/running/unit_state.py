@@ -120,6 +120,12 @@ class Batch:
     """Images that wait for the model of a task."""
 
     pixels: list[tuple[TaskState, Pixels]] = field(default_factory=list)
+    wanted: int | None = None
+    """How many images a call is worth, as far as that is known: more, where one with fewer took no time."""
+
+    def learn(self, size: int, *, brisk: bool) -> None:
+        """A call with so many images took no time, or some."""
+        self.wanted = max(self.wanted or 1, 2 * size if brisk else 1)
 
 
 @dataclass

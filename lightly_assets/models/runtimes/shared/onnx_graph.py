@@ -13,6 +13,8 @@ from lightly_assets.models.protocol import ModelError
 
 # Nodes that only move numbers: what is before them made the output.
 _MOVING = {"Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"}
+# The others were measured to differ in their last bits, as ReduceMean does with more than two threads.
+_WITHOUT_SUMS = {"ReduceMax", "ReduceMin"}
 # Numbers of fields in ONNX's protocol buffers.
 _MODEL_GRAPH, _MODEL_FUNCTION = 7, 25
 _GRAPH_NODE, _GRAPH_TENSOR, _GRAPH_OUTPUT, _GRAPH_SPARSE = 1, 5, 12, 15
@@ -37,6 +39,11 @@ class OnnxGraph:
     def quantises_batches(self) -> bool:
         """Whether it scales numbers by the largest of a whole batch, so that neighbours change results."""
         return any(kind.startswith("DynamicQuantize") for kind in self.kinds)
+
+    @property
+    def adds_up_in_parts(self) -> bool:
+        """Whether it adds up numbers in an order that depends on how many threads of ONNX Runtime do it."""
+        return any(kind.startswith("Reduce") and kind not in _WITHOUT_SUMS for kind in self.kinds)
 
 
 def read_graph(path: Path) -> OnnxGraph:

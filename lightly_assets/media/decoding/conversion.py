@@ -1,0 +1,131 @@
+"""Decoded frames to RGB in shared memory.
+
+PyAV converts into memory of its own, from where each frame would have to be copied. So the library that PyAV
+has loaded for this is asked itself, for frames of the usual kind, to write where the frame is to be. Whether
+it gives what PyAV gives is looked at with the first frame of each size and kind; where it does not, or where
+there is no such library to be found, PyAV converts.
+"""
+
+import contextlib
+import ctypes
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+# As in FFmpeg's public headers, where they never change.
+_FORMATS = {"yuv420p": 0, "yuvj420p": 12}
+_RGB24 = 2
+_BILINEAR = 2
+_FULL_RANGE = 2
+_RGB_COLOURS = 0
+_ONE = 1 << 16
+# Rows of so many pixels leave no rest that would be written beyond their end.
+_WHOLE_COLUMNS = 32
+_PLANES = 4
+
+_Kind = tuple[str, int, int, int, int]
+
+
+class Converter:
+    """Converts the frames of a video, in one thread."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+        self._contexts: dict[_Kind, Any] = {}
+        """By kind of frame; None where only PyAV converts it."""
+
+    def __call__(self, frame: VideoFrame, place: NDArray[np.uint8]) -> None:
+        """Write a frame.
+
+        Args:
+            frame: as decoded.
+            place: (H, 3 * W) uint8, C-contiguous, to become RGB.
+        """
+        kind = (frame.format.name, frame.width, frame.height, int(frame.colorspace), int(frame.color_range))
+        if kind not in self._contexts:
+            self._contexts[kind] = self._tried(frame, place, kind)
+        context = self._contexts[kind]
+        if context is None or not _scale(context, frame, place):
+            self._with_pyav(frame, place)
+
+    def close(self) -> None:
+        """Let go of what was allocated."""
+        for context in self._contexts.values():
+            if context is not None:
+                _library().sws_freeContext(context)
+        self._contexts = {}
+
+    def _with_pyav(self, frame: VideoFrame, place: NDArray[np.uint8]) -> None:
+        rgb = self._reformatter.reformat(frame, format="rgb24", threads=1)
+        plane = rgb.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        np.copyto(place, rows[: place.shape[0], : place.shape[1]])
+
+    def _tried(self, frame: VideoFrame, place: NDArray[np.uint8], kind: _Kind) -> Any:
+        """What converts frames of a kind directly; None where that does not give what PyAV gives."""
+        context = _context(*kind)
+        if context is None:
+            return None
+        self._with_pyav(frame, place)
+        wanted = place.copy()
+        if _scale(context, frame, place) and np.array_equal(place, wanted):
+            return context
+        _library().sws_freeContext(context)
+        return None
+
+
+@cache
+def _library() -> Any:
+    """The libswscale of PyAV, with the functions that are called; None where it is not to be found."""
+    with contextlib.suppress(OSError, AttributeError):
+        found = re.search(r"/\S*/libswscale[^/\s]*\.so[^/\s]*$", Path("/proc/self/maps").read_text(), re.M)
+        if found is None:
+            return None
+        library = ctypes.CDLL(found[0])
+        pointer, number = ctypes.c_void_p, ctypes.c_int
+        library.sws_getContext.restype = pointer
+        library.sws_getContext.argtypes = (*[number] * 7, *[pointer] * 3)
+        library.sws_getCoefficients.restype = pointer
+        library.sws_getCoefficients.argtypes = [number]
+        library.sws_setColorspaceDetails.argtypes = (pointer, pointer, number, pointer, *[number] * 4)
+        library.sws_scale.argtypes = [pointer, pointer, pointer, number, number, pointer, pointer]
+        library.sws_freeContext.argtypes = [pointer]
+        library.sws_freeContext.restype = None
+        return library
+    return None
+
+
+def _context(pixels: str, width: int, height: int, colours: int, levels: int) -> Any:
+    if pixels not in _FORMATS or width % _WHOLE_COLUMNS or height % 2 or _library() is None:
+        return None
+    library, source = _library(), _FORMATS[pixels]
+    context = library.sws_getContext(
+        width, height, source, width, height, _RGB24, _BILINEAR, None, None, None
+    )
+    if not context:
+        return None
+    full = levels == _FULL_RANGE or pixels == "yuvj420p"
+    table = library.sws_getCoefficients(colours)
+    rgb = library.sws_getCoefficients(_RGB_COLOURS)
+    if library.sws_setColorspaceDetails(context, table, full, rgb, True, 0, _ONE, _ONE) < 0:
+        library.sws_freeContext(context)
+        return None
+    return context
+
+
+def _scale(context: Any, frame: VideoFrame, place: NDArray[np.uint8]) -> bool:
+    planes = frame.planes
+    if len(planes) != 3 or min(plane.line_size for plane in planes) <= 0:
+        return False
+    source = (ctypes.c_void_p * _PLANES)(*(plane.buffer_ptr for plane in planes), None)
+    strides = (ctypes.c_int * _PLANES)(*(plane.line_size for plane in planes), 0)
+    target = (ctypes.c_void_p * _PLANES)(place.ctypes.data, None, None, None)
+    target_strides = (ctypes.c_int * _PLANES)(place.strides[0], 0, 0, 0)
+    rows = _library().sws_scale(context, source, strides, 0, frame.height, target, target_strides)
+    return bool(rows == frame.height)

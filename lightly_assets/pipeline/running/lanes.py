@@ -1,0 +1,89 @@
+"""Threads that call models, several at once where a model allows it; answers come in the order of the calls.
+
+Nobody says how many cores the models get. A thread that waits takes none, so that a slow model has all of
+them as soon as the decoder's places are full, and a fast one leaves them to the decoder.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from lightly_assets.pipeline.running.pipe import Stop
+from lightly_assets.pipeline.running.tuning import POLL_SECONDS
+
+T = TypeVar("T")
+
+
+class Call(Generic[T]):
+    """Work for a lane, and what comes of it."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._done = threading.Event()
+        self._found: list[T] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Do it, in whichever thread this is."""
+        try:
+            self._found.append(self._work())
+        except BaseException as error:  # noqa: BLE001 - raised again by result()
+            self._error = error
+        del self._work  # and the pixels with it
+        self._done.set()
+
+    @property
+    def is_done(self) -> bool:
+        return self._done.is_set()
+
+    def result(self, stop: Stop) -> T:
+        """Wait for what comes of it, and give or raise that. Raises Stopped."""
+        while not self._done.wait(POLL_SECONDS):
+            stop.check()
+        if self._error is not None:
+            raise self._error
+        return self._found[0]
+
+
+class Lanes(Generic[T]):
+    """Threads that are started when there is work for them."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._calls: queue.SimpleQueue[Call[T] | None] = queue.SimpleQueue()
+        self._begun: deque[Call[T]] = deque()
+        self._threads = 0
+
+    def begin(self, work: Callable[[], T], callers: int) -> None:
+        """Have something done, by one of at least so many threads; by this one, at once, if one is enough."""
+        call = Call(work)
+        self._begun.append(call)
+        if callers < 2:
+            return call.run()
+        while self._threads < callers:
+            self._threads += 1
+            # Daemons: whoever interrupts a run does not wait for a slow model's answer.
+            threading.Thread(target=self._work, name=f"model {self._threads}", daemon=True).start()
+        self._calls.put(call)
+        return None
+
+    def answers(self, most: int) -> Iterator[T]:
+        """Answers that are there, and so many more that no more than ``most`` are left to come."""
+        while self._begun and (self._begun[0].is_done or len(self._begun) > most):
+            yield self._begun[0].result(self._stop)
+            self._begun.popleft()
+
+    def close(self) -> None:
+        """End the threads once they have done what they do now."""
+        for _ in range(self._threads):
+            self._calls.put(None)
+        self._threads = 0
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call.run()
+            del call

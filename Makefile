@@ -45,7 +45,7 @@ docs: $(VENV)/.docs  ## The documentation as a site, into build/docs, every link
 	@echo "build/docs/index.html"
 
 test: $(VENV)/.dev  ## Run the tests
-	$(BIN)/python -m pytest -n 2 -q --ignore tests/day --ignore tests/postgres --ignore tests/deploy_stand_ins
+	$(BIN)/python -m pytest -n 2 -q --ignore tests/day --ignore tests/postgres --ignore tests/deploy_stand_ins --ignore tests/dg
 
 snapshots: $(VENV)/.dev  ## Write anew what the tests in tests/snapshots compare with
 	WRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/snapshots
@@ -60,6 +60,12 @@ test-deploy: $(VENV)/.dev  ## Deployments against parsers and local stand-ins fo
 	$(PYTHON) -m venv $(VENV)-deploy
 	$(VENV)-deploy/bin/python -m pip install --quiet -r tests/deploy_stand_ins/requirements.txt -e .
 	$(VENV)-deploy/bin/python -m pytest -q tests/deploy_stand_ins
+
+# Dagster's programs come with what they need to talk to its cloud.
+test-dg: $(VENV)/.dev  ## The example of a Dagster project with the real dg and create-dagster (downloads)
+	$(PYTHON) -m venv $(VENV)-dg
+	$(VENV)-dg/bin/python -m pip install --quiet -r tests/dg/requirements.txt -e .
+	$(VENV)-dg/bin/python -m pytest -q tests/dg
 
 # Packages that models come from: gigabytes, so they have an environment of their own and no part in `make test`.
 test-torch: $(VENV)/.dev  ## Compare with torch, torchvision, ultralytics and transformers (large downloads)

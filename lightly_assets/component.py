@@ -1,5 +1,7 @@
 """Lightly Assets as a component of a larger Dagster project."""
 
+import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +11,7 @@ from pydantic import Field
 from lightly_assets.config import ConfigError, load_project, project_of_sections
 from lightly_assets.definitions import build_definitions
 
+_TEMPLATE = re.compile(r"\{[{%#]")
 _EXAMPLE: dict[str, Any] = {
     "datasource": {"input": "./input", "lightly": "./lightly", "state": "./state"},
     "tasks": [
@@ -21,9 +24,51 @@ _EXAMPLE: dict[str, Any] = {
     ],
 }
 
-_Config = Annotated[str | None, Field(description="The project file, relative to the component's folder.")]
+
+class _Environment:
+    """``env`` in templates; a variable that is not set is refused, where Dagster's own would write "None"."""
+
+    def __call__(self, name: str, default: Any = ...) -> Any:
+        value = os.environ.get(name, default)
+        if value is ...:
+            raise ConfigError(
+                f"The environment variable {name} is not set; set it, or give what holds without it: "
+                f"{{{{ env('{name}', 'value') }}}}."
+            )
+        return value
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("jinja"):  # asked for by the template engine of what it does not know
+            raise AttributeError(name)
+        return self(name)
+
+
+def _resolve(context: dg.ResolutionContext, value: Any) -> Any:
+    """Text without a template stays as it is: Dagster would make a number of a category named '1'."""
+    if isinstance(value, dict):
+        return {key: _resolve(context.at_path(key), one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_resolve(context.at_path(index), one) for index, one in enumerate(value)]
+    if isinstance(value, str) and _TEMPLATE.search(value):
+        return context.with_scope(env=_Environment()).resolve_value(value)
+    return value
+
+
+_Config = Annotated[
+    str | None,
+    dg.Resolver(
+        _resolve,
+        inject_before_resolve=False,
+        description="The project file, relative to the component's folder.",
+    ),
+]
 _Sections = Annotated[
-    dict[str, Any] | None, Field(description="What a lightly.yaml would say, in place of a file.")
+    dict[str, Any] | None,
+    dg.Resolver(
+        _resolve,
+        inject_before_resolve=False,
+        description="What a lightly.yaml would say, in place of a file.",
+    ),
 ]
 _Prefix = Annotated[
     str, Field(pattern=r"^([A-Za-z][A-Za-z0-9_]*)?$", description="A word that all names begin with.")

@@ -30,7 +30,8 @@ def build_definitions(
     sensor, so that the definitions of several projects can be merged. ``upstream`` are the keys of assets
     that write the input, such as ``raw/clips``: the asset ``videos`` is shown behind them.
 
-    Runs work in one process: one for every step would cost seconds each.
+    Runs of its jobs work in one process: another for their only step would cost seconds. The executor of
+    everything else stays that of the definitions they are merged with.
 
     Raises:
         ConfigError: the project file is wrong.
@@ -48,7 +49,7 @@ def build_definitions(
     partitioned = partitions_by_configuration() is not None
     return dg.Definitions(
         assets=[
-            videos_spec(partitions_def if partitioned else None, names, upstream),
+            videos_spec(project, partitions_def if partitioned else None, names, upstream),
             chain,
             *build_selection(project, names),
         ],
@@ -58,15 +59,16 @@ def build_definitions(
         jobs=[job, *build_worker_jobs(chain, names)],
         sensors=[build_sensor(project, job, names)],
         resources={names.project: ProjectResource.of(project)},
-        executor=dg.in_process_executor,
     )
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """The graph of the project file that the environment or the folder names; else the demo's, to look at."""
+    alone = dg.Definitions(executor=dg.in_process_executor)
     path = Path(config_path())
     if CONFIG_VARIABLE in os.environ or path.exists():
-        return build_definitions(path)
+        return dg.Definitions.merge(alone, build_definitions(path))
     demo = load_project(DEMO_FILE)
-    return build_definitions(demo.model_copy(update={"base_dir": Path("demo").absolute()}))
+    shown = build_definitions(demo.model_copy(update={"base_dir": Path("demo").absolute()}))
+    return dg.Definitions.merge(alone, shown)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lightly_assets.config.datasource import DatasourceSettings
 from lightly_assets.config.frames import FrameSettings
+from lightly_assets.config.graph import GraphSettings
 from lightly_assets.config.images import ImageSettings
 from lightly_assets.config.section import Section
 from lightly_assets.config.sensor import SensorSettings
@@ -45,6 +46,7 @@ class Project(Section):
     sensor: SensorSettings = SensorSettings()
     tasks: tuple[Task, ...] = ()
     storage: RootsSettings = RootsSettings()
+    dagster: GraphSettings = GraphSettings()
     worker_run: dict[str, Any] | None = None
     """Settings of the Lightly Worker run that may follow."""
 

@@ -15,6 +15,7 @@ def build_job(chain: dg.AssetsDefinition, names: Names) -> Any:
         names.predictions_job,
         selection=_selection(chain, chain.keys - {names.worker_run}),
         description=f"Brings inputs up to date: the assets of '{names.chain}' and their checks.",
+        executor_def=dg.in_process_executor,
     )
 
 
@@ -26,6 +27,7 @@ def build_worker_jobs(chain: dg.AssetsDefinition, names: Names) -> list[Any]:
         names.worker_job,
         selection=_selection(chain, chain.keys),
         description="Brings inputs up to date, then asks for a Lightly Worker run if all of it is right.",
+        executor_def=dg.in_process_executor,
     )
     return [job]
 

@@ -67,6 +67,22 @@ class Names:
         """The operation that makes all of them but the videos, which others write, and the selection."""
         return self.name("chain")
 
+    # Groups are listed by their names: these are in the order of the chain.
+
+    @property
+    def input_group(self) -> str:
+        """Of videos and frames."""
+        return self.name("input")
+
+    def task_group(self, task: str) -> str:
+        """Of the assets of a task."""
+        return self.name(f"predictions_{dg.AssetKey([task]).to_python_identifier()}")
+
+    @property
+    def output_group(self) -> str:
+        """Of what comes out, for all tasks together."""
+        return self.name("published")
+
     @property
     def partitions(self) -> str:
         """The definition of the partitions."""
@@ -75,7 +91,7 @@ class Names:
     @property
     def project(self) -> str:
         """The resource that is the project."""
-        return self.name("project")
+        return self.name("lightly_project")
 
     @property
     def predictions_job(self) -> str:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from lightly_assets.config import Project
 from lightly_assets.graph.checks.up_to_date import stale_verdict
+from lightly_assets.graph.checks.verdicts import latest
 from lightly_assets.graph.dead_runs import end_dead_runs
 from lightly_assets.graph.keys import PLAIN, Names
 from lightly_assets.graph.partitions import partition_of, partitions_definition
@@ -139,6 +140,9 @@ def _stale_events(
     """Verdicts of the tasks in which something else is stale than before."""
     for task, staleness in look.staleness.items():
         text = staleness.text or ""
-        if text != (watch.seen_inputs.fact(f"stale in {task}") or ""):
+        told = watch.seen_inputs.fact(f"stale in {task}")
+        if told is None and not text and latest(instance, names.stage(task, "task_folder")) is None:
+            continue  # nothing of it is made yet
+        if text != told:
             watch.seen_inputs.note(f"stale in {task}", text)
             yield stale_verdict(instance, task, staleness, names)

@@ -72,6 +72,17 @@ def test_two_projects_live_side_by_side(tmp_path: Path) -> None:
 MADE = ("frames", "squares/predictions", "squares/singletons", "squares/task_folder", "tasks_json")
 
 
+def test_a_project_with_an_executor_and_a_resource_of_its_own_takes_it_in(tmp_path: Path) -> None:
+    """Nothing of theirs is changed, and nothing of ours is in their way."""
+    theirs = dg.Definitions(
+        executor=dg.multiprocess_executor,
+        resources={"project": dg.ResourceDefinition.hardcoded_resource("theirs")},
+    )
+    both = dg.Definitions.merge(theirs, build_definitions(SmallProject(tmp_path / "project").config))
+    assert both.executor is dg.multiprocess_executor
+    assert both.resolve_job_def("predictions").executor_def is dg.in_process_executor
+
+
 def test_the_sections_of_a_component_take_values_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +102,54 @@ def test_the_sections_of_a_component_take_values_from_the_environment(
             assert component.project["datasource"]["input"] == str(tmp_path / "somewhere")
             keys = {key.to_user_string() for key in loaded.resolve_asset_graph().get_all_asset_keys()}
     assert "front/squares/task_folder" in keys
+
+
+def _loaded(attributes: dict[str, object]) -> LightlyPredictionsComponent:
+    with dg.components.testing.create_defs_folder_sandbox() as sandbox:
+        path = sandbox.scaffold_component(
+            LightlyPredictionsComponent,
+            defs_yaml_contents={
+                "type": "lightly_assets.LightlyPredictionsComponent",
+                "attributes": attributes,
+            },
+        )
+        with sandbox.load_component_and_build_defs(path) as (component, _):
+            assert isinstance(component, LightlyPredictionsComponent)
+            return component
+
+
+def test_quoted_text_stays_text_and_templates_may_give_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCH", "8")
+    sections = _sections(SmallProject(tmp_path / "project"))
+    sections["tasks"] = [
+        {
+            "name": "lamps",
+            "task_type": "object-detection",
+            "categories": [{"id": 0, "name": "1"}],
+            "model": {"kind": "python", "call": "a:b", "batch_size": "{{ env.BATCH }}"},
+        }
+    ]
+    project = _loaded({"project": sections}).project
+    assert project is not None
+    (task,) = project["tasks"]
+    assert task["categories"] == [{"id": 0, "name": "1"}] and task["model"]["batch_size"] == 8
+
+
+@pytest.mark.parametrize("attribute", ["project", "config"])
+def test_a_variable_that_is_not_set_is_no_folder_called_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attribute: str
+) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    sections = _sections(SmallProject(tmp_path / "project"))
+    sections["datasource"] = {"input": "{{ env.NOWHERE }}/a", "lightly": "./b", "state": "./c"}
+    with pytest.raises(Exception) as caught:
+        _loaded({attribute: sections if attribute == "project" else "{{ env.NOWHERE }}/lightly.yaml"})
+    assert "The environment variable NOWHERE is not set" in str(caught.value.__cause__)
+    sections["datasource"] = {"input": "{{ env('NOWHERE', './a') }}", "lightly": "./b", "state": "./c"}
+    project = _loaded({"project": sections}).project
+    assert project is not None and project["datasource"]["input"] == "./a"
 
 
 def test_a_component_is_scaffolded_with_a_project_in_it() -> None:

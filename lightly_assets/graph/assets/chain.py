@@ -18,11 +18,12 @@ from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.graph.assets.specs import chain_specs
 from lightly_assets.graph.assets.worker_run import worker_run_event, worker_run_specs
 from lightly_assets.graph.checks.check_specs import chain_check_specs
+from lightly_assets.graph.checks.up_to_date import report_up_to_date
 from lightly_assets.graph.dagster_private import partitions_by_configuration, report_planned
 from lightly_assets.graph.dead_runs import sign, signs_of_life
 from lightly_assets.graph.jobs import task_assets
 from lightly_assets.graph.keys import Names
-from lightly_assets.graph.partitions import inputs_by_partition
+from lightly_assets.graph.partitions import add_partitions, inputs_by_partition
 from lightly_assets.graph.reporting.left_partitions import states_left
 from lightly_assets.graph.reporting.partition_report import (
     PartitionState,
@@ -69,6 +70,8 @@ class ChainConfig(dg.Config):
 
     partitions: list[str] = Field(default_factory=list)
     """Partition keys, for those that are no neighbours: a range would take in all between them."""
+    everything: bool = False
+    """All partitions that there are, named or not."""
     inputs: list[str] = Field(default_factory=list)
     """Only these inputs of the partitions; all where empty."""
     tasks: list[str] = Field(default_factory=list)
@@ -159,6 +162,18 @@ def _selected(
     return selected, checks
 
 
+def _configured(context: dg.AssetExecutionContext, config: ChainConfig, session: Session) -> list[str]:
+    """The partitions that a run is told by its configuration."""
+    if config.everything:
+        return list(inputs_by_partition(session.scan))
+    if not config.partitions:
+        context.log.info(
+            "No partitions are named: what there is to publish is published, and no input is looked at. The "
+            "configuration 'everything: true' brings all inputs up to date."
+        )
+    return config.partitions
+
+
 def _run(
     context: dg.AssetExecutionContext, config: ChainConfig, project: Project, names: Names
 ) -> Iterator[Event]:
@@ -171,8 +186,10 @@ def _run(
         signs_of_life(session.warehouse.state, context.run),
         Recording(context.instance) as recording,
     ):
-        partitions = list(context.partition_keys) if ranged else config.partitions
+        partitions = list(context.partition_keys) if ranged else _configured(context, config, session)
         batch = _Batch(session, partitions, set(config.inputs))
+        if not ranged:
+            add_partitions(context.instance, batch.states, names)
         session.focus(batch.all_inputs)
         plan = session.plan(_selection(selected, session.setups, names), batch.keys)
         batch.fail(plan.problems)
@@ -185,8 +202,7 @@ def _run(
                 state.waiting += 1
         summary = RunSummary(inputs=len(batch.keys), unchanged=len(plan.unchanged))
         summary.fail(plan.problems)
-        index, scan = session.warehouse.index, session.scan
-        reporter = Reporter(recording, index, scan, session.setups, selected, checks, plan.waiting, names)
+        reporter = _reporter(context, recording, session, plan, names, (selected, checks))
         for state in batch.states.values():
             if not state.waiting:
                 yield from _recorded(recording, reporter.report(state))
@@ -222,6 +238,20 @@ def _run(
         raise dg.Failure(_failed_text(summary), allow_retries=False, metadata={"failed": summary.failed})
 
 
+def _reporter(
+    context: dg.AssetExecutionContext,
+    recording: Recording,
+    session: Session,
+    plan: Plan,
+    names: Names,
+    selected: tuple[set[dg.AssetKey], set[dg.AssetCheckKey]],
+) -> Reporter:
+    index, scan = session.warehouse.index, session.scan
+    reporter = Reporter(recording, index, scan, session.setups, *selected, plan.waiting, names)
+    reporter.code_versions = {spec.key: spec.code_version for spec in context.assets_def.specs}
+    return reporter
+
+
 def _recorded(recording: Recording, events: Iterable[Event]) -> Iterator[Event]:
     """Events that are recorded together. Dagster keeps them until the run ends; their pictures are let go."""
     with recording.together():
@@ -254,6 +284,8 @@ def _finish(
     if not session.knows_all and any_class_missing(session.warehouse.index, schemas, checks, names):
         session.take_over()  # what is predicted nowhere, only all records tell
     yield from class_events(context.instance, session.warehouse.index, schemas, checks, names)
+    if session.knows_all and {names.stage(name, "task_folder") for name in session.setups} <= selected:
+        report_up_to_date(context.instance, session, names)
     for task, problem in problems.items():
         context.log.error(problem)
         summary.failed.append({"input": None, "task": task, "error": problem})

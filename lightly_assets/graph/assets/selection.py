@@ -7,6 +7,7 @@ right. The platform is not asked.
 import dagster as dg
 
 from lightly_assets.config import Project
+from lightly_assets.graph.assets.spec_details import Details
 from lightly_assets.graph.keys import Names
 from lightly_assets.graph.resources import project_of
 from lightly_assets.pipeline.selection import ProjectSelection, select_frames
@@ -20,10 +21,14 @@ def build_selection(project: Project, names: Names) -> list[dg.AssetsDefinition]
     if project.worker_run is None:
         return []
 
+    details = Details(project)
+
     @dg.asset(
         key=names.selection,
         deps=[names.tasks_json],
-        group_name=names.name("output"),
+        group_name=names.output_group,
+        owners=details.owners,
+        tags=details.tags,
         kinds={"lightly"},
         required_resource_keys={names.project},
         description="Checks everything again, now; then selects frames as worker_run says, on this machine "

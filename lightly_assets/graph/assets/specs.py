@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from lightly_assets.config import ConfigError, Project
+from lightly_assets.config import ConfigError, Project, Task
+from lightly_assets.graph.assets.spec_details import Details
 from lightly_assets.graph.keys import Names
 from lightly_assets.pipeline.state.records import Stage
 
@@ -12,16 +13,23 @@ _STAGES: tuple[Stage, ...] = ("predictions", "singletons", "task_folder")
 
 
 def videos_spec(
-    partitions_def: dg.PartitionsDefinition[str] | None, names: Names, upstream: Iterable[str] = ()
+    project: Project,
+    partitions_def: dg.PartitionsDefinition[str] | None,
+    names: Names,
+    upstream: Iterable[str] = (),
 ) -> dg.AssetSpec:
     """The input datasource, which others write: assets of the keys ``upstream``, where those are known."""
+    details = Details(project)
     return dg.AssetSpec(
         names.videos,
         deps=[dg.AssetKey.from_user_string(key) for key in upstream],
         partitions_def=partitions_def,
-        group_name=names.name("input"),
+        group_name=names.input_group,
         kinds={"video"},
-        description="Videos, and images by folder, in the input datasource. Never written by this project.",
+        description="Videos, and images by folder, in the input datasource. Never written by this project. "
+        f"What is new is seen by the sensor '{names.new_input}', or by 'lightly-assets run'.",
+        metadata={"input": dg.MetadataValue.path(project.root("input")), **details.links()},
+        **details.of_all(),
     )
 
 
@@ -34,46 +42,84 @@ def chain_specs(
         ConfigError: two task names differ too little to be told apart by Dagster.
     """
     _refuse_twins([task.name for task in project.tasks])
+    details = Details(project)
     frames = dg.AssetSpec(
         names.frames,
         deps=[names.videos],
         partitions_def=partitions_def,
         skippable=True,
-        group_name=names.name("input"),
+        group_name=names.input_group,
         kinds={"python", "video"},
-        description="What decoding finds out: frames in decode order, size, rotation, damage.",
+        description="What decoding finds out: frames in decode order, size, rotation, damage. "
+        "'lightly-assets probe' says it of one file.",
+        code_version=details.frames_code_version(),
+        metadata=details.links(),
+        **details.of_all(),
     )
     specs = [frames]
     for task in project.tasks:
-        predictions, singletons, folder = (names.stage(task.name, stage) for stage in _STAGES)
-        group = names.name(dg.AssetKey([task.name]).to_python_identifier())
-        texts = (
-            (predictions, names.frames, "parquet", "What the model said, as columns."),
-            (singletons, predictions, "json", f"Predictions in the format ({task.task_type}), validated."),
-            (folder, singletons, "json", f"The published files of .lightly/predictions/{task.name}."),
-        )
-        specs += [
-            dg.AssetSpec(
-                key,
-                deps=[dep],
-                partitions_def=partitions_def,
-                skippable=True,
-                group_name=group,
-                kinds={"python", kind},
-                description=text,
-                metadata={"task_type": str(task.task_type), "model": task.model.kind},
-            )
-            for key, dep, kind, text in texts
-        ]
+        specs += _task_specs(task, details, partitions_def, names)
     tasks_json = dg.AssetSpec(
         names.tasks_json,
         deps=[names.stage(task.name, "task_folder") for task in project.tasks],
         skippable=True,
-        group_name=names.name("output"),
+        group_name=names.output_group,
         kinds={"json"},
-        description="The list of tasks that the Worker reads. Names of others in it are kept.",
+        description="The list of tasks that the Worker reads. Names of others in it are kept. "
+        "'lightly-assets check' looks at all that is published.",
+        metadata=details.published() | details.links(),
+        **details.of_all(),
+        **details.freshness(),
     )
     return [*specs, tasks_json]
+
+
+def _task_specs(
+    task: Task, details: Details, partitions_def: dg.PartitionsDefinition[str], names: Names
+) -> list[dg.AssetSpec]:
+    predictions, singletons, folder = (names.stage(task.name, stage) for stage in _STAGES)
+    texts: tuple[tuple[Stage, dg.AssetKey, dg.AssetKey, str, str], ...] = (
+        (
+            "predictions",
+            predictions,
+            names.frames,
+            "parquet",
+            "What the model said, as columns. Another threshold needs no other predictions.",
+        ),
+        (
+            "singletons",
+            singletons,
+            predictions,
+            "json",
+            f"Predictions in the format ({task.task_type}), validated. "
+            "Each partition shows a picture of some.",
+        ),
+        (
+            "task_folder",
+            folder,
+            singletons,
+            "json",
+            f"The published files of .lightly/predictions/{task.name}. 'lightly-assets report' shows them.",
+        ),
+    )
+    return [
+        dg.AssetSpec(
+            key,
+            deps=[dep],
+            partitions_def=partitions_def,
+            skippable=True,
+            group_name=names.task_group(task.name),
+            kinds={"python", kind},
+            description=text,
+            code_version=details.code_version(task, stage),
+            metadata={"task_type": str(task.task_type), "model": task.model.kind}
+            | (details.published(task) if stage == "task_folder" else {})
+            | details.links(task),
+            **details.of_all(),
+            **(details.freshness() if stage == "task_folder" else {}),
+        )
+        for stage, key, dep, kind, text in texts
+    ]
 
 
 def _refuse_twins(names: list[str]) -> None:

@@ -7,6 +7,7 @@ has failed. Chosen alone, nothing else is done.
 import dagster as dg
 
 from lightly_assets.config import ConfigError, Project
+from lightly_assets.graph.assets.spec_details import Details
 from lightly_assets.graph.keys import Names
 from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.worker_run import run_worker
@@ -26,11 +27,13 @@ def worker_run_specs(project: Project, names: Names) -> list[dg.AssetSpec]:
         WorkerRunSettings.parse(project.worker_run)
     except WorkerConfigError as error:
         raise ConfigError(f"{project.path}: {error}") from None
+    details = Details(project)
     spec = dg.AssetSpec(
         names.worker_run,
         deps=[names.tasks_json],
         skippable=True,
-        group_name=names.name("output"),
+        group_name=names.output_group,
+        **details.of_all(),
         kinds={"lightly"},
         description="Checks everything again, now; then asks the platform for a Lightly Worker run, or, "
         "without a token or the package, writes the request that would be sent.",

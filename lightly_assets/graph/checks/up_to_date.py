@@ -1,8 +1,9 @@
 """The check ``up_to_date``: which inputs are stale in a task, and from which stage on.
 
-It is not part of a run of the chain, after which everything is up to date: the sensor reports it where
-something becomes stale, and it can be asked for by hand. It is one verdict for a task and not one for each
-partition, because Dagster keeps only one verdict without a run for each partition, for ever.
+It is no check of the chain, whose runs look at some inputs only: a run that looks at all of them reports it
+at its end, the sensor does where something becomes stale, and it can be asked for by hand. It is one verdict
+for a task and not one for each partition, because Dagster keeps only one verdict without a run for each
+partition, for ever.
 """
 
 import dagster as dg
@@ -24,8 +25,9 @@ def build_up_to_date(project: Project, names: Names) -> dg.AssetChecksDefinition
         dg.AssetCheckSpec(
             UP_TO_DATE,
             asset=names.stage(task.name, "task_folder"),
-            description="Made from the present content, with the present model and settings. Reported by the "
-            "sensor where that changes.",
+            description="Made from the present content, with the present model and settings. Reported by "
+            "runs of all inputs, and by the sensor where that changes. 'lightly-assets run' does what is "
+            "stale.",
         )
         for task in project.tasks
     ]
@@ -65,10 +67,16 @@ def stale_inputs(session: Session) -> dict[str, Staleness]:
     return found
 
 
+def report_up_to_date(instance: dg.DagsterInstance, session: Session, names: Names) -> None:
+    """Report it of all tasks, without a run."""
+    for task, staleness in stale_inputs(session).items():
+        instance.report_runless_asset_event(stale_verdict(instance, task, staleness, names))
+
+
 def stale_verdict(
     instance: dg.DagsterInstance, task: str, staleness: Staleness, names: Names
 ) -> dg.AssetCheckEvaluation:
-    """The verdict that the sensor reports."""
+    """The verdict that the sensor and runs of all inputs report."""
     key = names.stage(task, "task_folder")
     return verdict(
         key,

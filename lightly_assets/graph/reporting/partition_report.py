@@ -74,6 +74,8 @@ class Reporter:
         self._selected = selected
         self._checks = selected_checks
         self._waiting = waiting
+        self.code_versions: Mapping[dg.AssetKey, str | None] = {}
+        """Of the assets, as far as they are known."""
         self._made: set[tuple[dg.AssetKey, str]] = set()
         self._records: dict[dg.AssetKey, dg.EventLogRecord | None] = {}
         """Of the partition that is reported on."""
@@ -198,6 +200,8 @@ class Reporter:
         parents: list[dg.AssetKey],
     ) -> dg.AssetMaterialization:
         tags = {"dagster/data_version": data_version, "dagster/data_version_is_user_provided": "true"}
+        if code_version := self.code_versions.get(key):
+            tags["dagster/code_version"] = code_version
         for parent in parents:
             record = self._record(parent, state.partition)
             if record is not None and (found := record.asset_materialization) is not None:

@@ -14,12 +14,14 @@ help:  ## Show this list
 
 # One stamp per lock file: installing again costs nothing until a lock changes.
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit("Lightly Assets needs Python 3.11 or newer; PYTHON=python3.12 make … names another one." if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else "Lightly Assets needs Python 3.11 to 3.14; PYTHON=python3.12 make … names another one.")'
 	$(PYTHON) -m venv $(VENV)
 
+# Compiled is only what every command loads: the rest is compiled when it is used, which for most of it is never.
 $(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --quiet --require-hashes -r requirements/run.lock
+	$(PIP) install --quiet --no-compile --require-hashes -r requirements/run.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c 'import compileall, dagster, dagster_shared, pathlib, pydantic, sqlalchemy, typer; [compileall.compile_dir(pathlib.Path(m.__file__).parent, quiet=2, workers=0) for m in (dagster, dagster_shared, pydantic, sqlalchemy, typer)]'
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock requirements/oracles.lock $(VENV)/.run
@@ -107,6 +109,13 @@ test-versions:  ## The main tests with the lowest and the highest allowed versio
 	$(PYTHON) tests/versions/run.py lowest
 	$(PYTHON) tests/versions/run.py highest
 
+# Those of PATH and of pyenv; what this machine does not have is named.
+test-pythons:  ## The main tests with each Python from 3.11 to 3.14 that is here (downloads)
+	$(PYTHON) tests/versions/run.py pythons
+
+test-extras: $(VENV)/.dev  ## Each extra alone in a clean environment, with sizes and seconds (downloads)
+	$(BIN)/python tests/extras/run.py $(EXTRAS)
+
 # A browser is a system package: Debian's chromium, or any other that CHROMIUM names.
 test-browser: $(VENV)/.dev  ## Try reports in a real browser (needs chromium)
 	$(PYTHON) -m venv $(VENV)-browser
@@ -138,6 +147,10 @@ lock:  ## Resolve the dependencies anew (needs uv)
 	  --group docs -c requirements/dev.lock -o requirements/docs.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --extra onnx --extra ui --extra postgres --group build -c requirements/run.lock -c requirements/dev.lock pyproject.toml -o requirements/deploy.lock
+
+# Without DO=1 everything happens in a copy, and what would change is shown.
+release: $(VENV)/.dev  ## Version, changelog, tag, wheel and source package: VERSION=0.2.0 (DO=1 does it)
+	@$(BIN)/python releasing/release.py $(VERSION) $(if $(DO),--do)
 
 clean:  ## Remove the environment and the demo
 	rm -rf $(VENV) demo

@@ -6,6 +6,7 @@ What ``lightly.yaml`` may say comes from the models that read it, the command li
 import ast
 import inspect
 import json
+import re
 import textwrap
 import types
 import typing
@@ -259,6 +260,34 @@ def _shown(option: Any) -> str:
     if value is None or value is False or value == () or callable(value):
         return ""
     return f"`{value}`"
+
+
+def pages_in_order() -> list[str]:
+    """Names of all pages, as the contents of the site list them."""
+    text = (HERE / "index.md").read_text("utf-8")
+    trees = re.findall(r"^```{toctree}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    return ["index", *names]
+
+
+def one_text() -> str:
+    """Everything as one plain text: what agents must know first, then all pages in their order."""
+    parts = [(HERE.parent / "AGENTS.md").read_text("utf-8")]
+    for name in pages_in_order():
+        text = (HERE / f"{name}.md").read_text("utf-8")
+        text = re.sub(r"^```{toctree}\n.*?^```\n?", "", text, flags=re.MULTILINE | re.DOTALL)
+        text = re.sub(r"^\([\w-]+\)=\n+", "", text, flags=re.MULTILINE)
+        parts.append(f"<!-- docs/{name}.md -->\n\n{text.strip()}\n")
+    return "\n\n".join(parts)
+
+
+def overview() -> str:
+    """What there is, a line for each page."""
+    lines = ["# Lightly Assets", "", "> All of it as one text: llms-full.txt", ""]
+    for name in pages_in_order():
+        title = (HERE / f"{name}.md").read_text("utf-8").split("\n", 1)[0].removeprefix("# ")
+        lines.append(f"- [{title}]({name}.html)")
+    return "\n".join(lines) + "\n"
 
 
 PAGES = {

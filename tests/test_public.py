@@ -1,5 +1,6 @@
 """The public names: all there, loaded late."""
 
+import ast
 import doctest
 import shutil
 import subprocess
@@ -46,3 +47,28 @@ def test_each_has_an_example_that_is_right(
     said: list[str] = []
     doctest.DocTestRunner().run(found, out=said.append)
     assert said == []
+
+
+def test_the_format_loads_numpy_and_pydantic_only() -> None:
+    """All modules of ``lightly_assets.format``, in a process of its own."""
+    code = (
+        "import pkgutil, sys, importlib\n"
+        "before = set(sys.modules)\n"
+        "import lightly_assets.format as root\n"
+        "for one in pkgutil.walk_packages(root.__path__, root.__name__ + '.'):\n"
+        "    importlib.import_module(one.name)\n"
+        "files = [name for name, one in sys.modules.items() if getattr(one, '__file__', None)]\n"
+        "tops = {name.partition('.')[0] for name in set(files) - before}\n"
+        "print(sorted(tops - set(sys.stdlib_module_names)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    of_pydantic = {"annotated_types", "pydantic_core", "typing_extensions", "typing_inspection"}
+    found = set(ast.literal_eval(done.stdout))
+    assert {"numpy", "pydantic"} <= found
+    found = {name for name in found if not name.startswith("_sysconfigdata")}
+    assert found - of_pydantic - {"numpy", "pydantic", "lightly_assets", "__main__"} == set()
+
+
+def test_types_are_for_others_too() -> None:
+    """PEP 561: type checkers of users read our types."""
+    assert (Path(lightly_assets.__file__).parent / "py.typed").is_file()

@@ -18,7 +18,7 @@ from lightly_assets.format.schema import TaskType
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "AGENTS.md", *sorted(DOCS.rglob("*.md"))]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -29,10 +29,33 @@ def _blocks(language: str) -> Iterator[Any]:
                 yield pytest.param(match[2], id=f"{page.relative_to(ROOT)}-{number}")
 
 
-@pytest.mark.parametrize("name", ["reference/settings.md", "reference/commands.md"])
+@pytest.mark.parametrize("name", ["reference/settings.md", "reference/commands.md", "reference/documents.md"])
 def test_generated_pages_are_up_to_date(name: str) -> None:
     pages = runpy.run_path(str(DOCS / "generate.py"))["PAGES"]
     assert (DOCS / name).read_text() == pages[name](), "run: python docs/generate.py"
+
+
+def test_one_text_has_every_page() -> None:
+    """What programs read: all pages, what agents must know first, no page twice."""
+    made = runpy.run_path(str(DOCS / "generate.py"))
+    text, names = made["one_text"](), made["pages_in_order"]()
+    assert sorted(names) == sorted(str(page.relative_to(DOCS).with_suffix("")) for page in DOCS.rglob("*.md"))
+    assert text.startswith((ROOT / "AGENTS.md").read_text())
+    for page in DOCS.rglob("*.md"):
+        title = page.read_text().split("\n", 1)[0]
+        name = page.relative_to(DOCS)
+        assert text.count(f"<!-- docs/{name} -->\n\n{title}\n") == 1, page
+    assert "{toctree}" not in text and len(made["overview"]().splitlines()) == len(names) + 4
+
+
+def test_agents_are_told_of_every_command_with_a_document() -> None:
+    from lightly_assets.documents import DOCUMENTS
+
+    text = (ROOT / "AGENTS.md").read_text()
+    told = {name for name in DOCUMENTS if f"lightly-assets {name} " in text}
+    assert set(DOCUMENTS) - told <= {"demo", "gc", "report", "extract", "import-coco", "export"}
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / link).is_file(), link
 
 
 def _fragments() -> Iterator[Any]:

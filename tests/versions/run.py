@@ -1,21 +1,24 @@
-"""The main tests with other versions: ``python tests/versions/run.py lowest`` (or ``highest``).
+"""The main tests with other versions: ``python tests/versions/run.py lowest``, ``highest`` or ``pythons``.
 
 An environment of its own, ``.venv-lowest`` or ``.venv-highest``, gets the lowest release of some packages
-that ``pyproject.toml`` allows, or the newest one; everything else is what pip finds.
+that ``pyproject.toml`` allows, or the newest one; everything else is what pip finds. ``pythons`` does the
+latter with each version of Python that ``pyproject.toml`` names and this machine has (``PATH`` or pyenv).
 """
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
-import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("dagster", "dagster-aws", "av", "numpy", "pydantic", "pyarrow")
 TESTS = (
     "tests/earlier", "tests/snapshots", "tests/test_public.py", "tests/test_config.py", "tests/format",
-    "tests/encoding", "tests/models/test_columns.py", "tests/models/test_conversions.py",
+    "tests/encoding", "tests/media/test_corpus.py", "tests/media/test_cut_files.py",
+    "tests/models/test_columns.py", "tests/models/test_conversions.py",
     "tests/media/test_extract.py", "tests/media/test_images.py", "tests/graph/test_partitions.py",
     "tests/graph/test_chain.py", "tests/graph/test_recording.py",
 )  # fmt: skip
@@ -37,17 +40,31 @@ def requirements(kind: str) -> list[str]:
     return [f"{name}=={match[1]}" for name, match in lowest.items() if match]
 
 
-def main() -> int:
+def pythons() -> list[tuple[str, str | None]]:
+    """The versions of Python that the classifiers name, and where this machine has them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [one.rpartition(" ")[2] for one in project["classifiers"] if ":: Python :: 3." in one]
+    return [(version, _python(version)) for version in named]
+
+
+def _python(version: str) -> str | None:
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    inside = sorted(pyenv.glob(f"{version}.*/bin/python"))
+    candidates = [*map(str, inside), shutil.which(f"python{version}")]
+    for one in filter(None, candidates):
+        if subprocess.run([one, "-c", "import ssl, venv"], capture_output=True, check=False).returncode == 0:
+            return one
+    return None
+
+
+def try_versions(python: str, name: str, kind: str) -> int:
     """Make the environment and run the tests; the exit code is theirs."""
-    (kind,) = sys.argv[1:]
-    if kind not in ("lowest", "highest"):
-        raise SystemExit(f"'{kind}' is neither lowest nor highest.")
-    folder = ROOT / f".venv-{kind}"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
+    folder = ROOT / f".venv-{name}"
+    inside = folder / "bin" / "python"
+    if not inside.exists():
+        subprocess.run([python, "-m", "venv", folder], check=True)
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
+    install = [str(inside), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
     chosen = requirements(kind)
     # For labelformat see requirements/oracles.lock: it asks for packages that nothing here needs.
     tools = [one for one in groups["dev"] if not one.startswith("labelformat")]
@@ -55,12 +72,27 @@ def main() -> int:
     oracles = ["--no-deps", "-r", str(ROOT / "requirements" / "oracles.lock")]
     subprocess.run([*install, *oracles], check=True)
     pattern = "|".join(re.escape(name) for name in PACKAGES)
-    listed = subprocess.run([str(python), "-m", "pip", "freeze"], capture_output=True, text=True, check=True)
+    listed = subprocess.run([str(inside), "-m", "pip", "freeze"], capture_output=True, text=True, check=True)
     versions = re.findall(rf"^(?:{pattern})==.*$", listed.stdout, re.MULTILINE | re.IGNORECASE)
-    print(f"{kind}: {', '.join(versions)}", flush=True)
-    return subprocess.run(
-        [str(python), "-m", "pytest", "-n", "2", "-q", *TESTS], cwd=ROOT, check=False
-    ).returncode
+    print(f"{name}: {', '.join(versions)}", flush=True)
+    tests = [str(inside), "-m", "pytest", "-n", "2", "-q", *TESTS]
+    return subprocess.run(tests, cwd=ROOT, check=False).returncode
+
+
+def main() -> int:
+    """The exit code of the first tests that fail."""
+    (kind,) = sys.argv[1:]
+    if kind in ("lowest", "highest"):
+        return try_versions(sys.executable, kind, kind)
+    if kind != "pythons":
+        raise SystemExit(f"'{kind}' is neither lowest, highest nor pythons.")
+    worst = 0
+    for version, python in pythons():
+        if python is None:
+            print(f"Python {version}: not on this machine, not tried.", flush=True)
+        else:
+            worst = worst or try_versions(python, version, "highest")
+    return worst
 
 
 if __name__ == "__main__":

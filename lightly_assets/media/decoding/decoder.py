@@ -150,10 +150,10 @@ class Decoder:
         outcome.exact = self._is_cut(container) or self._job.exact
         context.thread_type, context.thread_count = self._threads_for(context.name)
         indexed = self._indexed_packets(container, stream)
-        base = stream.time_base
+        base = stream.time_base  # unset: None, or 0 from PyAV 19 on
         for packet in self._packets_of(container, stream):
             for frame in self._frames_of(packet, stream):
-                seconds = None if frame.pts is None or base is None else float(frame.pts * base)
+                seconds = None if frame.pts is None or not base else float(frame.pts * base)
                 self._frame(frame, seconds)
             self._tick()
         self._sink.flush()

@@ -1,0 +1,1 @@
+"""How a release is made; see ``make release``."""

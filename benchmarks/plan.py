@@ -21,7 +21,7 @@ class Measured:
     """1080p h264, the whole chain, a model that takes no time: ``benchmarks.pipeline.chain_speed``."""
     dagster_seconds: float = 0.041
     """Of an input of its own partition, the slower of two: ``benchmarks.graph.incremental --rows 2``."""
-    dagster_bytes: float = 110e3
+    dagster_bytes: float = 35e3
     """Of an input of its own partition and a task, SQLite: ``benchmarks.graph.event_bytes``."""
     record_reads: int = 2
     """Requests for records of a new input with one task; one more for each further task:

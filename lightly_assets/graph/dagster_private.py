@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache, wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 from sqlalchemy import Connection, Engine, NullPool, create_engine
@@ -30,6 +30,7 @@ _PLANNED = "a partition that failed in a run of many shows its failed checks, bu
 _MANY = "pages of the UI take as long as Dagster needs: minutes for tens of thousands of partitions"
 _CONTEXT = "dagster._core.execution.context.system"
 _INPUT = "the asset of the input shows no partitions"
+_ONCE = "each event of an asset is stored twice: in a database of its run, and in that of all"
 _TARGET = "verdicts of partitions are recorded, but the UI does not show them beside the partition"
 
 
@@ -168,6 +169,18 @@ NAMES = (
             (_SQL, "SqlEventLogStorage._instance", None),
         )
     ),
+    *(
+        PrivateName(module, name, "one database for the events of all runs", _ONCE, given)
+        for module, name, given in (
+            (_SQL, "SqlEventLogStorage.store_event", ("event",)),
+            (_SQL, "SqlEventLogStorage.get_event_records", ("event_records_filter", "limit", "ascending")),
+            (_SQLITE, "SqliteEventLogStorage.run_connection", ("run_id",)),
+            (_SQLITE, "SqliteEventLogStorage.path_for_shard", ("run_id",)),
+            (_SQLITE, "SqliteEventLogStorage.watch", ("run_id", "cursor", "callback")),
+            (_SQLITE, "SqliteEventLogStorage.end_watch", ("run_id", "handler")),
+            ("dagster._core.storage.event_log.polling_event_watcher", "SqlPollingEventWatcher", None),
+        )
+    ),
     PrivateName(
         "dagster._serdes",
         "ConfigurableClassData",
@@ -213,6 +226,9 @@ if TYPE_CHECKING:
     )
     from dagster._core.storage.asset_check_state import AssetCheckState as AssetCheckState
     from dagster._core.storage.dagster_run import FINISHED_STATUSES as FINISHED_STATUSES
+    from dagster._core.storage.event_log.polling_event_watcher import (
+        SqlPollingEventWatcher as SqlPollingEventWatcher,
+    )
     from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as AssetCheckExecutionsTable
     from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as SqlEventLogStorageTable
     from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage as SqlEventLogStorage
@@ -234,19 +250,51 @@ def knows_checks_of_partitions() -> bool:
     return _all_there(_MANY)
 
 
+def can_store_events_once() -> bool:
+    """Whether all is there with which the events of all runs lie in one SQLite database."""
+    return _all_there(_ONCE)
+
+
 # Recording
 
 Connect = Callable[[str], AbstractContextManager[Connection]]
 Store = Callable[[Connection, dg.EventLogEntry, int], None]
 
 
+# Dagster's name of the database that all runs share.
+SHARED = "index"
+
+
+class EventLog(Protocol):
+    """An event log, as far as a recording reaches into it."""
+
+    connect: Connect
+    """Opens a database (``shard``), makes it where there is none, and commits at the end."""
+    store_asset_event: Store
+    stays_open: bool
+    """Whether a connection is kept for the whole recording; else for one transaction."""
+
+    def replaced(self, connect: Connect, store_asset_event: Store) -> AbstractContextManager[None]:
+        """The event log with other methods, until the block ends."""
+        ...
+
+    def engine(self, shard: str) -> Engine:
+        """For connections of the recording's own; the database is there."""
+        ...
+
+    def begun(self, connection: Connection) -> None:
+        """Called where a transaction for events that belong together has begun."""
+        ...
+
+
 class SqliteEventLog:
-    """Dagster's event log in SQLite files, as far as a recording reaches into it."""
+    """Dagster's event log in SQLite files."""
+
+    stays_open = True
 
     def __init__(self, storage: Any) -> None:
         self._storage = storage
         self.connect: Connect = storage._connect
-        """Opens a database (``shard``), makes it where there is none, and commits at the end."""
         self.store_asset_event: Store = storage._store_asset_event
 
     @classmethod
@@ -279,11 +327,16 @@ class SqliteEventLog:
 
     def engine(self, shard: str) -> Engine:
         """For a connection that stays open."""
+        with self.connect(shard):  # makes the database where there is none
+            pass
         return create_engine(
             self._storage.conn_string_for_shard(shard),
             poolclass=NullPool,
             connect_args={"timeout": _found()["SQLITE_BUSY_TIMEOUT_SECONDS"]},
         )
+
+    def begun(self, connection: Connection) -> None:
+        """Nothing: a SQLite file has one writer at a time by itself."""
 
 
 # Events

@@ -32,8 +32,11 @@ from lightly_assets.graph.dagster_private import (
     AssetCheckState,
     ConfigurableClassData,
     SerializableEntitySubset,
+    SqlEventLogStorage,
     SqlEventLogStorageTable,
     SqliteEventLogStorage,
+    SqlPollingEventWatcher,
+    can_store_events_once,
     knows_checks_of_partitions,
 )
 from lightly_assets.graph.dagster_private import (
@@ -45,8 +48,6 @@ from lightly_assets.graph.dagster_private import (
 from lightly_assets.graph.keys import PLAIN, Names
 
 if TYPE_CHECKING:
-    from lightly_assets.graph.dagster_private import SqlEventLogStorage
-
     _Base = SqlEventLogStorage
 else:
     _Base = object
@@ -278,7 +279,67 @@ def _take_in(known: _Known, infos: Collection[AssetCheckPartitionInfo]) -> None:
 
 
 class SqliteEventLog(ManyPartitions, SqliteEventLogStorage):
-    """Dagster's SQLite event log, quick with many partitions."""
+    """Dagster's SQLite event log, quick with many partitions, and with each event once.
+
+    Dagster keeps a database of each run, and what concerns assets a second time in one of all runs. Here that
+    one holds everything; a run that has a database of its own, from before, keeps it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._watching: Any = None
+        super().__init__(*args, **kwargs)
+
+    def _has_its_own(self, run_id: str | None) -> bool:
+        if not can_store_events_once():
+            return True
+        return bool(run_id) and Path(self.path_for_shard(str(run_id))).exists()
+
+    def run_connection(self, run_id: str | None = None) -> Any:
+        """To the database with the events of a run."""
+        return super().run_connection(run_id) if self._has_its_own(run_id) else self.index_connection()
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store an event, once."""
+        if self._has_its_own(event.run_id):
+            super().store_event(event)
+        else:
+            SqlEventLogStorage.store_event(self, event)
+
+    def get_event_records(
+        self, event_records_filter: Any, limit: int | None = None, ascending: bool = False
+    ) -> Sequence[dg.EventLogRecord]:
+        """Events of all runs, from the database of all."""
+        if not can_store_events_once():
+            return super().get_event_records(event_records_filter, limit, ascending)
+        return SqlEventLogStorage.get_event_records(self, event_records_filter, limit, ascending)
+
+    @property
+    def is_run_sharded(self) -> bool:
+        """Whether a run has a database to itself."""
+        return not can_store_events_once()
+
+    def watch(self, run_id: str, cursor: str | None, callback: Any) -> None:
+        """Tell of a run's events as they come: by asking, as the file changes for other runs, too."""
+        if self._has_its_own(run_id):
+            super().watch(run_id, cursor, callback)
+            return
+        if self._watching is None:
+            self._watching = SqlPollingEventWatcher(self)
+        self._watching.watch_run(run_id, cursor, callback)
+
+    def end_watch(self, run_id: str, handler: Any) -> None:
+        """Tell no more of them."""
+        if self._watching is not None and self._watching.has_run_id(run_id):
+            self._watching.unwatch_run(run_id, handler)
+        else:
+            super().end_watch(run_id, handler)
+
+    def dispose(self) -> None:
+        """Let go of what watches."""
+        if self._watching is not None:
+            self._watching.close()
+            self._watching = None
+        super().dispose()
 
     @classmethod
     def config_type(cls) -> Any:

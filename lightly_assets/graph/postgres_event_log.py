@@ -8,18 +8,58 @@
       config: {postgres_url: {env: DAGSTER_POSTGRES_URL}}
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from typing import Any, Self
 
 from dagster_postgres.event_log.event_log import PostgresEventLogStorage
-from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
+from dagster_postgres.utils import create_pg_engine, get_token_provider_from_config, pg_url_from_config
+from sqlalchemy import Connection, Engine, text
 
-from lightly_assets.graph.dagster_private import ConfigurableClassData
+from lightly_assets.graph.dagster_private import SHARED, ConfigurableClassData, Connect, Store
 from lightly_assets.graph.event_log import ManyPartitions
+
+# Transactions of several runs go one after the other: materialisations of an asset appear in the order of
+# their ids, as whoever remembers the last one that he has seen expects, and none waits for the other's rows
+# crosswise. A machine that vanishes in one holds up the others for as long as the server waits.
+_BEGIN = text(
+    "SELECT set_config('idle_in_transaction_session_timeout', '30s', true), "
+    "pg_advisory_xact_lock(hashtext('lightly_assets'), hashtext(current_schema()))"
+)
 
 
 class PostgresEventLog(ManyPartitions, PostgresEventLogStorage):
     """Dagster's PostgreSQL event log, quick with many partitions; its settings are those of Dagster's own."""
+
+    def for_recording(self) -> "_Recorded":
+        """How events that belong together are recorded in one transaction."""
+        return _Recorded(self, self._connect, self._store_asset_event)
+
+    @contextmanager
+    def replaced(self, connect: Connect, store_asset_event: Store) -> Iterator[None]:
+        """The event log with other methods, until the block ends: attributes hide those of the class."""
+        others = {
+            "_connect": lambda: connect(SHARED),
+            "has_table": cache(self.has_table),
+            "_store_asset_event": store_asset_event,
+        }
+        vars(self).update(others)
+        try:
+            yield
+        finally:
+            for name in others:
+                vars(self).pop(name, None)
+
+    def own_engine(self) -> Engine:
+        """For a connection that is asked whether it still lives before each use."""
+        return create_pg_engine(
+            self.postgres_url,
+            self._token_provider,
+            isolation_level="READ COMMITTED",
+            pool_size=1,
+            pool_pre_ping=True,
+        )
 
     @classmethod
     def from_config_value(
@@ -32,3 +72,28 @@ class PostgresEventLog(ManyPartitions, PostgresEventLogStorage):
             inst_data=inst_data,
             token_provider=get_token_provider_from_config(config_value),
         )
+
+
+class _Recorded:
+    """The event log as a recording sees it; all of its events are in one database."""
+
+    stays_open = False
+
+    def __init__(
+        self,
+        storage: PostgresEventLog,
+        connect: Callable[[], AbstractContextManager[Connection]],
+        store_asset_event: Store,
+    ) -> None:
+        self._storage = storage
+        self.connect: Connect = lambda _: connect()
+        self.store_asset_event: Store = store_asset_event
+
+    def replaced(self, connect: Connect, store_asset_event: Store) -> AbstractContextManager[None]:
+        return self._storage.replaced(connect, store_asset_event)
+
+    def engine(self, _: str) -> Engine:
+        return self._storage.own_engine()
+
+    def begun(self, connection: Connection) -> None:
+        connection.execute(_BEGIN)

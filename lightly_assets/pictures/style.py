@@ -1,4 +1,4 @@
-"""How pictures look: colours of categories, widths of lines, sizes of text, JPEG qualities."""
+"""How pictures look: colours of categories, widths of lines, sizes of text."""
 
 import math
 from functools import lru_cache
@@ -18,9 +18,6 @@ SEEN = 0.5
 INSTANCE_TINT = 0.45, 1.0
 """How much of a mask's colour is seen inside and at its edge."""
 SEMANTIC_TINT = 0.5, 0.8
-
-# JPEG quality and colour subsampling, the best first. Thin coloured lines need colour in full resolution.
-QUALITIES = ((92, 0), (88, 0), (83, 0), (77, 0), (70, 0), (70, 2), (60, 2), (50, 2), (40, 2))
 
 # Okabe and Ito's colours, which colour-blind people tell apart as well; without black, which is no object's.
 _PALETTE: tuple[Colour, ...] = (

@@ -11,8 +11,8 @@ from lightly_assets.models.protocol import Source
 
 _TILES = 6
 _WIDTH = 320
-# Of the JPEG: it is stored with every input, in the database of events.
-_MOST_BYTES = 18_000
+# Of the picture, which is stored with every input in the database of events: of one frame, and of several.
+_MOST_BYTES, _MOST_BYTES_OF_SEVERAL = 6_000, 12_000
 
 
 class Thumbnails:
@@ -47,7 +47,7 @@ class Thumbnails:
 def sheet(
     thumbnails: Thumbnails, predictions: dict[Source, list[dict[str, Any]]], schema: Schema
 ) -> bytes | None:
-    """A JPEG of the kept frames with their predictions drawn on; None where there is no frame."""
+    """A WebP of the kept frames with their predictions drawn on; None where there is no frame."""
     from lightly_assets.pictures.contact_sheet import Tile, contact_sheet
 
     tiles = [
@@ -62,7 +62,9 @@ def sheet(
         for source, image in thumbnails
         if source in predictions
     ]
-    return contact_sheet(tiles, max_bytes=_MOST_BYTES) if tiles else None
+    if not tiles:
+        return None
+    return contact_sheet(tiles, max_bytes=_MOST_BYTES if len(tiles) == 1 else _MOST_BYTES_OF_SEVERAL)
 
 
 def _caption(source: Source) -> str:

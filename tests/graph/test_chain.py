@@ -145,8 +145,8 @@ def test_a_materialisation_tells_what_a_person_wants(
     assert frames["frames_per_second"] > 0
     singletons = _metadata(instance, "squares/singletons", "cam/b.mp4")
     assert singletons["predictions"] == 10 and singletons["by_category"] == {"square": 10}
-    assert singletons["preview"].startswith("![predictions](data:image/jpeg;base64,")
-    assert len(singletons["preview"]) < 100_000
+    assert singletons["preview"].startswith("![predictions](data:image/webp;base64,")
+    assert len(singletons["preview"]) < 17_000
     folder = _metadata(instance, "squares/task_folder", "cam/b.mp4")
     written = sum(len(data) for name, data in small.files().items() if name.startswith("squares/cam/b-"))
     assert (folder["files"], folder["bytes"]) == (12, written)

@@ -52,6 +52,13 @@ LISTED = {
     "SqlEventLogStorage.get_asset_check_partition_info",
     "SqlEventLogStorage.index_connection",
     "SqlEventLogStorage._instance",
+    "SqlEventLogStorage.store_event",
+    "SqlEventLogStorage.get_event_records",
+    "SqliteEventLogStorage.run_connection",
+    "SqliteEventLogStorage.path_for_shard",
+    "SqliteEventLogStorage.watch",
+    "SqliteEventLogStorage.end_watch",
+    "SqlPollingEventWatcher",
     "ConfigurableClassData",
 }
 

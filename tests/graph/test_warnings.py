@@ -100,7 +100,7 @@ def test_scores_that_shift_boxes_that_are_cut_and_classes_that_never_come(
     blue = now[:, :, 2].astype(int) - now[:, :, 0] > 60
     assert blue[:, -50:].sum() > 1000 and blue[:, :-50].sum() < 500
     assert not (before[:, :, 2].astype(int) - before[:, :, 0] > 60).any()
-    assert shown["preview"].startswith("![predictions](data:image/jpeg;base64,")
+    assert shown["preview"].startswith("![predictions](data:image/webp;base64,")
     assert verdicts(result, "every_class_predicted") == {None: None}
     # It stands until the predictions are made anew, whatever runs in between.
     small.write(tasks=[*small.settings["tasks"], task("others")])

@@ -34,7 +34,7 @@ def differs(picture: Pixels) -> NDArray[np.bool_]:
 
 def opened(sheet: bytes) -> Pixels:
     with Image.open(io.BytesIO(sheet)) as picture:
-        assert picture.format == "JPEG"
+        assert picture.format == "WEBP"
         return np.asarray(picture.convert("RGB"))
 
 
@@ -82,7 +82,8 @@ def test_an_instance_mask_is_tinted_inside_and_outlined_and_left_alone_outside(s
     colour = np.array(category_colour(1))
     tinted = 0.55 * GREY + 0.45 * colour
     assert np.abs(picture[65:95, 45:115] - tinted).max() < 25
-    assert np.abs(picture[60, 45:115] - colour).mean() < 20
+    # A line of one pixel: WebP keeps colour for two by two.
+    assert np.abs(picture[60, 45:115] - colour).mean() < 30
     for outside in (picture[106:], picture[:40], picture[:, :36], picture[:, 124:]):
         assert np.abs(outside - GREY).max() < 20
 
@@ -184,8 +185,8 @@ def test_a_sheet_has_all_tiles_in_their_places_and_stays_below_its_bytes() -> No
         small = contact_sheet(tiles, max_bytes=most)
         assert len(small) <= most
         assert opened(small).size
-    with pytest.raises(ValueError, match="max_bytes is 100"):
-        contact_sheet(tiles, max_bytes=100)
+    with pytest.raises(ValueError, match="max_bytes is 10;"):
+        contact_sheet(tiles, max_bytes=10)
 
 
 def test_what_cannot_be_drawn_is_said() -> None:

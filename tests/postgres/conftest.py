@@ -8,7 +8,15 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
+import yaml
+
+STORAGES = {
+    "run_storage": ("dagster_postgres.run_storage", "PostgresRunStorage"),
+    "schedule_storage": ("dagster_postgres.schedule_storage", "PostgresScheduleStorage"),
+    "event_log_storage": ("lightly_assets.graph.postgres_event_log", "PostgresEventLog"),
+}
 
 
 def _binaries() -> Path:
@@ -54,3 +62,25 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
         finally:
             server.terminate()
+
+
+def settings(url: str, **others: object) -> str:
+    """A ``dagster.yaml`` with everything on the server."""
+    found: dict[str, object] = {"telemetry": {"enabled": False}}
+    for name, (module, kind) in STORAGES.items():
+        found[name] = {"module": module, "class": kind, "config": {"postgres_url": url}}
+    return yaml.safe_dump(found | others)
+
+
+@pytest.fixture
+def instance(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    home = tmp_path / "dagster"
+    home.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    (home / "dagster.yaml").write_text(settings(postgres_url))
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+        instance.event_log_storage.wipe()
+        instance.run_storage.wipe()

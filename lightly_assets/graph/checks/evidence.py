@@ -113,7 +113,7 @@ def _now(outcome: TaskOutcome) -> Statistics:
 
 def _sheet(outcomes: Iterable[TaskOutcome]) -> Evidence:
     sheet = next((one.sheet for one in outcomes if one.sheet), None)
-    return {"preview": embedded("predictions", "jpeg", sheet)} if sheet else {}
+    return {"preview": embedded("predictions", "webp", sheet)} if sheet else {}
 
 
 def embedded(name: str, kind: str, data: bytes) -> dg.MarkdownMetadataValue:

@@ -1,10 +1,10 @@
 """Events that belong together are recorded together.
 
-Dagster's SQLite event log opens a database, commits and closes it again several times for every single
-event, which costs more than all else that it does. While a :class:`Recording` is open, this thread's
-connections stay open, and what is yielded in :meth:`Recording.together` is one transaction of each database.
-The rows are the same, but for pictures, which are stored once. Other event logs (PostgreSQL, say) are left
-as they are.
+Dagster's event logs open a database, commit and close it again several times for every single event, which
+costs more than all else that they do. While a :class:`Recording` is open, this thread's connections stay
+open, and what is yielded in :meth:`Recording.together` is one transaction of each database. The rows are the
+same, but for what is said more than once in an event, and pictures, which are stored once. It works with
+Dagster's event log in SQLite files, and with ours on PostgreSQL; others are left as they are.
 """
 
 import re
@@ -12,18 +12,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import dagster as dg
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.event import listen
 from sqlalchemy.exc import DBAPIError
 
 from lightly_assets.graph.checks.verdicts import latest
-from lightly_assets.graph.dagster_private import SqliteEventLog
+from lightly_assets.graph.dagster_private import SHARED, EventLog, SqliteEventLog
+from lightly_assets.graph.reporting.small_events import small
 
-# Dagster's name of the database that all runs share.
-_SHARED = "index"
+_WRITES_EVENTS = re.compile(r"(?:INSERT INTO|UPDATE) (event_logs|asset_check_executions)\b")
 _PICTURE = re.compile(r"!\[[^\]]*\]\(data:image/[a-z]+;base64,[A-Za-z0-9+/=]*\)")
 _ELSEWHERE = "The asset's own page shows the picture."
 
@@ -33,8 +33,9 @@ class Recording:
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
-        self._event_log = SqliteEventLog.of(instance)
+        self._event_log = _event_log_of(instance)
         self._connections: dict[str, Connection] = {}
+        self._engines: dict[str, Engine] = {}
         self._open = ExitStack()
         self._owner = threading.get_ident()
         self._together = False
@@ -49,6 +50,9 @@ class Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
         self._open.close()
 
     @contextmanager
@@ -66,8 +70,9 @@ class Recording:
     def _commit(self) -> None:
         self._together = False
         self._made.clear()
-        for connection in self._connections.values():
+        for shard, connection in list(self._connections.items()):
             connection.commit()
+            self._let_go(shard)
 
     def latest(self, asset: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
         """The latest materialisation of a partition: one of this block, without asking the database."""
@@ -80,7 +85,7 @@ class Recording:
             self._made[found.asset_key, found.partition] = dg.EventLogRecord(event_id, event)
 
     @contextmanager
-    def connection(self, shard: str, event_log: SqliteEventLog) -> Iterator[Connection]:
+    def connection(self, shard: str, event_log: EventLog) -> Iterator[Connection]:
         """A connection that is open already, in a transaction; for other threads, as usual."""
         if threading.get_ident() != self._owner:
             with event_log.connect(shard) as connection:
@@ -89,24 +94,56 @@ class Recording:
         connection = self._connections.get(shard) or self._new(shard, event_log)
         if not connection.in_transaction():
             connection.begin()
+            if self._together:
+                event_log.begun(connection)
         try:
             yield connection
         except BaseException:
             if not self._together:
                 connection.rollback()
+                self._let_go(shard)
             raise
         if not self._together:
             connection.commit()
+            self._let_go(shard)
 
-    def _new(self, shard: str, event_log: SqliteEventLog) -> Connection:
-        with event_log.connect(shard):  # makes the database where there is none
-            pass
-        engine = event_log.engine(shard)
-        if shard != _SHARED:
-            listen(engine, "before_cursor_execute", _without_pictures, retval=True)
-        self._open.callback(engine.dispose)
-        self._connections[shard] = self._open.enter_context(engine.connect())
+    def _new(self, shard: str, event_log: EventLog) -> Connection:
+        engine = self._engines.get(shard)
+        if engine is None:
+            engine = self._engines[shard] = event_log.engine(shard)
+            listen(engine, "before_cursor_execute", _smaller, retval=True)
+            if shard != SHARED:
+                listen(engine, "before_cursor_execute", _without_pictures, retval=True)
+            self._open.callback(engine.dispose)
+        self._connections[shard] = engine.connect()
         return self._connections[shard]
+
+    def _let_go(self, shard: str) -> None:
+        """A file stays open; a connection to a server may break in between, and is tried before its use."""
+        if self._event_log is not None and not self._event_log.stays_open:
+            self._connections.pop(shard).close()
+
+
+def _event_log_of(instance: dg.DagsterInstance) -> EventLog | None:
+    """What is recorded together: SQLite files, and event logs that say how themselves."""
+    says = getattr(instance.event_log_storage, "for_recording", None)
+    return SqliteEventLog.of(instance) if says is None else cast(EventLog | None, says())
+
+
+def _smaller(
+    _connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object
+) -> tuple[str, Any]:
+    """Events with the least that says the same."""
+    found = _WRITES_EVENTS.match(statement)
+    if found is None:
+        return statement, parameters
+
+    def smaller(one: Any) -> Any:
+        return small(one, passed_in_short=found[1] == "event_logs") if isinstance(one, str) else one
+
+    if isinstance(parameters, dict):
+        return statement, {name: smaller(one) for name, one in parameters.items()}
+    return statement, tuple(smaller(one) for one in parameters)
 
 
 def _without_pictures(
@@ -124,7 +161,7 @@ def _without_pictures(
 class _Methods:
     """What the event log does instead of its own while a recording is open."""
 
-    def __init__(self, recording: Recording, event_log: SqliteEventLog) -> None:
+    def __init__(self, recording: Recording, event_log: EventLog) -> None:
         self._recording, self._event_log = recording, event_log
 
     def connect(self, shard: str) -> AbstractContextManager[Connection]:

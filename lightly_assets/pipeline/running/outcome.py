@@ -45,7 +45,7 @@ class TaskOutcome:
     """Whether all boxes look like corners that were taken for x, y, width, height."""
     predict_seconds: float = 0.0
     sheet: bytes | None = None
-    """A JPEG of a few frames with predictions drawn on."""
+    """A WebP of a few frames with predictions drawn on."""
     before: Statistics | None = None
     """What was predicted the last time, where what is predicted now looks odd."""
 

@@ -17,6 +17,7 @@ from lightly_assets.commands.files import (
     report,
     schema,
 )
+from lightly_assets.commands.garbage import rarely_collect_garbage
 from lightly_assets.commands.help import SETTINGS, Command, Group, with_quiet
 from lightly_assets.commands.project import home, init, metrics, run, select, start, state
 
@@ -74,6 +75,7 @@ for _name, _function in COMMANDS.items():
 
 def main() -> None:
     """The entry point of ``lightly-assets``."""
+    rarely_collect_garbage()
     app()
 
 

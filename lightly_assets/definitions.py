@@ -7,7 +7,6 @@ from pathlib import Path
 import dagster as dg
 
 from lightly_assets.config import Project, load_project
-from lightly_assets.demo.project import DEMO_FILE
 from lightly_assets.graph.assets.chain import build_chain
 from lightly_assets.graph.assets.selection import build_selection
 from lightly_assets.graph.assets.specs import videos_spec
@@ -69,6 +68,8 @@ def defs() -> dg.Definitions:
     path = Path(config_path())
     if CONFIG_VARIABLE in os.environ or path.exists():
         return dg.Definitions.merge(alone, build_definitions(path))
+    from lightly_assets.demo.project import DEMO_FILE  # late: its textures take a while
+
     demo = load_project(DEMO_FILE)
     shown = build_definitions(demo.model_copy(update={"base_dir": Path("demo").absolute()}))
     return dg.Definitions.merge(alone, shown)

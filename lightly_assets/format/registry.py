@@ -25,7 +25,8 @@ class Registry(Mapping[str, T], Generic[T]):
     Args:
         what: what one of them is called in a sentence, such as "layout".
         package: the package whose modules declare them; all are imported before the first look. Modules must
-            be cheap to import: heavy packages belong into their functions.
+            be cheap to import: heavy packages belong into their functions. Where a name that is asked for is
+            that of a module, no other is imported.
 
     >>> layouts = Registry[type]("layout")
     >>> @layouts.register("boxes")
@@ -42,6 +43,8 @@ class Registry(Mapping[str, T], Generic[T]):
         self._entries: dict[str, T] = {}
         self._lock = RLock()
         self._unread = package
+        self._early = False
+        """Whether a module was imported before the others."""
 
     def add(self, name: str, value: T) -> T:
         """Declares one.
@@ -76,7 +79,10 @@ class Registry(Mapping[str, T], Generic[T]):
         return f"{field} is {value!r}; allowed are {', '.join(self.names)}{hint}."
 
     def __getitem__(self, name: str) -> T:
-        return self._all()[name]
+        if self._unread and name not in self._entries:
+            self._import_one(name)
+        found = self._entries.get(name)
+        return self._all()[name] if found is None else found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())
@@ -108,11 +114,24 @@ class Registry(Mapping[str, T], Generic[T]):
                 self._import_all()
         return self._entries
 
+    def _import_one(self, name: str) -> None:
+        package, module = import_module(self._unread or ""), name.replace("-", "_")
+        files = (Path(folder, f"{module}.py") for folder in package.__path__)
+        if _NAME.fullmatch(name) and any(file.is_file() for file in files):
+            self._early = True
+            import_module(f"{package.__name__}.{module}")
+
     def _import_all(self) -> None:
         # Another thread may have been here meanwhile.
         if self._unread is not None:
             _import_folder(self._unread)
+            if self._early:
+                self._entries = dict(sorted(self._entries.items(), key=lambda one: _module(one[1])))
             self._unread = None
+
+
+def _module(value: object) -> str:
+    return str(getattr(value, "__module__", ""))
 
 
 def _import_folder(package: str) -> None:

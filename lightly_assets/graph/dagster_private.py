@@ -9,7 +9,7 @@ made and recorded stays the same.
 import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, wraps
 from importlib import import_module
@@ -405,8 +405,9 @@ def run_here(
     *,
     run_config: Mapping[str, Any],
     tags: Mapping[str, str],
+    together: AbstractContextManager[object] | None = None,
 ) -> Iterator[dg.DagsterEvent]:
-    """A run of a job in this process: its events as they come.
+    """A run of a job in this process: its events as they come; what it plans is noted in ``together``.
 
     ``execute_in_process`` does the same, but keeps all events until the end, pictures and all: 150 kB of
     memory for every video.
@@ -420,9 +421,10 @@ def run_here(
         )
         yield from result.all_events
         return
-    run = instance.create_run_for_job(
-        job_def=job,
-        run_config=dict(run_config),
-        tags={**job.run_tags, **tags},
-    )
+    with together or nullcontext():
+        run = instance.create_run_for_job(
+            job_def=job,
+            run_config=dict(run_config),
+            tags={**job.run_tags, **tags},
+        )
     yield from _found()["execute_run_iterator"](_found()["InMemoryJob"](job), run, instance)

@@ -40,11 +40,23 @@ class Session:
 
     With ``some``, it is about some inputs only, those that a plan is made for: where the state lies in object
     storage, the records of those are read and of no others. What needs all of them calls :meth:`take_over`.
+    ``loaded`` are tasks whose models are in memory already.
     """
 
-    def __init__(self, project: Project, tasks: tuple[str, ...] | None = None, *, some: bool = False) -> None:
+    def __init__(
+        self,
+        project: Project,
+        tasks: tuple[str, ...] | None = None,
+        *,
+        some: bool = False,
+        loaded: Collection[TaskSetup] = (),
+    ) -> None:
         self.project = project
-        self.setups: dict[str, TaskSetup] = task_setups(project, tasks)
+        same = {one.name: one for one in loaded}
+        self.setups: dict[str, TaskSetup] = {
+            name: same[name] if setup == same.get(name) else setup
+            for name, setup in task_setups(project, tasks).items()
+        }
         self.warehouse = Warehouse(project)
         self._scan: Scan | None = None
         self._failures: dict[str, str] | None = None

@@ -5,8 +5,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
-from lightly_assets.commands.project.instance import SETTINGS, use_instance
+from lightly_assets.commands.project.instance import SETTINGS, read_migrations_once, use_instance
 from lightly_assets.config import load_project
 from lightly_assets.graph.event_log import SqliteEventLog
 from tests.projects import SmallProject
@@ -43,3 +45,13 @@ def test_events_are_found_again_where_a_project_has_moved(
     assert second != first
     with dg.DagsterInstance.from_config(str(second)) as instance:
         assert instance.get_dynamic_partitions("inputs") == ["a.mp4"]
+
+
+def test_migrations_are_read_once_and_the_newest_is_the_same() -> None:
+    config = Config()
+    config.set_main_option("script_location", "dagster:_core/storage/alembic")
+    read_migrations_once()
+    read_migrations_once()
+    once = ScriptDirectory.from_config(config)
+    assert ScriptDirectory.from_config(config) is once
+    assert once.as_revision_number("head") == ScriptDirectory(once.dir).as_revision_number("head")

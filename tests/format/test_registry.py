@@ -1,5 +1,6 @@
 """Registries: a new file in the folder is enough; names that are taken or wrong are refused."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,23 @@ def test_every_module_of_the_package_is_read(monkeypatch: pytest.MonkeyPatch, tm
     assert SHAPES.refusal("shape", "squar") == (
         "shape is 'squar'; allowed are circle, square (did you mean square?)."
     )
+
+
+def test_a_name_that_is_a_modules_needs_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = _package(monkeypatch, tmp_path, "shapes_alone")
+    declared = "from shapes_alone import SHAPES\n@SHAPES.register('{}')\nclass Shape: ...\n"
+    for name in ("angular", "two_sided", "wavy"):
+        (package / f"{name}.py").write_text(declared.format(name.replace("_", "-")))
+    from shapes_alone import SHAPES  # type: ignore[import-not-found]
+
+    def read() -> set[str]:
+        return {name.rpartition(".")[2] for name in sys.modules if name.startswith("shapes_alone.")}
+
+    assert SHAPES["two-sided"].__module__ == "shapes_alone.two_sided"
+    assert read() == {"two_sided"}
+    assert "../angular" not in SHAPES and "circle" in SHAPES
+    assert read() == {"angular", "round", "two_sided", "wavy"}
+    assert [name for name in SHAPES if name != "circle"] == ["angular", "two-sided", "wavy"]
 
 
 def test_a_new_file_is_enough_and_a_trial_leaves_nothing(

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from alembic.config import Config
+
     from lightly_assets.config import Project
     from lightly_assets.pipeline.session import Session
 
@@ -56,11 +58,34 @@ def use_instance(project: "Project") -> Path:
     if named:
         return Path(named)
     home = project.local_state / "dagster"
+    read_migrations_once()
     if not home.exists():
         _create(home)
     _say_where_events_are(home, home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def read_migrations_once() -> None:
+    """Have this process read the migrations of Dagster's databases once.
+
+    Dagster has a hundred of them read a dozen times, to know the newest, when an instance is made and opened.
+    """
+    from alembic.script import ScriptDirectory
+
+    theirs = ScriptDirectory.from_config
+    if getattr(theirs, "reads_once", False):
+        return
+    known: dict[tuple[str | None, ...], ScriptDirectory] = {}
+
+    def from_config(config: "Config") -> ScriptDirectory:
+        where = tuple(config.get_main_option(name) for name in ("script_location", "version_locations"))
+        if where not in known:
+            known[where] = theirs(config)
+        return known[where]
+
+    from_config.reads_once = True  # type: ignore[attr-defined]
+    ScriptDirectory.from_config = from_config  # type: ignore[method-assign]
 
 
 def _create(home: Path) -> None:

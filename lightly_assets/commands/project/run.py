@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightly_assets.commands.completion import tasks_of_project
+from lightly_assets.commands.garbage import collect_garbage_as_usual
 from lightly_assets.commands.project.instance import forget_gone_partitions, use_instance
 from lightly_assets.commands.project.progress import Progress
 from lightly_assets.commands.shared import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from lightly_assets.config import Project
     from lightly_assets.pipeline.planning.plan import Plan
+    from lightly_assets.pipeline.planning.task_setup import TaskSetup
     from lightly_assets.pipeline.running.outcome import RunSummary
     from lightly_assets.pipeline.session import Session
 
@@ -216,7 +218,8 @@ def run_project(
             done.warnings += _left_behind(session, summary)
             return done
         partitions = _partitions(session, plan, recovered)
-    done = _run_dagster(project, partitions, keys, tasks, quiet=quiet)
+        setups = [*session.setups.values()]
+    done = _run_dagster(project, partitions, keys, tasks, setups, quiet=quiet)
     # The run itself knows only the partitions that had something to do.
     done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
     done.summary.skipped = summary.skipped
@@ -295,6 +298,7 @@ def _run_dagster(
     partitions: list[str],
     keys: list[str] | None,
     tasks: tuple[str, ...] | None,
+    setups: "Collection[TaskSetup]",
     *,
     quiet: bool,
 ) -> Done:
@@ -303,11 +307,12 @@ def _run_dagster(
     import dagster as dg
 
     from lightly_assets.definitions import build_definitions
-    from lightly_assets.graph.assets.chain import watcher
+    from lightly_assets.graph.assets.chain import loaded, watcher
     from lightly_assets.graph.dagster_private import run_here
     from lightly_assets.graph.dead_runs import end_dead_runs, process_tags
     from lightly_assets.graph.keys import PLAIN
     from lightly_assets.graph.partitions import add_partitions
+    from lightly_assets.graph.reporting.recording import recorded_together
     from lightly_assets.pipeline.roots import Roots
     from lightly_assets.pipeline.running.outcome import RunSummary
 
@@ -319,18 +324,22 @@ def _run_dagster(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     _show_crashes()
+    collect_garbage_as_usual()
     with dg.DagsterInstance.get() as instance, Progress(quiet=quiet) as progress:
         end_dead_runs(instance, Roots(project).state)
         add_partitions(instance, partitions)
-        token = watcher.set(progress)
+        token, loaded_token = watcher.set(progress), loaded.set(setups)
         heard = _Heard()
         try:
             # Dagster's daemon cannot start it once more: that is up to whoever called.
             tags = {"lightly_assets/started_by": "command line", "dagster/max_retries": "0"}
-            for event in run_here(job, instance, run_config=run_config, tags=tags | process_tags()):
+            together = recorded_together(instance)
+            all_tags = tags | process_tags()
+            for event in run_here(job, instance, run_config=run_config, tags=all_tags, together=together):
                 heard.take(event)
         finally:
             watcher.reset(token)
+            loaded.reset(loaded_token)
         summary = progress.summary
         if summary is None:
             # The chain could not do its work at all: its own words are the best there are.

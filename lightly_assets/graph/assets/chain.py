@@ -36,6 +36,7 @@ from lightly_assets.graph.reporting.recording import Recording
 from lightly_assets.graph.resources import project_of
 from lightly_assets.pipeline.gc import collect_by_policy
 from lightly_assets.pipeline.planning.plan import TASK_STAGES, Plan, Selection
+from lightly_assets.pipeline.planning.task_setup import TaskSetup
 from lightly_assets.pipeline.running.outcome import RunSummary, UnitOutcome
 from lightly_assets.pipeline.session import Session
 
@@ -63,6 +64,8 @@ class Watcher(Protocol):
 
 
 watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+loaded: ContextVar[Collection[TaskSetup]] = ContextVar("loaded", default=())
+"""Tasks whose models whoever runs the chain in its own process has loaded for its plan."""
 
 
 class ChainConfig(dg.Config):
@@ -182,7 +185,7 @@ def _run(
     sign(context.instance, context.run)
     some = ranged or bool(config.inputs)
     with (
-        Session(project, some=some) as session,
+        Session(project, some=some, loaded=loaded.get()) as session,
         signs_of_life(session.warehouse.state, context.run),
         Recording(context.instance) as recording,
     ):

@@ -146,6 +146,13 @@ def _smaller(
     return statement, tuple(smaller(one) for one in parameters)
 
 
+@contextmanager
+def recorded_together(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Events of this block, a short one, are recorded in one transaction of each database."""
+    with Recording(instance) as recording, recording.together():
+        yield
+
+
 def _without_pictures(
     _connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object
 ) -> tuple[str, Any]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pyarrow
-import pyarrow.compute
 import pyarrow.parquet
 
 from lightly_assets.format.schema import TaskType
@@ -189,8 +188,11 @@ def read_batches(path: Path, keys: Collection[str] | None = None) -> Iterator[An
     """The record batches of a table; only the rows of some inputs, or all."""
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_READ_ROWS):
-            if keys is not None:
-                mask = pa.compute.is_in(batch.column("input"), value_set=pa.array(sorted(keys), pa.string()))
+            if keys is not None and not set(batch.column("input").to_pylist()).issubset(keys):
+                import pyarrow.compute  # late: hundreds of functions, and mostly all rows are wanted
+
+                wanted = pa.array(sorted(keys), pa.string())
+                mask = pyarrow.compute.is_in(batch.column("input"), value_set=wanted)
                 batch = batch.filter(mask)
             if batch.num_rows:
                 yield batch

@@ -1,4 +1,4 @@
-"""``frames:`` in ``lightly.yaml``."""
+"""``frames:`` and ``images:`` in ``lightly.yaml``."""
 
 from typing import Literal
 
@@ -10,3 +10,11 @@ class FrameSettings(Section):
 
     export: Literal["none", "png"] = "none"
     """``png``: every frame is also written below the state, named as the specification says."""
+
+
+class ImageSettings(Section):
+    """How images become the 8-bit RGB that models see."""
+
+    sixteen_bit: Literal["high-byte", "scale", "minmax"] = "high-byte"
+    """Grey of more than 8 bits: the high 8 bits; ``scale``: the largest value of the image becomes 255;
+    ``minmax``: the smallest becomes 0 as well."""

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from lightly_assets.config.datasource import DatasourceSettings
-from lightly_assets.config.frames import FrameSettings
+from lightly_assets.config.engine import EngineSettings
+from lightly_assets.config.frames import FrameSettings, ImageSettings
 from lightly_assets.config.graph import GraphSettings
-from lightly_assets.config.images import ImageSettings
 from lightly_assets.config.section import Section
 from lightly_assets.config.sensor import SensorSettings
 from lightly_assets.config.storage import RootsSettings
@@ -44,6 +44,7 @@ class Project(Section):
     orphans: Literal["keep", "delete"] = "keep"
     """Published files of inputs that are gone: reported and left to ``gc``, or deleted by the next run."""
     sensor: SensorSettings = SensorSettings()
+    engine: EngineSettings = EngineSettings()
     tasks: tuple[Task, ...] = ()
     storage: RootsSettings = RootsSettings()
     dagster: GraphSettings = GraphSettings()

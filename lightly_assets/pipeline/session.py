@@ -1,7 +1,8 @@
 """One run of a project: look, plan, work, and say what came of it. No Dagster, which only calls this."""
 
+import logging
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,21 +13,23 @@ from lightly_assets.config import Project
 from lightly_assets.format.names.paths import file_keys
 from lightly_assets.format.names.suffixes import PAUSED
 from lightly_assets.media import Limits
+from lightly_assets.pipeline.engines.engine import Engine, Terms, open_engine
 from lightly_assets.pipeline.inputs.days import days_of
 from lightly_assets.pipeline.inputs.listing import Input, Scan, possible_units, scan_input
-from lightly_assets.pipeline.planning.plan import Plan, Selection, UnitWork, make_plan
+from lightly_assets.pipeline.planning.plan import Plan, Selection, make_plan
 from lightly_assets.pipeline.planning.schema_change import hold_back
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, decode_version, task_setups
 from lightly_assets.pipeline.publishing.inspection import Inspection, inspect_folder
 from lightly_assets.pipeline.publishing.task_list import PublishError
 from lightly_assets.pipeline.running.commit import Warehouse
-from lightly_assets.pipeline.running.flow import Flow
 from lightly_assets.pipeline.running.outcome import UnitOutcome
 from lightly_assets.pipeline.state.failures import FOLDER as FAILURES
 from lightly_assets.pipeline.state.failures import FailureNote, attempt_version, read_failures
 from lightly_assets.pipeline.state.paused import change_quarantine, read_quarantine
 from lightly_assets.storage import OWN_FOLDER, StorageError
 from lightly_assets.storage.disk.temporary import is_abandoned, temporary_name
+
+log = logging.getLogger(__name__)
 
 _OTHER_MACHINE_SECONDS = 24 * 3600.0
 # Objects of ours beside the data, in buckets: none of them is needed for longer than some minutes.
@@ -197,48 +200,51 @@ class Session:
         limits: Limits | None = None,
         on_frames: Callable[[str, int], None] | None = None,
         on_pace: Callable[[str], None] | None = None,
+        on_note: Callable[[int, str], None] | None = None,
         sheets: bool = True,
     ) -> Iterator[UnitOutcome]:
         """Do the work; what came of each unit, as soon as it is known.
 
-        ``on_pace`` hears at the end in one sentence what was waited for longest.
+        ``on_pace`` hears at the end in one sentence what was waited for longest, where there are no workers;
+        ``on_note`` gets what workers have to say, as lines for the log with their level.
 
         Raises:
+            EngineError: the workers that the project asks for cannot be had.
             StorageError: a store is out of reach; what was published stays.
         """
         self.remember_plan(plan)
-
-        def work(units: Sequence[UnitWork], folder: Path) -> Iterator[UnitOutcome]:
-            if units:
-                flow = Flow(
-                    self.warehouse,
-                    self.setups,
-                    folder,
-                    limits=limits,
-                    on_frames=on_frames,
-                    on_pace=on_pace,
-                    sheets=sheets,
-                )
-                yield from flow.run(units)
-
-        with self.workplace() as folder:
+        terms = Terms(limits, on_frames or (lambda _, __: None), on_note or log.log, on_pace, sheets)
+        with self.workplace() as folder, self._engine(plan, folder, terms) as work:
             again = []
-            for outcome in work(plan.units, folder):
+            for outcome in work(plan.units):
                 if outcome.retriable or outcome.lost:
                     again.append(outcome)
                     continue
                 self.remember(outcome.problems(), outcome.inputs)
                 yield outcome
-            for number, outcome in enumerate(again):
-                for stage in ("singletons", "predictions"):  # what those are encoded from may be lost, too
+            for outcome in again:
+                for _ in ("singletons", "predictions"):  # what those are encoded from may be lost, too
                     second = self._second_plan(plan, outcome)
-                    for later in work(second.units, folder / f"again-{number}-{stage}"):
+                    for later in work(second.units):
                         outcome.take(later)
                     if not outcome.lost:
                         break
                 self.remember(outcome.problems(), outcome.inputs, outcome.retriable)
                 yield outcome
         self.warehouse.garbage.delete()
+
+    @contextmanager
+    def _engine(self, plan: Plan, folder: Path, terms: Terms) -> Iterator[Engine]:
+        """Who does the work; where there is none, nobody is asked."""
+        if not plan.units:
+            yield lambda _: iter(())
+            return
+        scan = self.scan
+        known = {*scan.inputs, *scan.problems, *scan.paused}
+        wanted = self.setups if plan.selection is None else plan.selection.tasks
+        setups = {name: setup for name, setup in self.setups.items() if name in wanted}
+        with open_engine(self.warehouse, setups, known, folder, terms) as engine:
+            yield lambda units: engine(units) if units else iter(())
 
     def _second_plan(self, plan: Plan, outcome: UnitOutcome) -> Plan:
         """Once more with inputs that were replaced while they were read, or whose stored results are lost."""

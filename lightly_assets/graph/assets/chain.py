@@ -213,9 +213,8 @@ def _run(
             if state.partition not in batch.states:
                 yield from _recorded(recording, reporter.report(state))
         progress = _Progress(context, plan)
-        for outcome in session.run(plan, on_frames=progress.frames, on_pace=context.log.info):
+        for outcome in progress.follow(session, plan):
             summary.add(outcome)
-            progress.done(outcome)
             batch.fail(outcome.problems())
             for state in batch.partitions_of(outcome.inputs):
                 state.outcomes.append(outcome)
@@ -328,6 +327,13 @@ class _Progress:
         self._started = self._said = time.monotonic()
         if self._watcher:
             self._watcher.planned(plan)
+
+    def follow(self, session: Session, plan: Plan) -> Iterator[UnitOutcome]:
+        """Do the work. Raises as :meth:`Session.run` does."""
+        log = self._context.log
+        for outcome in session.run(plan, on_frames=self.frames, on_pace=log.info, on_note=log.log):
+            self.done(outcome)
+            yield outcome
 
     def frames(self, key: str, count: int) -> None:
         self._frames += count

@@ -99,3 +99,6 @@ _READERS: dict[str, Callable[[Path], Facts]] = {
     "class_indices.json": _json(_class_indices),
     **dict.fromkeys(_TEXT_NAMES, _lines),
 }
+
+SIDECARS = tuple(_READERS)
+"""The names of all files beside a model that are read."""

@@ -187,7 +187,13 @@ def default_threads() -> int:
 
 
 def usable_cores() -> int:
-    """The cores that this process may use."""
+    """The cores that this process may use.
+
+    Workers that share a machine are told their part of it in the variable that OpenMP reads.
+    """
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if told.isdigit() and int(told):
+        return int(told)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lightly_assets.config import Project
 from lightly_assets.pipeline.inputs.listing import Input, Scan
@@ -208,11 +208,17 @@ def _pieces(unit: UnitWork) -> Iterator[UnitWork]:
         if keys:
             yield unit
         return
-    for start in range(0, len(keys), _IMAGES_AT_ONCE):
-        some = set(keys[start : start + _IMAGES_AT_ONCE])
+    yield from split(unit, _IMAGES_AT_ONCE)
+
+
+def split(unit: UnitWork, most: int) -> Iterator[UnitWork]:
+    """Pieces of a unit with at most so many inputs each."""
+    keys = sorted(unit.inputs)
+    for start in range(0, len(keys), most):
+        some = set(keys[start : start + most])
         tasks = {
-            name: TaskWork(
-                work.predict & some, work.encode & some, work.publish & some, work.lost, work.encodes
+            name: replace(
+                work, predict=work.predict & some, encode=work.encode & some, publish=work.publish & some
             )
             for name, work in unit.tasks.items()
         }

@@ -11,7 +11,7 @@ from lightly_assets.format.names.suffixes import InputKind
 from lightly_assets.format.schema import Schema
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import encode_settings
-from lightly_assets.models.protocol import Model, ModelError
+from lightly_assets.models.protocol import LooksUp, Model, ModelError
 from lightly_assets.pipeline.state.records import version
 
 # Raise it when the same file gives other frames, or other pixels.
@@ -71,7 +71,8 @@ class TaskSetup:
             ModelError: it cannot be loaded, or is labels that do not fit them.
         """
         try:
-            self.model.meet(keys)
+            if "looks_up" not in self.__dict__ or self.looks_up:
+                self.model.meet(keys)
         except ModelError as error:
             text = str(error)
             raise ModelError(text if text.startswith("Task '") else f"Task '{self.name}': {text}") from None
@@ -79,6 +80,16 @@ class TaskSetup:
     @cached_property
     def model_version(self) -> str:
         return self.model.version[:24]
+
+    @cached_property
+    def looks_up(self) -> bool:
+        """Whether the model is labels, which have to meet the inputs."""
+        return isinstance(getattr(self.model, "runtime", self.model), LooksUp)
+
+    def let_go(self) -> None:
+        """Free the memory of a model that others run; what it is remains known."""
+        if self.model_version and not self.looks_up:
+            self.__dict__.pop("model", None)
 
 
 def task_setups(project: Project, names: tuple[str, ...] | None = None) -> dict[str, TaskSetup]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lightly_assets.config import Project
 from lightly_assets.encoding.shift import oddities
 from lightly_assets.encoding.statistics import Statistics, from_record, to_record
+from lightly_assets.format.schema import Schema
 from lightly_assets.pipeline.planning.plan import TaskWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, frames_version
 from lightly_assets.pipeline.publishing.publisher import Published, Publisher, possible_frames
@@ -50,21 +51,31 @@ class TaskResult:
 class Warehouse:
     """A project's roots: the input, the Lightly datasource, and our own state.
 
+    The index lies in ``folder``, by default where all processes of this machine share it.
+
     Raises:
         StorageError: a URL names no store.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, folder: Path | None = None) -> None:
         self.project = project
         roots = Roots(project)
         self.input, self.lightly, self.state = roots.input, roots.lightly, roots.state
         self.records = Records(self.state)
-        self.index = Index(project.local_state / "index.sqlite", self.state)
+        self.index = Index((folder or project.local_state) / "index.sqlite", self.state)
         self.listing = TaskList(self.lightly, [task.name for task in project.tasks])
         self.garbage = Garbage(self.state, self.records)
 
     def close(self) -> None:
         self.index.close()
+
+    def note_record(self, record: Record, version: str) -> None:
+        """Take over a record that was just written, or read, in this version."""
+        self.index.put(record, version)
+
+    def list_task(self, task: str, schema: Schema) -> None:
+        """Files of a task are published: list it. Raises PublishError."""
+        self.listing.publish(task, schema)
 
     # Stored results
 
@@ -154,9 +165,9 @@ class Warehouse:
             stored = record = replace(record, inputs=record.inputs | published.records)
             seen = self.records.write(record, seen)
         if published.records and not work.held_back:
-            self.listing.publish(task, result.setup.schema)
+            self.list_task(task, result.setup.schema)
         if seen is not None:
-            self.index.put(stored, seen)
+            self.note_record(stored, seen)
         self._supersede(record, predicted | encoded | publish)
         outcome.done = {
             key: record.inputs[key]
@@ -264,14 +275,14 @@ class Warehouse:
             before, seen = self.records.read(task, unit, fresh=attempt > 0)
             after = change(before)
             if after == before:
-                return self.index.put(after, seen) if seen else None
+                return self.note_record(after, seen) if seen else None
             try:
                 seen = self.records.write(after, seen)
             except Conflict:
                 if attempt == _TRIES - 1:
                     raise
                 continue
-            return self.index.put(after, seen)
+            return self.note_record(after, seen)
         return None
 
     def forget(self, task: str, keys: Collection[str]) -> None:

@@ -97,6 +97,8 @@ class Flow:
                     yield outcome
                 else:
                     working = working - 1 if self._error is None else 0
+            if isinstance(self._error, Stopped):
+                raise self._error
         except BaseException:
             # Whoever interrupts a run does not wait for a slow model's answer, which nobody needs any more.
             deadline = time.monotonic() + PATIENCE_SECONDS
@@ -109,6 +111,12 @@ class Flow:
             raise self._error
         if self._on_pace is not None and (said := self._predict.pace_sentence()):
             self._on_pace(said)
+
+    def stop(self) -> None:
+        """Have :meth:`run` raise Stopped soon; for another thread than the one that runs."""
+        self._error = self._error or Stopped()
+        self._stop.set()
+        self._outcomes.put(None)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

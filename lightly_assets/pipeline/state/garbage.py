@@ -1,6 +1,7 @@
 """Stored tables that no record speaks of any more: replaced, or left behind by runs that were killed."""
 
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 
@@ -24,10 +25,21 @@ class Garbage:
             with self._lock:
                 self._replaced.setdefault((after.task, after.unit), set()).update(gone)
 
-    def delete(self) -> None:
-        """Delete what was noted, unless another process has come back to it."""
+    def give(self) -> dict[tuple[str, str], set[str]]:
+        """What was noted, for somebody else to :meth:`take`: tables by (task, unit)."""
         with self._lock:
             replaced, self._replaced = self._replaced, {}
+        return replaced
+
+    def take(self, replaced: Mapping[tuple[str, str], set[str]]) -> None:
+        """Remember what another process has replaced."""
+        with self._lock:
+            for record, tables in replaced.items():
+                self._replaced.setdefault(record, set()).update(tables)
+
+    def delete(self) -> None:
+        """Delete what was noted, unless another process has come back to it."""
+        replaced = self.give()
         self._state.delete_many(
             table
             for (task, unit), tables in replaced.items()

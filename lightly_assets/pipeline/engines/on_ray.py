@@ -1,0 +1,282 @@
+"""Workers that are actors on the hosts of a Ray cluster."""
+
+from __future__ import annotations
+
+import pickle
+import queue
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lightly_assets.config import Project
+from lightly_assets.config.engine import EngineSettings
+from lightly_assets.pipeline.engines.crew import Event
+from lightly_assets.pipeline.engines.errors import EngineError
+from lightly_assets.pipeline.engines.messages import Failed, Gone, Group, Order
+from lightly_assets.pipeline.engines.ray_worker import RayWorker
+from lightly_assets.pipeline.engines.shipping import files_of
+from lightly_assets.pipeline.running.commit import Warehouse
+
+_TAKE_SECONDS = 1.0
+_POLL_SECONDS = 0.2
+_PATIENCE_SECONDS = 4.0
+# Calls of an actor that may be under way at once: taking, giving, stopping.
+_CALLS = 4
+
+
+class RayCrew:
+    """Actors on a Ray cluster; each holds its loaded models, and is given what the settings ask for."""
+
+    def __init__(self, house: Warehouse, order: Order, folder: Path) -> None:
+        """
+        Raises:
+            EngineError: there is no cluster, or it cannot do what is asked of it.
+        """
+        self._settings = settings = house.project.engine
+        self._ray = ray = _ray()
+        self._ours = _connect(ray, settings)
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._actors: dict[int, Any] = {}
+        self._nodes: dict[int, str] = {}
+        self._taking: dict[Any, int] = {}
+        self._hired = 0
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        try:
+            hosts = _hosts(ray)
+            order = _for_other_hosts(house, order, hosts, folder)
+            self.most = _room(ray, settings) if settings.workers == "auto" else settings.workers
+            self._files = [
+                (one.place, one.digest, ray.put(one.path.read_bytes())) for one in files_of(house.project)
+            ]
+            self._order = ray.put(pickle.dumps(order))
+        except BaseException:
+            self._leave()
+            raise
+        self._actor = ray.remote(RayWorker).options(**self._options())
+        self._thread = threading.Thread(target=self._listen, name="ray", daemon=True)
+        self._thread.start()
+
+    def _options(self) -> dict[str, Any]:
+        settings = self._settings
+        options: dict[str, Any] = {
+            "num_cpus": settings.cpus,
+            "num_gpus": settings.gpus,
+            "max_concurrency": _CALLS,
+            # Who died of what is ours to judge.
+            "max_restarts": 0,
+            "max_task_retries": 0,
+            "scheduling_strategy": "SPREAD",
+        }
+        if settings.runtime_env and not self._ours:
+            options["runtime_env"] = settings.runtime_env
+        return options
+
+    def hire(self) -> int:
+        """Ask Ray for another actor."""
+        with self._lock:
+            number, self._hired = self._hired, self._hired + 1
+            actor = self._actors[number] = self._actor.remote(self._order, number, self._files)
+            self._taking[actor.take.remote(_TAKE_SECONDS)] = number
+        return number
+
+    def give(self, worker: int, group: Group) -> None:
+        with self._lock:
+            actor = self._actors.get(worker)
+        if actor is not None:
+            actor.give.remote(pickle.dumps(group))
+
+    def hint(self) -> str:
+        """What the cluster has, and what is asked of it."""
+        settings, free = self._settings, self._ray.available_resources()
+        return (
+            f"it is to have {settings.cpus:g} CPUs and {settings.gpus:g} GPUs of one host, and the cluster "
+            f"has {free.get('CPU', 0):g} CPUs and {free.get('GPU', 0):g} GPUs free in all"
+        )
+
+    def _listen(self) -> None:
+        while not self._closing.is_set():
+            with self._lock:
+                waiting = list(self._taking)
+            if not waiting:
+                self._closing.wait(_POLL_SECONDS)
+                continue
+            ready, _ = self._ray.wait(waiting, num_returns=1, timeout=_POLL_SECONDS)
+            for one in ready:
+                self._heard(one)
+
+    def _heard(self, taken: Any) -> None:
+        with self._lock:
+            number = self._taking.pop(taken)
+            actor = self._actors[number]
+        try:
+            node, reports = self._ray.get(taken)
+        except Exception as error:  # noqa: BLE001 - whatever became of it, it does not work any more
+            if not self._closing.is_set():
+                self._lost(number, error)
+            return
+        self._nodes[number] = node
+        for report in pickle.loads(reports):  # noqa: S301 - our own
+            self.events.put((number, report))
+        with self._lock:
+            self._taking[actor.take.remote(_TAKE_SECONDS)] = number
+
+    def _lost(self, number: int, error: Exception) -> None:
+        with self._lock:
+            self._actors.pop(number, None)
+        text = " ".join(str(error).split())
+        if "No module named 'lightly_assets" in text:
+            self.events.put((number, Failed(EngineError(_NOT_INSTALLED))))
+        elif type(error).__name__ == "RuntimeEnvSetupError":
+            self.events.put(
+                (number, Failed(EngineError(f"Ray cannot make engine.runtime_env: {_short(text)}.")))
+            )
+        else:
+            lost = self._is_lost(number, text)
+            how = "was lost with its host" if lost else f"died ({_short(text)})"
+            self.events.put((number, Gone(how, innocent=lost)))
+
+    def _is_lost(self, number: int, text: str) -> bool:
+        """Whether its host is gone, which Ray may learn a moment later."""
+        node = self._nodes.get(number)
+        for _ in range(10):
+            alive = {one["NodeID"] for one in self._ray.nodes() if one["Alive"]}
+            if (node is not None and node not in alive) or "node has died" in text or "node died" in text:
+                return True
+            time.sleep(_POLL_SECONDS)
+        return False
+
+    def close(self) -> bool:
+        """End all actors within seconds; whether all of them have ended in good order."""
+        self._closing.set()
+        try:
+            with self._lock:
+                actors = list(self._actors.values())
+            stopped = {actor.stop.remote(): actor for actor in actors}
+            ended = []
+            if stopped:
+                ended, _ = self._ray.wait(list(stopped), num_returns=len(stopped), timeout=_PATIENCE_SECONDS)
+            for actor in actors:
+                self._ray.kill(actor)
+            return len(ended) == len(stopped)
+        finally:
+            self._thread.join(_POLL_SECONDS * 5)
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._ours:
+            self._ray.shutdown()
+
+
+_NOT_INSTALLED = (
+    "lightly-assets is not installed on a host of the Ray cluster; install it there in the same version, or "
+    "name it in engine.runtime_env."
+)
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise EngineError(
+            "An engine of kind ray needs Ray; install it with: pip install 'lightly-assets[ray]'."
+        ) from None
+    return ray
+
+
+def _connect(ray: Any, settings: EngineSettings) -> bool:
+    """Find the cluster; whether the connection is ours to end. Raises EngineError."""
+    if ray.is_initialized():
+        return False
+    given: dict[str, Any] = {"runtime_env": settings.runtime_env} if settings.runtime_env else {}
+    if not settings.address.startswith("ray://"):
+        given |= {"log_to_driver": False, "configure_logging": False}
+    try:
+        with _own_signals():
+            ray.init(settings.address, namespace="lightly-assets", **given)
+    except ConnectionError as error:
+        where = "to be found from this machine" if settings.address == "auto" else f"at {settings.address}"
+        raise EngineError(
+            f"There is no Ray cluster {where} ({_short(str(error))}); start one with 'ray start --head', or "
+            "say in engine.address where it is."
+        ) from None
+    except (RuntimeError, ValueError, OSError) as error:
+        raise EngineError(
+            f"The Ray cluster at {settings.address} cannot be used: {_short(str(error))}."
+        ) from None
+    return True
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Ray's own handler of SIGTERM would hide from Dagster that a run was cancelled."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _hosts(ray: Any) -> set[tuple[str, str]]:
+    """Names and addresses of all hosts, that of the run included."""
+    hosts = {(one["NodeManagerHostname"], one["NodeManagerAddress"]) for one in ray.nodes() if one["Alive"]}
+    name = socket.gethostname()
+    return hosts if name in {one for one, _ in hosts} else {*hosts, (name, "")}
+
+
+def _for_other_hosts(house: Warehouse, order: Order, hosts: set[tuple[str, str]], folder: Path) -> Order:
+    """The order with roots that do not depend on where ``lightly.yaml`` lies. Raises EngineError."""
+    project, stores = house.project, {"input": house.input, "lightly": house.lightly, "state": house.state}
+    on_disk = [name for name, store in stores.items() if store.local_root is not None]
+    if on_disk and len(hosts) > 1 and not project.engine.shared:
+        raise EngineError(
+            f"datasource.{on_disk[0]} is a folder of one machine, but the cluster has {len(hosts)} hosts; "
+            "use a bucket, or say engine.shared: true where all of them see the same folder."
+        )
+    visible = str(folder) if "state" in on_disk else None
+    return replace(order, project=_pinned(project), visible=visible)
+
+
+def _pinned(project: Project) -> Project:
+    roots = {name: project.root(name) for name in ("input", "lightly", "state")}
+    storage: dict[str, Any] = {}
+    for name in (None, "input", "lightly", "state"):
+        section = project.storage if name is None else getattr(project.storage, name)
+        if section is not None and section.ca_file is not None:
+            absolute = {"ca_file": project.base_dir / section.ca_file.expanduser()}
+            storage |= absolute if name is None else {name: section.model_copy(update=absolute)}
+    return project.model_copy(
+        update={
+            "datasource": project.datasource.model_copy(update=roots),
+            "storage": project.storage.model_copy(update=storage),
+        }
+    )
+
+
+def _room(ray: Any, settings: EngineSettings) -> int:
+    """How many workers the cluster has room for; one at least, which it may have to wait for."""
+    found = 0
+    for node in ray.nodes():
+        if node["Alive"]:
+            has = node["Resources"]
+            fits = [has.get("CPU", 0) / settings.cpus]
+            if settings.gpus:
+                fits.append(has.get("GPU", 0) / settings.gpus)
+            found += int(min(fits) + 1e-9)
+    return max(1, found)
+
+
+def _short(text: str) -> str:
+    """The first sentence of what Ray says, which may fill a page."""
+    flat = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", text).split())
+    return (flat[:200].rpartition(". ")[0] or flat[:200]).rstrip(".")

@@ -26,6 +26,32 @@ TaskTypeName = Literal[
     "instance-segmentation",
     "semantic-segmentation",
 ]
+DefaultScoreOption = Annotated[
+    float, typer.Option("--default-score", min=0, max=1, help="The score of labels that have none.")
+]
+BoxesOption = Annotated[
+    Literal["clip", "strict"],
+    typer.Option("--boxes", help="Cut boxes to their image, or refuse those that leave it."),
+]
+BoxOnlyOption = Annotated[
+    Literal["fill", "drop"] | None,
+    typer.Option(
+        "--box-only",
+        help="Objects with a box only among masks or keypoints: fill makes the box the mask, drop leaves "
+        "them out.",
+        show_default="such labels are refused",
+    ),
+]
+RotatedOption = Annotated[
+    Literal["refuse", "enclose"],
+    typer.Option(
+        "--rotated", help="Turned rectangles: refuse the labels, or write the upright box around each."
+    ),
+]
+TaskTypeOption = Annotated[
+    TaskTypeName | None,
+    typer.Option("--task-type", help="The kind of task.", show_default="found from the labels"),
+]
 NamesOption = Annotated[
     Literal["exact", "suffix", "stem"],
     typer.Option(

@@ -93,3 +93,19 @@ def test_the_help_names_all_formats() -> None:
     }  # type: ignore[attr-defined]
     assert all(name in helps["import-labels"]["format"] for name in FORMATS.names)
     assert all(name in helps["export"]["format"] for name in WRITERS.names)
+
+
+def test_a_dry_run_refuses_what_the_import_would_refuse(root: Path) -> None:
+    """The task is there already, with other categories; or what lists it is broken."""
+    folder = root / "lightly/.lightly/predictions"
+    (folder / "cars").mkdir(parents=True)
+    schema = {"task_type": "object-detection", "categories": [{"id": 0, "name": "tree"}]}
+    (folder / "cars/schema.json").write_text(json.dumps(schema))
+    (folder / "tasks.json").write_text('["cars"]')
+    mapped = ["--categories", "person,car"]
+    tried, done = (run("import-labels", "yolo", *TO, *mapped, *more) for more in (["--dry-run"], []))
+    assert tried == done and tried[0] == 1 and len(tried[1]) == 1
+    (folder / "cars/schema.json").unlink()
+    (folder / "tasks.json").write_text("{")
+    tried, done = (run("import-labels", "yolo", *TO, *more) for more in (["--dry-run"], []))
+    assert tried == done and tried[0] == 1 and "tasks.json" in tried[1][0]

@@ -210,3 +210,13 @@ def test_what_is_wrong_is_one_sentence(tasks: list[dict[str, Any]], words: str, 
         for image in read(path, "label-studio").images:
             image.read()
     assert str(error.value).endswith(".")
+
+
+@pytest.mark.parametrize("key", ["data", "id", "annotations"])
+def test_a_key_twice_is_refused_as_nothing_says_which_counts(key: str, tmp_path: Path) -> None:
+    value = {"x": 0, "y": 0, "width": 50, "height": 50, "rectanglelabels": ["person"]}
+    text = json.dumps([task(region("rectanglelabels", value))])
+    path = tmp_path / "export.json"
+    path.write_text(text.replace(f'"{key}":', f'"{key}": null, "{key}":', 1))
+    with pytest.raises(LabelsError, match=rf"export\.json has the key '{key}' twice"):
+        read(path)

@@ -211,3 +211,35 @@ def test_names_and_numbers_that_would_be_read_as_others(
 def test_line_ends_of_windows(tmp_path: Path) -> None:
     write(tmp_path, {"classes.txt": "a\r\nb\r\n\r\n", "labels/a.txt": "1 .5 .5 .2 .2\r\n\r\n"})
     assert read(tmp_path).names == {0: "a", 1: "b"} and only(read(tmp_path)).category == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"data.yaml": YAML + "nc: 3\n"}, "data.yaml says nc: 3, and there are 2 names"),
+        ({"data.yaml": YAML + "nc: many\n"}, "nc is 'many'; it must be a number"),
+        (
+            {"data.yaml": "train: images/train\nnc: 3\n", "classes.txt": "a\nb\n"},
+            "nc: 3, and there are 2 names",
+        ),
+        (
+            {"obj.names": "a\nb\n", "obj.data": "classes = 3\nnames = obj.names\n"},
+            "classes = 3, and there are 2",
+        ),
+    ],
+)
+def test_how_many_categories_there_are_is_said_once(
+    files: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    """ultralytics refuses the first one with a SyntaxError: "'names' length 2 and 'nc: 3' must match"."""
+    write(tmp_path, {**files, "labels/train/a.txt": BOX})
+    with pytest.raises(LabelsError, match=words):
+        read(tmp_path)
+
+
+def test_what_agrees_is_read(tmp_path: Path) -> None:
+    write(tmp_path, {"data.yaml": YAML + "nc: 2\n", "labels/train/a.txt": BOX})
+    assert only(read(tmp_path)).box is not None
+    (tmp_path / "data.yaml").unlink()
+    write(tmp_path, {"obj.names": "a\nb\nc\n", "obj.data": "classes= 3\ntrain = train.txt\n"})
+    assert read(tmp_path).names == {0: "a", 1: "b", 2: "c"}

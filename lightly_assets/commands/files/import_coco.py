@@ -9,7 +9,10 @@ import typer
 from lightly_assets.commands.following import followed
 from lightly_assets.commands.label_options import (
     AllowPartialOption,
+    BoxesOption,
+    BoxOnlyOption,
     CategoryMapOption,
+    DefaultScoreOption,
     ExifOption,
     FirstFrameOption,
     FrameStepOption,
@@ -17,9 +20,10 @@ from lightly_assets.commands.label_options import (
     NamePatternOption,
     NamesOption,
     RenamesOption,
+    RotatedOption,
     StartFrameOption,
     StripOption,
-    TaskTypeName,
+    TaskTypeOption,
     UnlistedOption,
     VideoOption,
     name_settings,
@@ -41,28 +45,11 @@ def import_coco_command(
     images: Annotated[
         Path | None, typer.Option(help="For results: the annotation file of their images and categories.")
     ] = None,
-    task_type: Annotated[
-        TaskTypeName | None, typer.Option(help="The kind of task.", show_default="found from the annotations")
-    ] = None,
-    default_score: Annotated[
-        float, typer.Option(min=0, max=1, help="The score of annotations that have none.")
-    ] = 1.0,
-    boxes: Annotated[
-        Literal["clip", "strict"],
-        typer.Option(help="Cut boxes to their image, or refuse those that leave it."),
-    ] = "clip",
-    box_only: Annotated[
-        Literal["fill", "drop"] | None,
-        typer.Option(
-            help="Objects with a box only among masks or keypoints: fill makes the box the mask, drop leaves "
-            "them out.",
-            show_default="such a file is refused",
-        ),
-    ] = None,
-    rotated: Annotated[
-        Literal["refuse", "enclose"],
-        typer.Option(help="Turned rectangles: refuse the file, or write the upright box around each."),
-    ] = "refuse",
+    task_type: TaskTypeOption = None,
+    default_score: DefaultScoreOption = 1.0,
+    boxes: BoxesOption = "clip",
+    box_only: BoxOnlyOption = None,
+    rotated: RotatedOption = "refuse",
     ignored: Annotated[
         Literal["drop", "keep"], typer.Option(help="Objects that are marked as ignored or outside.")
     ] = "drop",

@@ -9,16 +9,20 @@ from lightly_assets.commands.files.import_coco import imported_document, show_im
 from lightly_assets.commands.following import followed
 from lightly_assets.commands.label_options import (
     AllowPartialOption,
+    BoxesOption,
+    BoxOnlyOption,
     CategoryMapOption,
+    DefaultScoreOption,
     ExifOption,
     FrameStepOption,
     LeftoversOption,
     NamePatternOption,
     NamesOption,
     RenamesOption,
+    RotatedOption,
     StartFrameOption,
     StripOption,
-    TaskTypeName,
+    TaskTypeOption,
     UnlistedOption,
     VideoOption,
     formats_in,
@@ -39,9 +43,7 @@ def import_labels_command(
     lightly: Annotated[str, typer.Option(help="The Lightly datasource: a folder or URL.")],
     input: Annotated[str, typer.Option(help="The input datasource, whose images and videos are labelled.")],
     format: Annotated[str, typer.Option(help=f"auto, {formats_in('formats')}.")] = "auto",
-    task_type: Annotated[
-        TaskTypeName | None, typer.Option(help="The kind of task.", show_default="found from the labels")
-    ] = None,
+    task_type: TaskTypeOption = None,
     categories: Annotated[
         str | None,
         typer.Option(
@@ -73,25 +75,10 @@ def import_labels_command(
     names: NamesOption = "exact",
     strip: StripOption = "",
     renames: RenamesOption = None,
-    default_score: Annotated[
-        float, typer.Option(min=0, max=1, help="The score of labels that have none.")
-    ] = 1.0,
-    boxes: Annotated[
-        Literal["clip", "strict"],
-        typer.Option(help="Cut boxes to their image, or refuse those that leave it."),
-    ] = "clip",
-    box_only: Annotated[
-        Literal["fill", "drop"] | None,
-        typer.Option(
-            help="Objects with a box only among masks or key points: fill makes the box the mask, drop "
-            "leaves them out.",
-            show_default="such labels are refused",
-        ),
-    ] = None,
-    rotated: Annotated[
-        Literal["refuse", "enclose"],
-        typer.Option(help="Turned rectangles: refuse the labels, or write the upright box around each."),
-    ] = "refuse",
+    default_score: DefaultScoreOption = 1.0,
+    boxes: BoxesOption = "clip",
+    box_only: BoxOnlyOption = None,
+    rotated: RotatedOption = "refuse",
     pixel_origin: Annotated[
         int | None,
         typer.Option(
@@ -180,10 +167,11 @@ def _dry_run(
     *,
     as_json: bool,
 ) -> None:
-    from lightly_assets.pipeline.publishing.label_import import prepare_labels
+    from lightly_assets.pipeline.publishing.label_import import prepare_labels, require_target
     from lightly_assets.pipeline.publishing.label_preview import draw_preview
 
     with prepare_labels(path, lightly, task, input=input, settings=settings) as prepared:
+        require_target(lightly, task, prepared)
         drawn = draw_preview(prepared, picture)
     if as_json:
         print_json(_document(task, prepared, drawn, picture))

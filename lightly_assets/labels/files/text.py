@@ -32,14 +32,31 @@ def read_text(path: Path, most: int = _MOST_TEXT) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file. Raises LabelsError."""
+    """A JSON file, without a key twice. Raises LabelsError."""
+    return parse_json(read_text(path, _MOST_BYTES), str(path))
+
+
+def parse_json(text: str, where: str) -> Any:
+    """JSON in which no object has a key twice: nothing says which of the two counts. Raises LabelsError."""
     import json
 
-    text = read_text(path, _MOST_BYTES)
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise LabelsError(
+                f"{where} has the key '{twice}' twice in one object, and nothing says which of them counts; "
+                "write one of them."
+            )
+        return found
+
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=unique)
+    except LabelsError:
+        raise
     except (ValueError, RecursionError) as error:
-        raise LabelsError(f"{path} is no JSON: {error}.") from None
+        raise LabelsError(f"{where} is no JSON: {error}.") from None
 
 
 def starts_like_json(path: Path) -> str:

@@ -4,14 +4,13 @@ labelformat knows boxes only and needs the names of all categories; what it woul
 counted here, and images are known by the keys that people gave them.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.files.text import list_of, read_text
+from lightly_assets.labels.files.text import list_of, parse_json, read_text
 from lightly_assets.labels.labelled import Label, LabelledImage, Labels, known
 from lightly_assets.labels.reading import FORMATS, ReadOptions
 
@@ -68,10 +67,7 @@ FORMATS.add("labelbox", Labelbox())
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for index, line in enumerate(read_text(path).splitlines(), 1):
         where = f"line {index} of {path.name}"
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise LabelsError(f"{where} is no JSON: {error}.") from None
+        row = parse_json(line, where)
         data = row.get("data_row") if isinstance(row, dict) else None
         if not isinstance(data, dict) or not data.get("id"):
             raise LabelsError(f"{where} has no data_row with an id.")

@@ -50,6 +50,10 @@ _UNIT_STREAMS = ("h264", "hevc", "mpegts", "mpeg")
 _MOST_SIZES = 2_000
 _HD_HEIGHT = 720
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+# From 19 on PyAV does so unasked.
+_OPENING: dict[str, Any] = (
+    {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
+)
 
 
 class Sink(Protocol):
@@ -132,7 +136,7 @@ class Decoder:
         }
         path = "file:" + os.path.abspath(self._job.path)  # noqa: PTH100
         # Titles and names of tracks are in whatever encoding their writer liked; nobody here reads them.
-        return av.open(path, options=options, metadata_errors="replace")
+        return av.open(path, options=options, **_OPENING)
 
     def _decode(self, container: InputContainer) -> None:
         self._talkers.add(container.format.name)

@@ -34,8 +34,10 @@ from lightly_assets.pipeline.publishing.label_writing import (
     Imported,
     Leftovers,
     existing_schema,
+    require_free,
     write_task,
 )
+from lightly_assets.pipeline.publishing.task_list import TaskList
 from lightly_assets.storage import Store, open_store
 
 
@@ -136,6 +138,16 @@ def prepare_labels(
     reader = CocoReader(document, found_type, matched, settings.objects)
     shown = [one.shown or one.names[-1] for one in images]
     return Prepared(format_name(reader_of), reader, shown, schema, targets, found, settings)
+
+
+def require_target(lightly: str | Path | Store, task: str, prepared: Prepared) -> None:
+    """That what was prepared can be written there, without writing it.
+
+    Raises:
+        LabelsError: ``tasks.json`` is corrupt, or the task has another schema already.
+        StorageError: the store is out of reach.
+    """
+    require_free(TaskList(_store(lightly)), task, prepared.schema)
 
 
 def import_labels(

@@ -79,7 +79,7 @@ def write_task(
         StorageError: the store is out of reach.
     """
     task_list = TaskList(store)
-    _require_free(task_list, task, settings.schema)
+    require_free(task_list, task, settings.schema)
     imported = Imported(settings.schema.task_type, reader.document.report)
     write = Converter(reader, settings, imported)
     store.sweep(task_folder(task), older_than=_OTHER_MACHINE_SECONDS)  # of an import that was killed
@@ -106,8 +106,13 @@ def existing_schema(store: Store, task: str) -> Schema | None:
         return None
 
 
-def _require_free(task_list: TaskList, task: str, schema: Schema) -> None:
-    """What cannot be read, or is another task's, stops the import before anything is written."""
+def require_free(task_list: TaskList, task: str, schema: Schema) -> None:
+    """What cannot be read, or is another task's, stops the import before anything is written.
+
+    Raises:
+        LabelsError: ``tasks.json`` is corrupt, or the task has another schema already.
+        StorageError: the store is out of reach.
+    """
     try:
         task_list.tasks()
         changes = task_list.schema_difference(task, schema)

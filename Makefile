@@ -138,14 +138,15 @@ format: $(VENV)/.dev  ## Rewrite files in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock:  ## Resolve the dependencies anew (needs uv)
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
+# What fits already stays; UPGRADE=1 takes the newest releases that pyproject.toml allows, then make test.
+lock:  ## Resolve the dependencies anew (needs uv); UPGRADE=1 for the newest
+	$(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --extra onnx --extra ui --group build pyproject.toml -o requirements/run.lock
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
+	$(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --extra onnx --extra ui --group build --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
+	$(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --group docs -c requirements/dev.lock -o requirements/docs.lock
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
+	$(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --extra onnx --extra ui --extra postgres --group build -c requirements/run.lock -c requirements/dev.lock pyproject.toml -o requirements/deploy.lock
 
 # Without DO=1 everything happens in a copy, and what would change is shown.

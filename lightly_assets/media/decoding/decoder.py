@@ -136,7 +136,8 @@ class Decoder:
         }
         path = "file:" + os.path.abspath(self._job.path)  # noqa: PTH100
         # Titles and names of tracks are in whatever encoding their writer liked; nobody here reads them.
-        return av.open(path, options=options, **_OPENING)
+        opened: InputContainer = av.open(path, options=options, **_OPENING)
+        return opened
 
     def _decode(self, container: InputContainer) -> None:
         self._talkers.add(container.format.name)

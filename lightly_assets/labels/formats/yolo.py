@@ -14,6 +14,7 @@ from typing import Any
 from lightly_assets.format.names.suffixes import IMAGE_SUFFIXES
 from lightly_assets.format.schema import TaskType
 from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.files.category_counts import check_count
 from lightly_assets.labels.files.text import (
     check_shares,
     files_below,
@@ -33,7 +34,6 @@ _NO_LABELS = frozenset(
     {*_NAME_FILES, "train.txt", "val.txt", "valid.txt", "test.txt", "readme.txt", "requirements.txt"}
 )
 _CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
-_CLASSES = re.compile(r"^\s*classes\s*=\s*([0-9]+)\s*$", re.MULTILINE)
 _FRAME = re.compile(r"(?P<video>.+)_(?P<number>[0-9]+)")
 _VISIBILITY_TEXTS = frozenset({"0", "1", "2", "0.0", "1.0", "2.0", "0.000000", "1.000000", "2.000000"})
 _VISIBILITIES = {0.0: 0.0, 1.0: 0.5, 2.0: 1.0}
@@ -78,7 +78,7 @@ class Yolo:
         if not isinstance(data, dict):
             raise LabelsError(f"{config} must be a mapping with path, train, val and names.")
         names = _names(root, data, config) or options.names or {}
-        _check_count(root, data, config, names)
+        check_count(root, data, config, names)
         if options.task_type is TaskType.CLASSIFICATION and not any(_label_files(root)):
             return _class_folders(root)
         labels = Labels(config.name if config is not None else root.name, names)
@@ -129,22 +129,6 @@ def _names(root: Path, data: dict[str, Any], config: Path | None) -> dict[int, s
         if (root / name).is_file():
             return names_of_yaml(root / name)
     return {}
-
-
-def _check_count(root: Path, data: dict[str, Any], config: Path | None, names: dict[int, str]) -> None:
-    """How many categories ``data.yaml`` and ``obj.data`` say there are is how many have names."""
-    counts = []
-    if config is not None and data.get("nc") is not None:
-        counts.append((f"{config.name} says nc: {data['nc']}", whole(data["nc"], "nc", config.name)))
-    if (root / "obj.data").is_file():
-        for text in _CLASSES.findall(read_text(root / "obj.data")):
-            counts.append((f"obj.data says classes = {text}", int(text)))
-    for said, count in counts:
-        if names and count != len(names):
-            raise LabelsError(
-                f"{said}, and there are {len(names)} names of categories; one of the two is wrong. Make "
-                "them agree: nothing else says what the numbers in the labels mean."
-            )
 
 
 def _label_files(root: Path) -> Iterator[Path]:

@@ -3,9 +3,11 @@
 import errno
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
@@ -95,8 +97,16 @@ def open_project(config: Path, *, as_json: bool = False, document: dict[str, Any
     try:
         return load_project(config)
     except ConfigError as error:
-        complain(str(error), document, as_json=as_json)
+        complain(f"{error}{_elsewhere(config)}", document, as_json=as_json)
         raise typer.Exit(WRONG_USE) from None
+
+
+def _elsewhere(config: Path) -> str:
+    """Where a project lies that was perhaps meant: ``init`` has made a folder for it."""
+    if config != DEFAULT_CONFIG or config.exists():
+        return ""
+    found = sorted(islice(Path().glob(f"*/{DEFAULT_CONFIG}"), 10))
+    return f" There is one here: -c {shlex.quote(str(found[0].parent))}" if found else ""
 
 
 @contextmanager

@@ -139,11 +139,21 @@ def test_alone_it_says_how_the_project_is_and_what_comes_next(tmp_path: Path) ->
     write_video(small.input / "a.mp4", positions(3))
     assert call(tmp_path).stdout == "1 input: 1 new.\nNext: lightly-assets run\n"
     assert call(tmp_path, "run").returncode == 0
-    assert call(tmp_path).stdout.startswith("1 input: 1 up to date.\nNext: lightly-assets report ")
+    assert call(tmp_path).stdout.startswith(
+        "1 input: 1 up to date.\nNext: lightly-assets report lightly --input input, or"
+    )
     (small.input / "a.mp4").unlink()
     assert "gc" in call(tmp_path).stdout or "put videos" in call(tmp_path).stdout
     small.config.write_text("tasks: 3\n")
     assert call(tmp_path).returncode == 2
+
+
+def test_a_project_in_a_folder_below_is_named(tmp_path: Path) -> None:
+    """``init my_project`` made it, and the next command was typed beside it."""
+    SmallProject(tmp_path / "my project")
+    said = call(tmp_path, "run")
+    assert said.returncode == 2 and said.stderr.endswith("There is one here: -c 'my project'\n")
+    assert "There is one here" not in call(tmp_path, "run", "-c", "other.yaml").stderr
 
 
 def test_a_run_on_a_terminal_shows_rate_and_time_left(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """``lightly-assets`` alone: how the project of this folder is, and what to type next."""
 
-from typing import TYPE_CHECKING
+import os
+import shlex
+from typing import TYPE_CHECKING, Literal
 
 from lightly_assets.commands.shared import DEFAULT_CONFIG, counted, errors_for_people, open_project, say
 
@@ -8,6 +10,7 @@ if TYPE_CHECKING:
     from lightly_assets.config import Project
     from lightly_assets.pipeline.status import Status
 
+_ROOTS: tuple[Literal["lightly"], Literal["input"]] = ("lightly", "input")
 _NO_PROJECT = """\
 Videos and models in, a Worker-ready .lightly/predictions folder out. There is no lightly.yaml here.
 
@@ -33,6 +36,12 @@ def show_home() -> None:
     say(f"Next: {_next(project, status)}")
 
 
+def _shown(root: str) -> str:
+    """A root as it can be typed here."""
+    here = os.path.relpath(root) if "://" not in root else root
+    return shlex.quote(here if len(here) < len(root) else root)
+
+
 def _sentence(status: "Status") -> str:
     counts = [
         (len(status.new), "new"),
@@ -48,7 +57,7 @@ def _sentence(status: "Status") -> str:
 
 
 def _next(project: "Project", status: "Status") -> str:
-    lightly, input = project.root("lightly"), project.root("input")
+    lightly, input = (_shown(project.root(name)) for name in _ROOTS)
     if status.new or status.stale or status.waiting or status.unlisted:
         return "lightly-assets run"
     if status.failed:

@@ -47,7 +47,8 @@ docs: $(VENV)/.docs  ## The documentation as a site, into build/docs, every link
 	@echo "build/docs/index.html"
 
 test: $(VENV)/.dev  ## Run the tests
-	$(BIN)/python -m pytest -n 2 -q --ignore tests/day --ignore tests/postgres --ignore tests/deploy_stand_ins --ignore tests/dg
+	$(BIN)/python -m pytest -n 2 -q --ignore tests/day --ignore tests/postgres --ignore tests/deploy_stand_ins \
+	  --ignore tests/ray_cluster --ignore tests/hosts --ignore tests/dg
 
 snapshots: $(VENV)/.dev  ## Write anew what the tests in tests/snapshots compare with
 	WRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/snapshots
@@ -68,6 +69,17 @@ test-dg: $(VENV)/.dev  ## The example of a Dagster project with the real dg and 
 	$(PYTHON) -m venv $(VENV)-dg
 	$(VENV)-dg/bin/python -m pip install --quiet -r tests/dg/requirements.txt -e .
 	$(VENV)-dg/bin/python -m pytest -q tests/dg
+
+$(VENV)-ray/.ray: tests/ray_cluster/requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)-ray
+	$(VENV)-ray/bin/python -m pip install --quiet -r tests/ray_cluster/requirements.txt -e .
+	@touch $@
+
+test-ray: $(VENV)-ray/.ray  ## Work on a real Ray cluster on loopback, whose workers, nodes and driver are killed (downloads)
+	$(VENV)-ray/bin/python -m pytest -q tests/ray_cluster
+
+test-hosts: $(VENV)-ray/.ray  ## Two hosts in network name spaces, one of them lost (needs root, iproute2; LOST_HOSTS=20 times)
+	$(VENV)-ray/bin/python -m pytest -q -s tests/hosts
 
 # Packages that models come from: gigabytes, so they have an environment of their own and no part in `make test`.
 test-torch: $(VENV)/.dev  ## Compare with torch, torchvision, ultralytics and transformers (large downloads)

@@ -3,16 +3,18 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lightly_assets.config.section import Section
 from lightly_assets.errors import BadValue
+from lightly_assets.format.rules.messages import shown
 
 _OF_KIND = {
     "local": ("workers", "devices"),
     "ray": ("workers", "address", "cpus", "gpus", "shared", "runtime_env"),
 }
 _ADDRESS = re.compile(r"auto|(ray://)?[^/\s@]+:\d+")
+_DEVICE = re.compile(r"\d+|[A-Za-z][\w:/-]*")
 _SECRETS = {
     "key",
     "keys",
@@ -47,6 +49,23 @@ class EngineSettings(Section):
     """With ``ray``: folders of ``datasource`` are the same ones on every host, such as those of NFS."""
     runtime_env: dict[str, Any] = Field(default_factory=dict)
     """With ``ray``: what its workers need beside what is installed, as Ray's ``runtime_env``. No secrets."""
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _count(cls, value: Any) -> Any:
+        if value == "auto" or (type(value) is int and value >= 1):
+            return value
+        raise BadValue(f"engine.workers is {shown(value)}; it must be auto or an integer, at least 1")
+
+    @field_validator("devices", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        for one in value if isinstance(value, list | tuple) else ():
+            if not (_DEVICE.fullmatch(one) if isinstance(one, str) else type(one) is int and one >= 0):
+                raise BadValue(
+                    f"engine.devices holds {shown(one)}; each is a number from 0, or a name such as GPU-7a1c"
+                )
+        return value
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -64,6 +64,7 @@ assert json.loads(call("run", "--json"))["files_written"] == 3
     "select": "import lightly_mundig",
     "ui": 'assert Path(program).with_name("dagster-webserver").exists(); import dagster_webserver.app',
     "postgres": "import dagster_postgres, psycopg2",
+    "ray": "import ray",
     "transformers": "import torch, transformers",
     "worker": "import lightly.api",
 }

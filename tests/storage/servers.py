@@ -27,15 +27,16 @@ class Server:
     name: str
     port: int
     process: subprocess.Popen[bytes]
+    host: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def environment(self, port: int | None = None) -> dict[str, str]:
         """The standard variables to reach it, or a proxy of it at another port."""
         return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port or self.port}",
+            "AWS_ENDPOINT_URL": f"http://{self.host}:{port or self.port}",
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_REGION": "us-east-1",
@@ -43,16 +44,16 @@ class Server:
 
 
 @contextmanager
-def seaweedfs(folder: Path) -> Iterator[Server]:
+def seaweedfs(folder: Path, host: str = "127.0.0.1") -> Iterator[Server]:
     """SeaweedFS: honours If-Match and If-None-Match, atomically."""
     services = ("master.port", "volume.port", "filer.port", "s3.port", "s3.port.lance", "admin.port")
     internal = ("master.port.grpc", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc", "admin.port.grpc")
     ports = dict(zip((*services, *internal), free_ports(len(services) + len(internal)), strict=True))
-    command = [_binary("weed"), "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    command = [_binary("weed"), "mini", f"-dir={folder}", f"-ip={host}", f"-ip.bind={host}"]
     command += [f"-bucket={BUCKET}", "-webdav=false", "-s3.port.iceberg=0", "-admin.ui=false"]
     command += ["-master.telemetry=false", *(f"-{name}={port}" for name, port in ports.items())]
     try:
-        with _running("seaweedfs", command, ports["s3.port"], folder) as server:
+        with _running("seaweedfs", command, ports["s3.port"], folder, host) as server:
             _wait_for_bucket(server)
             yield server
     finally:
@@ -88,24 +89,26 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def _running(name: str, command: list[str], port: int, folder: Path) -> Iterator[Server]:
+def _running(
+    name: str, command: list[str], port: int, folder: Path, host: str = "127.0.0.1"
+) -> Iterator[Server]:
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     log = folder.parent / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
     try:
-        _wait_until_ready(process, port, log)
-        yield Server(name, port, process)
+        _wait_until_ready(process, host, port, log)
+        yield Server(name, port, process, host)
     finally:
         process.send_signal(signal.SIGKILL)  # its data is thrown away; an orderly end takes SeaweedFS a while
         process.wait()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], host: str, port: int, log: Path) -> None:
     """Ready is when the bucket answers that it wants credentials."""
     ends = time.monotonic() + _READY_SECONDS
     while time.monotonic() < ends and process.poll() is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection(host, port, timeout=5)
         try:
             connection.request("GET", f"/{BUCKET}")
             if connection.getresponse().status in (400, 401, 403):

@@ -6,7 +6,8 @@ each of them, also on those that were up to date: Dagster would take them for fa
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from contextvars import ContextVar
 from typing import Any, Protocol, cast
 
@@ -213,15 +214,16 @@ def _run(
             if state.partition not in batch.states:
                 yield from _recorded(recording, reporter.report(state))
         progress = _Progress(context, plan)
-        for outcome in progress.follow(session, plan):
-            summary.add(outcome)
-            batch.fail(outcome.problems())
-            for state in batch.partitions_of(outcome.inputs):
-                state.outcomes.append(outcome)
-                state.waiting -= 1
-                if not state.waiting:
-                    yield from _recorded(recording, reporter.report(state))
-                    state.outcomes.clear()
+        with closing(progress.follow(session, plan)) as outcomes:
+            for outcome in outcomes:
+                summary.add(outcome)
+                batch.fail(outcome.problems())
+                for state in batch.partitions_of(outcome.inputs):
+                    state.outcomes.append(outcome)
+                    state.waiting -= 1
+                    if not state.waiting:
+                        yield from _recorded(recording, reporter.report(state))
+                        state.outcomes.clear()
         if not ranged:
             _plan_failed(
                 context, [state for state in batch.states.values() if state.problems], reporter, names
@@ -328,7 +330,7 @@ class _Progress:
         if self._watcher:
             self._watcher.planned(plan)
 
-    def follow(self, session: Session, plan: Plan) -> Iterator[UnitOutcome]:
+    def follow(self, session: Session, plan: Plan) -> Generator[UnitOutcome, None, None]:
         """Do the work. Raises as :meth:`Session.run` does."""
         log = self._context.log
         for outcome in session.run(plan, on_frames=self.frames, on_pace=log.info, on_note=log.log):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import queue
 import re
 import signal
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from lightly_assets.pipeline.running.commit import Warehouse
 _TAKE_SECONDS = 1.0
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 4.0
+_KNOCK_SECONDS = 10.0
 # Calls of an actor that may be under way at once: taking, giving, stopping.
 _CALLS = 4
 
@@ -130,7 +133,9 @@ class RayCrew:
 
     def _lost(self, number: int, error: Exception) -> None:
         with self._lock:
-            self._actors.pop(number, None)
+            actor = self._actors.pop(number)
+        # What is only out of reach must not go on with what others do now.
+        self._ray.kill(actor)
         text = " ".join(str(error).split())
         if "No module named 'lightly_assets" in text:
             self.events.put((number, Failed(EngineError(_NOT_INSTALLED))))
@@ -195,6 +200,7 @@ def _connect(ray: Any, settings: EngineSettings) -> bool:
     """Find the cluster; whether the connection is ours to end. Raises EngineError."""
     if ray.is_initialized():
         return False
+    _knock(settings.address)
     given: dict[str, Any] = {"runtime_env": settings.runtime_env} if settings.runtime_env else {}
     if not settings.address.startswith("ray://"):
         given |= {"log_to_driver": False, "configure_logging": False}
@@ -202,16 +208,37 @@ def _connect(ray: Any, settings: EngineSettings) -> bool:
         with _own_signals():
             ray.init(settings.address, namespace="lightly-assets", **given)
     except ConnectionError as error:
-        where = "to be found from this machine" if settings.address == "auto" else f"at {settings.address}"
-        raise EngineError(
-            f"There is no Ray cluster {where} ({_short(str(error))}); start one with 'ray start --head', or "
-            "say in engine.address where it is."
-        ) from None
+        raise _no_cluster(settings.address, _short(str(error))) from None
     except (RuntimeError, ValueError, OSError) as error:
         raise EngineError(
             f"The Ray cluster at {settings.address} cannot be used: {_short(str(error))}."
         ) from None
     return True
+
+
+def _knock(address: str) -> None:
+    """Raises EngineError where nobody is at home: Ray itself would go on trying for minutes."""
+    place = address
+    if address == "auto":
+        folder = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) / "ray"
+        with suppress(OSError):
+            place = (folder / "ray_current_cluster").read_text().strip()
+        place = os.environ.get("RAY_ADDRESS") or place
+    host, _, port = place.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host, int(port)), _KNOCK_SECONDS).close()
+    except OSError as error:
+        raise _no_cluster(address, error.strerror or str(error)) from None
+
+
+def _no_cluster(address: str, reason: str) -> EngineError:
+    where = "to be found from this machine" if address == "auto" else f"at {address}"
+    return EngineError(
+        f"There is no Ray cluster {where} ({reason}); start one with 'ray start --head', or say in "
+        "engine.address where it is."
+    )
 
 
 @contextmanager

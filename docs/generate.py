@@ -167,7 +167,21 @@ def settings_page() -> str:
             if inner not in done and where != "options":
                 done.add(inner)
                 parts += [f"({inner.__name__.lower()})=", f"#### {where}", _intro(inner), model_table(inner)]
+    parts += _vector_kinds(done)
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _vector_kinds(done: set[type[BaseModel]]) -> list[str]:
+    """The kinds of ``embeddings.model``; sections that stand above already are left out."""
+    from lightly_assets.models.vectors.settings import VECTOR_KINDS
+
+    parts = ["## embeddings.model", "`kind` says which of these it is."]
+    for kind, model in sorted(VECTOR_KINDS.items()):
+        parts += [f"### embeddings: {kind}", _intro(model)]
+        if set(model.model_fields) != {"kind"}:
+            parts.append(model_table(model, hide=("kind",)))
+        assert all(inner in done for _, inner in sections(model))
+    return parts
 
 
 def _intro(model: type[BaseModel]) -> str:

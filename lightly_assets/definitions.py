@@ -53,7 +53,7 @@ def build_definitions(
             *build_selection(project, names),
         ],
         asset_checks=[build_up_to_date(project, names), *build_evaluated(project, names)]
-        if project.tasks
+        if project.tasks or project.embeddings
         else [],
         jobs=[job, *build_worker_jobs(chain, names)],
         sensors=[build_sensor(project, job, names)],

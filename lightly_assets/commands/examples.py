@@ -17,6 +17,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("status -c my_project --json", "for programs"),
     ),
     "select": (("select --n 500", "the 500 frames that are worth a label most"),),
+    "embeddings": (("embeddings --out embeddings.csv", "as Lightly's own functions read them"),),
     "gc": (
         ("gc --dry-run", "which files are of no input"),
         ("gc", "delete them"),
@@ -61,7 +62,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
 
 ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Begin", ("demo", "init", "doctor", "ui")),
-    ("A project", ("run", "status", "select", "gc", "pause", "resume", "metrics")),
+    ("A project", ("run", "status", "select", "embeddings", "gc", "pause", "resume", "metrics")),
     ("Predictions", ("check", "report", "evaluate", "export", "import-labels", "import-coco")),
     ("Videos", ("probe", "extract")),
     ("Programs", ("schema",)),

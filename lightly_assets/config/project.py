@@ -13,13 +13,16 @@ from lightly_assets.config.engine import EngineSettings
 from lightly_assets.config.frames import FrameSettings, ImageSettings
 from lightly_assets.config.graph import GraphSettings
 from lightly_assets.config.section import Section
+from lightly_assets.config.sections.embeddings import EmbeddingSettings
 from lightly_assets.config.sensor import SensorSettings
 from lightly_assets.config.storage import RootsSettings
 from lightly_assets.config.task import Task
 from lightly_assets.errors import BadValue
+from lightly_assets.format.schema import TaskType
 from lightly_assets.storage.settings import StorageSettings
 
 FILE_NAME = "lightly.yaml"
+_WITHOUT_BOXES = (TaskType.CLASSIFICATION, TaskType.SEMANTIC_SEGMENTATION)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -46,6 +49,8 @@ class Project(Section):
     sensor: SensorSettings = SensorSettings()
     engine: EngineSettings = EngineSettings()
     tasks: tuple[Task, ...] = ()
+    embeddings: EmbeddingSettings | None = None
+    """Vectors of frames and objects, for `select`; none where the section is missing."""
     storage: RootsSettings = RootsSettings()
     dagster: GraphSettings = GraphSettings()
     worker_run: dict[str, Any] | None = None
@@ -81,6 +86,20 @@ class Project(Section):
         return pattern
 
     @model_validator(mode="after")
+    def _embedded_objects_have_boxes(self) -> Self:
+        types = {task.name: task.task_type for task in self.tasks}
+        for name in self.embeddings.objects if self.embeddings else ():
+            if name not in types:
+                known = ", ".join(types) or "none"
+                raise BadValue(f"embeddings.objects names '{name}', which is no task; there are {known}")
+            if types[name] in _WITHOUT_BOXES:
+                raise BadValue(
+                    f"embeddings.objects names '{name}', a task of {types[name]}, which has no boxes to cut "
+                    "objects out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _frames_are_no_input(self) -> Self:
         same = self.root("state").rstrip("/") == self.root("input").rstrip("/")
         if same and self.frames.export == "png":
@@ -111,6 +130,11 @@ class Project(Section):
         if options.ca_file is None:
             return options
         return options.model_copy(update={"ca_file": self.base_dir / options.ca_file.expanduser()})
+
+    @property
+    def embedding_names(self) -> list[str]:
+        """What records call the embeddings; nothing where there are none."""
+        return [] if self.embeddings is None else self.embeddings.names
 
     @property
     def path(self) -> Path:

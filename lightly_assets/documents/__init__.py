@@ -10,7 +10,7 @@ from pydantic import RootModel
 
 from lightly_assets.documents.labels import Exported, Imported, ImportTrial
 from lightly_assets.documents.predictions import Check, Evaluation, ExtractedVideo, ReportPage, Video
-from lightly_assets.documents.projects import Collected, Doctor, Run, Selection, Status
+from lightly_assets.documents.projects import Collected, Doctor, Run, Selection, Status, WrittenVectors
 from lightly_assets.documents.shared import Failure
 
 
@@ -28,6 +28,10 @@ class GcDocument(RootModel[Collected | Failure]):
 
 class SelectDocument(RootModel[Selection | Failure]):
     """``lightly-assets select --json``"""
+
+
+class EmbeddingsDocument(RootModel[WrittenVectors | Failure]):
+    """``lightly-assets embeddings --json``"""
 
 
 class CheckDocument(RootModel[Check | Failure]):
@@ -72,6 +76,7 @@ DOCUMENTS: dict[str, type[RootModel[Any]]] = {
     "status": StatusDocument,
     "gc": GcDocument,
     "select": SelectDocument,
+    "embeddings": EmbeddingsDocument,
     "check": CheckDocument,
     "evaluate": EvaluateDocument,
     "report": ReportDocument,

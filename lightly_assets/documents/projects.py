@@ -67,6 +67,13 @@ class Published(Part):
     predictions: int
 
 
+class StoredVectors(Part):
+    """Embeddings that are stored."""
+
+    inputs: int
+    vectors: int
+
+
 class Status(Part):
     """How a project is; nothing was changed."""
 
@@ -97,6 +104,17 @@ class Status(Part):
     unlisted: dict[str, str]
     """Published tasks that the Worker does not see, and why."""
     tasks: dict[str, Published]
+    embeddings: dict[str, StoredVectors] = Field(default_factory=dict)
+    """What they are of, such as ``embeddings of people``. Left out where there are none."""
+
+
+class WrittenVectors(Part):
+    """A file of embeddings."""
+
+    ok: Literal[True]
+    vectors: int
+    out: str
+    """Where it lies."""
 
 
 class Collected(Part):

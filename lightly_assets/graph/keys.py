@@ -30,12 +30,17 @@ class Names:
         """The asset of a task at a stage."""
         return self.key(task, stage)
 
+    def embeddings(self, of: str | None) -> dg.AssetKey:
+        """The asset of the vectors of frames, or of the objects of a task."""
+        return self.key("embeddings") if of is None else self.key(of, "embeddings")
+
     def has_partitioned(self, asset: dg.AssetKey) -> bool:
         """Whether an asset is one of these, and has partitions."""
         path = asset.path[1:] if self.prefix and asset.path[0] == self.prefix else asset.path
         if self.prefix and path == asset.path:
             return False
-        return path in (["videos"], ["frames"]) or (len(path) == 2 and path[1] in TASK_STAGES)
+        alone = (["videos"], ["frames"], ["embeddings"])
+        return path in alone or (len(path) == 2 and path[1] in {*TASK_STAGES, "embeddings"})
 
     @property
     def videos(self) -> dg.AssetKey:

@@ -28,7 +28,7 @@ _ONCE = {"dagster/max_retries": "0"}
 def build_sensor(project: Project, job: Any, names: Names) -> dg.SensorDefinition:
     """The sensor of a project."""
     models = ModelVersions()
-    tasks = tuple(task.name for task in project.tasks)
+    tasks = looked_after(project)
     settings, resource = project.sensor, ProjectResource.of(project)
 
     @dg.sensor(
@@ -44,6 +44,11 @@ def build_sensor(project: Project, job: Any, names: Names) -> dg.SensorDefinitio
     return new_input
 
 
+def looked_after(project: Project) -> tuple[str, ...]:
+    """Tasks, and what records call embeddings."""
+    return (*(task.name for task in project.tasks), *project.embedding_names)
+
+
 def tick(
     context: dg.SensorEvaluationContext,
     project: Project,
@@ -57,7 +62,7 @@ def tick(
         StorageError: a root is out of reach.
         ModelError: a model cannot be loaded.
     """
-    found = tuple(task.name for task in project.tasks)
+    found = looked_after(project)
     if sorted(found) != sorted(tasks):
         return dg.SensorResult(
             skip_reason=f"{project.path} has other tasks ({', '.join(found)}) than the graph that is loaded "

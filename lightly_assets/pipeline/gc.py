@@ -71,6 +71,8 @@ def collect(session: Session, *, dry_run: bool = False, empty_input: bool = Fals
         _delete(session, collected)
         for task in session.removed_tasks():
             _remove_task(session, task, collected)
+        for name in session.removed_embeddings() if not dry_run else ():
+            warehouse.forget(name, {row.input for row in warehouse.index.entries(name)})
         if not dry_run:
             warehouse.remove_empty_records()
         collected.lists = old_lists(warehouse.lightly)
@@ -158,11 +160,11 @@ def _delete(session: Session, collected: Collected) -> None:
     for row in () if dry_run else list(warehouse.index.entries("")):
         if row.frames and not session.is_here(row.input):
             warehouse.state.delete_many(exported_names(row.input, row.frames))
-    for task in ["", *session.setups]:
+    for task in ["", *session.all_setups]:
         gone = {row.input for row in warehouse.index.entries(task) if not session.is_here(row.input)}
         collected.inputs += [key for key in sorted(gone) if key not in collected.inputs]
         if not dry_run:
-            if task:
+            if task in session.setups:
                 files = [name for name in collected.files if name.split("/")[2] == task]
                 warehouse.lightly.delete_many(files)
             if gone:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightly_assets.pipeline.embeddings import StoredVectors
 from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.worker_run import known_sizes, not_up_to_date
 from lightly_assets.selection.output import write_selection
@@ -59,7 +60,10 @@ def select_frames(session: Session, progress: Callable[[str], None] = lambda _: 
             (project.root("input"), warehouse.input),
         )
     )
-    request = Request(settings.selection_config, lightly, input, warehouse.state, progress=progress)
+    vectors = StoredVectors(session) if session.embeddings else None
+    request = Request(
+        settings.selection_config, lightly, input, warehouse.state, progress=progress, vectors=vectors
+    )
     selected = run_selection(request)
     files = write_selection(selected, Path(project.base_dir) / FOLDER, lightly, input)
     return ProjectSelection(verdict, selected, files)

@@ -10,12 +10,14 @@ from types import TracebackType
 from typing import Self
 
 from lightly_assets.config import Project
+from lightly_assets.config.sections.embeddings import embeddings_of, is_embeddings
 from lightly_assets.format.names.paths import file_keys
 from lightly_assets.format.names.suffixes import PAUSED
 from lightly_assets.media import Limits
 from lightly_assets.pipeline.engines.engine import Engine, Terms, open_engine
 from lightly_assets.pipeline.inputs.days import days_of
 from lightly_assets.pipeline.inputs.listing import Input, Scan, possible_units, scan_input
+from lightly_assets.pipeline.planning.embedding_setup import AnySetup, EmbeddingSetup, embedding_setups
 from lightly_assets.pipeline.planning.plan import Plan, Selection, make_plan
 from lightly_assets.pipeline.planning.schema_change import hold_back
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, decode_version, task_setups
@@ -52,14 +54,18 @@ class Session:
         tasks: tuple[str, ...] | None = None,
         *,
         some: bool = False,
-        loaded: Collection[TaskSetup] = (),
+        loaded: Collection[AnySetup] = (),
     ) -> None:
         self.project = project
-        same = {one.name: one for one in loaded}
+        same = {one.name: one for one in loaded if isinstance(one, TaskSetup)}
         self.setups: dict[str, TaskSetup] = {
             name: same[name] if setup == same.get(name) else setup
             for name, setup in task_setups(project, tasks).items()
         }
+        self.embeddings: dict[str, EmbeddingSetup] = (
+            embedding_setups(project, self.setups, loaded) if tasks is None else {}
+        )
+        self.all_setups: dict[str, AnySetup] = {**self.setups, **self.embeddings}
         self.warehouse = Warehouse(project)
         self._scan: Scan | None = None
         self._failures: dict[str, str] | None = None
@@ -109,7 +115,7 @@ class Session:
         scan = self.scan
         found = [(key, one.kind) for key in new if (one := scan.inputs.get(key) or scan.blocked.get(key))]
         possible = possible_units(found, {folder: len(group) for folder, group in scan.images.items()})
-        units = [(task, unit) for unit in possible for task in ["", *self.setups]]
+        units = [(task, unit) for unit in possible for task in ["", *self.all_setups]]
         if len(units) > _FEW:
             return self.take_over()
         self.warehouse.index.read_units(units, self.warehouse.records)
@@ -134,7 +140,7 @@ class Session:
             ModelError: a model cannot be loaded.
             StorageError: a store is out of reach.
         """
-        selection = selection or Selection.everything(self.setups)
+        selection = selection or Selection.everything(self.setups, self.embeddings)
         if keys is None:
             self.take_over()
         else:
@@ -145,8 +151,10 @@ class Session:
         lost = {name: self.inspect(name).lost for name in publishing} if verify else {}
         known = {*self.scan.inputs, *self.scan.problems, *self.scan.paused}
         for name in selection.tasks:
-            self.setups[name].meet(known)
-        plan = make_plan(self.project, self.setups, self.scan, self.warehouse.index, selection, keys, lost)
+            self.all_setups[name].meet(known)
+        plan = make_plan(
+            self.project, self.all_setups, self.scan, self.warehouse.index, selection, keys, lost
+        )
         if not self.knows_all and not all(self._is_settled(name) for name in publishing):
             # What all of a task's inputs have to wait for, only all of their records tell.
             self.take_over()
@@ -186,7 +194,13 @@ class Session:
     def removed_tasks(self) -> list[str]:
         """Tasks that this project has published and that ``lightly.yaml`` does not name any more."""
         named = {task.name for task in self.project.tasks}
-        return [task for task in self.warehouse.index.tasks() if task not in named]
+        recorded = self.warehouse.index.tasks()
+        return [task for task in recorded if task not in named and not is_embeddings(task)]
+
+    def removed_embeddings(self) -> list[str]:
+        """The same of embeddings, by what records call them."""
+        named, recorded = self.project.embedding_names, self.warehouse.index.tasks()
+        return [name for name in recorded if is_embeddings(name) and name not in named]
 
     def is_here(self, key: str) -> bool:
         """Whether an input exists, whatever its state."""
@@ -241,8 +255,8 @@ class Session:
             return
         scan = self.scan
         known = {*scan.inputs, *scan.problems, *scan.paused}
-        wanted = self.setups if plan.selection is None else plan.selection.tasks
-        setups = {name: setup for name, setup in self.setups.items() if name in wanted}
+        wanted = self.all_setups if plan.selection is None else plan.selection.tasks
+        setups = {name: setup for name, setup in self.all_setups.items() if name in wanted}
         with open_engine(self.warehouse, setups, known, folder, terms) as engine:
             yield lambda units: engine(units) if units else iter(())
 
@@ -252,8 +266,9 @@ class Session:
         lost = {key for some in outcome.lost.values() for key in some} - outcome.failed.keys()
         for (task, table), some in outcome.lost.items():
             self.warehouse.forget_table(task, table, some)
-            for key in some:
-                outcome.tasks[task].failed.pop(key, None)
+            for name in (task, embeddings_of(task)):
+                for key in some if name in outcome.tasks else ():
+                    outcome.tasks[name].failed.pop(key, None)
         outcome.lost = {}
         for key in sorted(outcome.retriable):
             with suppress(StorageError):  # out of reach: what was said about it remains true
@@ -331,7 +346,8 @@ class Session:
         return [key for key in plan.unchanged if key in known] if self._is_complete(plan) else []
 
     def _is_complete(self, plan: Plan) -> bool:
-        return plan.selection == Selection.everything({task.name for task in self.project.tasks})
+        tasks = [task.name for task in self.project.tasks]
+        return plan.selection == Selection.everything(tasks, self.project.embedding_names)
 
     def _known_failures(self) -> dict[str, str]:
         """Where the failure of each input is noted."""
@@ -374,7 +390,7 @@ class Session:
 
     def _attempt(self, one: Input, task: str) -> str:
         """What was tried: the sensor does not ask for the same again."""
-        setup = self.setups.get(task)
+        setup = self.all_setups.get(task)
         made_with = (setup.model_version, setup.settings_hash) if setup else (None, None)
         return attempt_version(one.entry.fingerprint, decode_version(self.project, one.kind), *made_with)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lightly_assets.config.sections.embeddings import embeddings_words, is_embeddings
 from lightly_assets.pipeline.publishing.task_list import PublishError
 from lightly_assets.pipeline.session import Session
 
@@ -30,6 +31,8 @@ class Status:
     """Tasks that are published and that the Worker does not see, or not right, and why."""
     tasks: dict[str, dict[str, int]] = field(default_factory=dict)
     """Task → inputs, files and predictions that are published."""
+    embeddings: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What they are of → inputs and vectors that are stored."""
 
     def to_json(self) -> dict[str, Any]:
         """As ``run`` prints it, plus what only looking tells."""
@@ -51,7 +54,7 @@ class Status:
             "removed_tasks": self.removed_tasks,
             "unlisted": self.unlisted,
             "tasks": self.tasks,
-        }
+        } | ({"embeddings": self.embeddings} if self.embeddings else {})
 
     def examples(self) -> list[tuple[str, list[str]]]:
         """What needs a look, by kind, a line each."""
@@ -92,6 +95,8 @@ class Status:
             )
             problem = f"; {remark}" if (remark := self.remark(task)) else ""
             yield f"task {task}: {numbers} published{problem}"
+        for name, counts in self.embeddings.items():
+            yield f"{name}: {counts['vectors']:,} vectors of {counts['inputs']:,} inputs"
 
 
 def project_status(session: Session) -> Status:
@@ -134,6 +139,10 @@ def project_status(session: Session) -> Status:
             "files": sum(row.files for row in rows),
             "predictions": sum(row.predictions for row in rows),
         }
+    for name in session.embeddings:
+        stored = [row for row in index.entries(name) if row.model]
+        counts = {"inputs": len(stored), "vectors": sum(row.predictions for row in stored)}
+        status.embeddings[embeddings_words(name)] = counts
     _compare_listing(session, status)
     return status
 
@@ -156,7 +165,10 @@ def _compare_listing(session: Session, status: Status) -> None:
 
 
 def _stages(tasks: dict[str, str]) -> str:
-    return ", ".join(f"{stage} of {task}" if task else stage for task, stage in tasks.items())
+    return ", ".join(
+        embeddings_words(task) if is_embeddings(task) else f"{stage} of {task}" if task else stage
+        for task, stage in tasks.items()
+    )
 
 
 def _listed(name: str, items: list[str], most: int) -> Iterator[str]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from lightly_assets.evaluation.evaluate import video_of
 from lightly_assets.folders.read import Task
+from lightly_assets.models.vectors.descriptor import NAME, SIZE, describe
 from lightly_assets.report.pixels import FrameReader
-from lightly_assets.selection.descriptor import NAME, SIZE, describe
 from lightly_assets.selection.errors import SelectionError
 from lightly_assets.selection.samples import Samples
 from lightly_assets.storage import NotFound, Store
@@ -109,6 +109,10 @@ class Embedder:
         if not vectors:
             raise SelectionError(f"'{task.name}' has no object on any frame that can be read.")
         return np.stack(vectors), np.array(owners, dtype=np.int64)
+
+    def pictures(self, images: list[NDArray[np.uint8]], names: list[str]) -> Vectors:  # noqa: ARG002
+        """(Q, D) of pictures that are no samples."""
+        return np.stack([describe(image) for image in images])
 
 
 def _crops(pixels: NDArray[np.uint8], boxes: NDArray[np.float64]) -> Iterator[NDArray[np.uint8]]:

@@ -16,10 +16,11 @@ from lightly_assets.folders.read import Root, read_folder
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.report.pixels import FrameReader
 from lightly_assets.selection.embeddings import Embedder
-from lightly_assets.selection.engine import Plan, Weights, select
+from lightly_assets.selection.engine import Plan, Vectors, Weights, select
 from lightly_assets.selection.errors import SelectionError
 from lightly_assets.selection.samples import Samples
 from lightly_assets.selection.strategies import Strategy, Vectorised, achieved, make
+from lightly_assets.selection.vectors import VectorSource, pictures_in
 from lightly_assets.storage import Store, open_store
 from lightly_assets.worker.selection import Tasks, selection_problems
 
@@ -34,7 +35,8 @@ class Request:
         number: how many, instead of what the configuration says.
         before: names of frames that were selected earlier; new ones are different from them, and come beside
             them.
-        similar_to: names of frames that SIMILARITY compares with.
+        similar_to: names of frames that SIMILARITY compares with; or a folder of pictures.
+        vectors: where vectors come from; the default describes frames of ``input`` as they are needed.
     """
 
     config: Mapping[str, Any]
@@ -43,8 +45,9 @@ class Request:
     state: Root | None = None
     number: int | None = None
     before: Sequence[str] = ()
-    similar_to: Sequence[str] = ()
+    similar_to: Sequence[str] | Path = ()
     progress: Callable[[str], None] = lambda _: None
+    vectors: VectorSource | None = None
 
 
 @dataclass
@@ -213,18 +216,28 @@ def _places(samples: Samples, names: Sequence[str], option: str) -> list[int]:
 
 
 def _vectorised(request: Request, samples: Samples) -> Vectorised:
-    queries = _places(samples, request.similar_to, "--similar-to") if request.similar_to else None
-    embedder: list[Embedder] = []
+    source: list[VectorSource] = [] if request.vectors is None else [request.vectors]
 
-    def made() -> Embedder:
-        if not embedder:
-            embedder.append(_embedder(request))
-        return embedder[0]
+    def made() -> VectorSource:
+        if not source:
+            source.append(_embedder(request))
+        return source[0]
+
+    similar = request.similar_to
+    frames = [] if isinstance(similar, Path) else _places(samples, similar, "--similar-to")
+    pictures: Callable[[], Vectors] | None = None
+    if isinstance(similar, Path):
+        folder = similar
+
+        def pictures() -> Vectors:
+            names, images = zip(*pictures_in(folder), strict=True)
+            return made().pictures(list(images), list(names))
 
     return Vectorised(
         lambda: made().frames(samples),
         lambda task: made().objects(samples, samples.task(task)),
-        queries,
+        frames,
+        pictures,
     )
 
 

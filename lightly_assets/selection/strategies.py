@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,12 +65,13 @@ class Vectorised:
         self,
         frames: Callable[[], Vectors],
         objects: Callable[[str], tuple[Vectors, NDArray[np.int64]]],
-        queries: list[int] | None = None,
+        similar: Sequence[int] = (),
+        pictures: Callable[[], Vectors] | None = None,
     ) -> None:
         self._frames = frames
         self._vectors: Vectors | None = None
         self.objects = objects
-        self.queries = queries
+        self._similar, self._pictures = similar, pictures
 
     @property
     def vectors(self) -> Vectors:
@@ -78,6 +79,24 @@ class Vectorised:
         if self._vectors is None:
             self._vectors = self._frames()
         return self._vectors
+
+    def queries(self, vectors: Vectors, owners: NDArray[np.int64] | None) -> Vectors:
+        """(Q, D) what SIMILARITY compares with: pictures, or the named frames, or the objects on these.
+
+        Raises:
+            SelectionError: nothing is named, or there is no object.
+        """
+        if self._pictures is not None:
+            return self._pictures()
+        if not self._similar:
+            raise SelectionError(
+                "SIMILARITY compares with a dataset on the platform; name frames of this input, or a folder "
+                "of pictures, with --similar-to."
+            )
+        chosen = np.isin(owners, self._similar) if owners is not None else np.array(self._similar)
+        if not vectors[chosen].size:
+            raise SelectionError("SIMILARITY: the frames that --similar-to names have no object.")
+        return vectors[chosen]
 
 
 def make(config: dict[str, Any], samples: Samples, vectorised: Vectorised) -> Strategy:
@@ -93,7 +112,7 @@ def make(config: dict[str, Any], samples: Samples, vectorised: Vectorised) -> St
     if kind == "BALANCE":
         _balance(found, given, strategy, samples, strength)
     elif given["type"] == "EMBEDDINGS":
-        _by_vectors(found, given, strategy, vectorised, strength)
+        _by_vectors(found, given, strategy, vectorised, strength, len(samples))
     else:
         values = scalar(given, samples)
         found.values = values
@@ -179,36 +198,53 @@ def _classes(given: dict[str, Any], samples: Samples) -> tuple[list[str], Floats
 
 
 def _by_vectors(
-    found: Strategy, given: dict[str, Any], strategy: dict[str, Any], vectorised: Vectorised, strength: float
+    found: Strategy,
+    given: dict[str, Any],
+    strategy: dict[str, Any],
+    vectorised: Vectorised,
+    strength: float,
+    total: int,
 ) -> None:
     kind = strategy["type"]
+    vectors, owners = vectorised.objects(given["task"]) if "task" in given else (vectorised.vectors, None)
+    what = "frames" if owners is None else "objects"
     if kind == "DIVERSITY":
         apart = strategy.get("stopping_condition_minimum_distance")
-        if "task" in given:
-            found.part = ObjectDiversity(*vectorised.objects(given["task"]), strength, apart)
+        if owners is not None:
+            found.part = ObjectDiversity(vectors, owners, strength, apart)
         else:
-            found.part = Diversity(vectorised.vectors, strength, apart)
+            found.part = Diversity(vectors, strength, apart)
         found.wanted = "far apart" if apart is None else {"minimum_distance": apart}
         return
-    if "task" in given:
-        raise SelectionError(f"{kind} of objects is not run here; use the vectors of whole frames.")
     if kind == "TYPICALITY":
-        found.values = typicality(
-            vectorised.vectors, int(strategy.get("num_nearest_neighbors") or _NEIGHBOURS)
-        )
+        neighbours = int(strategy.get("num_nearest_neighbors") or _NEIGHBOURS)
+        found.values = typicality(vectors, neighbours)
+        if owners is not None:
+            found.values = mean_of_objects(found.values, owners, total)
         least = strategy.get("stopping_condition_minimum_typicality")
         if least is not None:
             found.kept = found.values >= least
-        found.wanted = "typical frames"
+        found.wanted = f"typical {what}"
     else:
-        if vectorised.queries is None:
-            raise SelectionError(
-                "SIMILARITY compares with frames of a dataset on the platform; name frames of this input "
-                "with --similar-to FILE."
-            )
-        found.values = similarity(vectorised.vectors, vectorised.vectors[vectorised.queries])
-        found.wanted = "frames like those named"
+        found.values = similarity(vectors, vectorised.queries(vectors, owners))
+        if owners is not None:
+            found.values = most_of_objects(found.values, owners, total)
+        found.wanted = f"{what} like those named"
     found.part = Weights(found.values, strength)
+
+
+def most_of_objects(values: Floats, owners: NDArray[np.int64], total: int) -> Floats:
+    """(N,) the largest value among each sample's objects, as the platform takes similarity; 0 without any."""
+    found = np.zeros(total)
+    np.maximum.at(found, owners, values)
+    return found
+
+
+def mean_of_objects(values: Floats, owners: NDArray[np.int64], total: int) -> Floats:
+    """(N,) the mean of each sample's objects, as the platform takes typicality; 0 without any."""
+    counts = np.bincount(owners, minlength=total)
+    sums = np.bincount(owners, weights=values, minlength=total)
+    return np.divide(sums, counts, out=np.zeros(total), where=counts > 0)
 
 
 def achieved(strategy: Strategy, chosen: list[int], total: int) -> Any:

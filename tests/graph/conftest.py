@@ -12,7 +12,7 @@ import pytest
 from lightly_assets.config import load_project
 from lightly_assets.definitions import build_definitions
 from lightly_assets.graph.keys import PLAIN
-from lightly_assets.graph.sensors import tick
+from lightly_assets.graph.sensors import looked_after, tick
 from lightly_assets.pipeline.watching.model_versions import ModelVersions
 from tests.projects import SmallProject
 
@@ -38,7 +38,7 @@ class Daemon:
         """One tick: partitions are made known, verdicts stored; the runs that are asked for."""
         project = load_project(self.small.config)
         context = dg.build_sensor_context(self.instance, self.cursor, last_sensor_start_time=1.0)
-        result = tick(context, project, tuple(task.name for task in project.tasks), self.models)
+        result = tick(context, project, looked_after(project), self.models)
         self.cursor, self.last = result.cursor or self.cursor, result  # as Dagster's daemon does it
         for request in result.dynamic_partitions_requests or []:
             if isinstance(request, dg.AddDynamicPartitionsRequest):

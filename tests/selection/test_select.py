@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from lightly_assets.cli import app
-from lightly_assets.selection.descriptor import SIZE, describe
+from lightly_assets.models.vectors.descriptor import SIZE, describe
 from tests.evaluation.folders import write_task
 from tests.report.projects import EMPTY, FRAMES, UNCERTAIN, write_project
 

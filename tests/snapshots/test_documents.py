@@ -28,7 +28,7 @@ LABELS = {
 # What the cases below show, by the name of the command; the document of demo is that of run.
 SHOWN = {
     *("run", "status", "gc", "check", "probe", "extract", "import-coco", "import-labels", "export", "doctor"),
-    *("evaluate", "report", "select", "demo"),
+    *("evaluate", "report", "select", "embeddings", "demo"),
 }
 SELECTION = """
 worker_run:
@@ -52,6 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         os.utime(path, (1_750_000_000, 1_750_000_000))
     (folder / "labels.json").write_text(json.dumps(LABELS))
     (folder / "select.yaml").write_text((folder / "lightly.yaml").read_text() + SELECTION)
+    (folder / "vectors.yaml").write_text((folder / "lightly.yaml").read_text() + "embeddings: {}\n")
     (folder / "yolo/labels/images").mkdir(parents=True)
     (folder / "yolo/labels/images/a.txt").write_text("0 0.25 0.5 0.25 0.25 0.75\n")
     (folder / "yolo/classes.txt").write_text("square\n")
@@ -107,6 +108,7 @@ CASES = {
     ],
     "doctor": ["doctor", "lightly", "--json"],
     "select": ["select", "-c", "select.yaml", "--out", "chosen", "--json"],
+    "embeddings_missing": ["embeddings", "-c", "vectors.yaml", "--json"],
     "report": ["report", "lightly", "--task", "objects", "--labels", "labels.json", "--json"],
     "evaluate": ["evaluate", "lightly", "--task", "objects", "--labels", "labels.json", "--json"],
 }

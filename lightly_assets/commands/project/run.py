@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from lightly_assets.config import Project
+    from lightly_assets.pipeline.planning.embedding_setup import AnySetup
     from lightly_assets.pipeline.planning.plan import Plan
-    from lightly_assets.pipeline.planning.task_setup import TaskSetup
     from lightly_assets.pipeline.running.outcome import RunSummary
     from lightly_assets.pipeline.session import Session
 
@@ -145,11 +145,17 @@ class Done:
             say(f"… and {len(failed) - _MOST_SHOWN} more.", error=True)
 
     def _show_table(self) -> None:
+        from lightly_assets.config.sections.embeddings import embeddings_words
+
         summary = self.summary
         rows = [
             ("inputs", _counts(summary)),
             ("frames", f"{summary.frames:,}"),
             *((f"predictions {task}", f"{count:,}") for task, count in sorted(summary.predictions.items())),
+            *(
+                (embeddings_words(name), f"{count:,} vectors")
+                for name, count in sorted(summary.vectors.items())
+            ),
             ("files", f"{summary.files_written:,} written, {summary.files_deleted:,} deleted"),
         ]
         if self.checks is not None:
@@ -218,7 +224,7 @@ def run_project(
             done.warnings += _left_behind(session, summary)
             return done
         partitions = _partitions(session, plan, recovered)
-        setups = [*session.setups.values()]
+        setups = [*session.all_setups.values()]
     done = _run_dagster(project, partitions, keys, tasks, setups, quiet=quiet)
     # The run itself knows only the partitions that had something to do.
     done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
@@ -298,7 +304,7 @@ def _run_dagster(
     partitions: list[str],
     keys: list[str] | None,
     tasks: tuple[str, ...] | None,
-    setups: "Collection[TaskSetup]",
+    setups: "Collection[AnySetup]",
     *,
     quiet: bool,
 ) -> Done:

@@ -1,6 +1,7 @@
 """``lightly-assets select``: the selection of ``worker_run``, run on this machine."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from lightly_assets.commands.shared import (
 
 if TYPE_CHECKING:
     from lightly_assets.config import Project
+    from lightly_assets.selection.vectors import VectorSource
 
 _NOTHING: dict[str, Any] = {"ok": False, "of": 0, "selected": [], "strategies": []}
 
@@ -44,7 +46,10 @@ def select_command(
         typer.Option(help="Names of frames selected earlier, one a line: new ones are different from them."),
     ] = None,
     similar_to: Annotated[
-        Path | None, typer.Option(help="Names of frames, one a line, that SIMILARITY compares with.")
+        Path | None,
+        typer.Option(
+            help="What SIMILARITY compares with: names of frames, one a line, or a folder of pictures."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -59,18 +64,20 @@ def select_command(
         from lightly_assets.selection.run import Request, run_selection
 
         lightly, input, state = (_root(project, name) for name in ("lightly", "input", "state"))
-        selected = run_selection(
-            Request(
-                selection,
-                lightly,
-                input,
-                state,
-                number,
-                [] if datapool is None else read_names(datapool),
-                [] if similar_to is None else read_names(similar_to),
-                _progress if is_terminal() and not as_json and not is_quiet() else lambda _: None,
+        with _vectors(project) as vectors:
+            selected = run_selection(
+                Request(
+                    selection,
+                    lightly,
+                    input,
+                    state,
+                    number,
+                    [] if datapool is None else read_names(datapool),
+                    _similar(similar_to),
+                    _progress if is_terminal() and not as_json and not is_quiet() else lambda _: None,
+                    vectors,
+                )
             )
-        )
         folder = out or Path(project.base_dir) / "selection"
         files = write_selection(selected, folder, lightly, input)
     document = selected.document()
@@ -83,6 +90,26 @@ def select_command(
     for note in selected.notes:
         say(f"Note: {note}")
     say("Written: " + ", ".join(str(file) for file in files))
+
+
+@contextmanager
+def _vectors(project: "Project") -> Iterator["VectorSource | None"]:
+    """The embeddings that are stored; None where a project has no such section."""
+    if project.embeddings is None:
+        yield None
+        return
+    from lightly_assets.pipeline.embeddings import StoredVectors
+    from lightly_assets.pipeline.session import Session
+
+    with Session(project) as session:
+        yield StoredVectors(session)
+
+
+def _similar(given: Path | None) -> "Path | list[str]":
+    """A folder of pictures, or names of frames."""
+    if given is None:
+        return []
+    return given if given.is_dir() else read_names(given)
 
 
 def _root(project: "Project", name: Literal["lightly", "input", "state"]) -> Any:

@@ -15,6 +15,7 @@ import dagster as dg
 from pydantic import Field
 
 from lightly_assets.config import Project
+from lightly_assets.config.sections.embeddings import objects_of
 from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.graph.assets.specs import chain_specs
 from lightly_assets.graph.assets.worker_run import worker_run_event, worker_run_specs
@@ -36,8 +37,8 @@ from lightly_assets.graph.reporting.partition_report import (
 from lightly_assets.graph.reporting.recording import Recording
 from lightly_assets.graph.resources import project_of
 from lightly_assets.pipeline.gc import collect_by_policy
-from lightly_assets.pipeline.planning.plan import TASK_STAGES, Plan, Selection
-from lightly_assets.pipeline.planning.task_setup import TaskSetup
+from lightly_assets.pipeline.planning.embedding_setup import AnySetup
+from lightly_assets.pipeline.planning.plan import EMBEDDING_STAGES, TASK_STAGES, Plan, Selection
 from lightly_assets.pipeline.running.outcome import RunSummary, UnitOutcome
 from lightly_assets.pipeline.session import Session
 
@@ -65,7 +66,7 @@ class Watcher(Protocol):
 
 
 watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
-loaded: ContextVar[Collection[TaskSetup]] = ContextVar("loaded", default=())
+loaded: ContextVar[Collection[AnySetup]] = ContextVar("loaded", default=())
 """Tasks whose models whoever runs the chain in its own process has loaded for its plan."""
 
 
@@ -91,7 +92,7 @@ def build_chain(
     Raises:
         ConfigError: two task names differ too little to be told apart by Dagster.
     """
-    tasks = [task.name for task in project.tasks]
+    tasks = [*(task.name for task in project.tasks), *project.embedding_names]
 
     @dg.multi_asset(
         name=names.chain,
@@ -147,12 +148,15 @@ class _Batch:
         return list(found.values())
 
 
-def _selection(selected: set[dg.AssetKey], tasks: Iterable[str], names: Names) -> Selection:
+def _selection(selected: set[dg.AssetKey], session: Session, names: Names) -> Selection:
     """The stages whose assets (not only their checks) are selected."""
     stages = {
         task: frozenset(stage for stage in TASK_STAGES if names.stage(task, stage) in selected)
-        for task in tasks
+        for task in session.setups
     }
+    for name in session.embeddings:
+        if names.embeddings(objects_of(name)) in selected:
+            stages[name] = EMBEDDING_STAGES
     return Selection({task: some for task, some in stages.items() if some}, frames=names.frames in selected)
 
 
@@ -195,7 +199,7 @@ def _run(
         if not ranged:
             add_partitions(context.instance, batch.states, names)
         session.focus(batch.all_inputs)
-        plan = session.plan(_selection(selected, session.setups, names), batch.keys)
+        plan = session.plan(_selection(selected, session, names), batch.keys)
         batch.fail(plan.problems)
         if config.inputs:
             # Others of the same partitions may have failed before: the verdict is about all of them.
@@ -251,7 +255,7 @@ def _reporter(
     selected: tuple[set[dg.AssetKey], set[dg.AssetCheckKey]],
 ) -> Reporter:
     index, scan = session.warehouse.index, session.scan
-    reporter = Reporter(recording, index, scan, session.setups, *selected, plan.waiting, names)
+    reporter = Reporter(recording, index, scan, session.all_setups, *selected, plan.waiting, names)
     reporter.code_versions = {spec.key: spec.code_version for spec in context.assets_def.specs}
     return reporter
 

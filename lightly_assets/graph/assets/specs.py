@@ -36,7 +36,7 @@ def videos_spec(
 def chain_specs(
     project: Project, partitions_def: dg.PartitionsDefinition[str], names: Names
 ) -> list[dg.AssetSpec]:
-    """The assets of the chain: frames, three for each task, and tasks.json.
+    """The assets of the chain: frames, three for each task, embeddings, and tasks.json.
 
     Raises:
         ConfigError: two task names differ too little to be told apart by Dagster.
@@ -71,7 +71,36 @@ def chain_specs(
         **details.of_all(),
         **details.freshness(),
     )
-    return [*specs, tasks_json]
+    return [*specs, *_embeddings_specs(project, partitions_def, names), tasks_json]
+
+
+def _embeddings_specs(
+    project: Project, partitions_def: dg.PartitionsDefinition[str], names: Names
+) -> list[dg.AssetSpec]:
+    """Vectors of frames, and of the objects of tasks."""
+    if project.embeddings is None:
+        return []
+    details = Details(project)
+    of: list[tuple[str | None, list[dg.AssetKey], str, str]] = [
+        (None, [names.frames], names.input_group, "frame and image")
+    ]
+    for task in dict.fromkeys(project.embeddings.objects):
+        deps = [names.frames, names.stage(task, "singletons")]
+        of.append((task, deps, names.task_group(task), f"object of {task}"))
+    return [
+        dg.AssetSpec(
+            names.embeddings(task),
+            deps=deps,
+            partitions_def=partitions_def,
+            skippable=True,
+            group_name=group,
+            kinds={"python", "parquet"},
+            description=f"A vector for each {what}, in the state. 'lightly-assets select' uses them.",
+            metadata={"model": project.embeddings.model.kind, **details.links()},
+            **details.of_all(),
+        )
+        for task, deps, group, what in of
+    ]
 
 
 def _task_specs(

@@ -9,17 +9,33 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from lightly_assets.config.sections.embeddings import is_embeddings, objects_of
 from lightly_assets.graph.keys import Names
 
 
 def chain_check_specs(
-    tasks: Iterable[str], partitions_def: dg.PartitionsDefinition[str], names: Names
+    tasks: Iterable[str],
+    partitions_def: dg.PartitionsDefinition[str],
+    names: Names,
 ) -> list[dg.AssetCheckSpec]:
-    """The checks of the chain."""
+    """The checks of the chain, for tasks and for what records call embeddings."""
+    tasks = list(tasks)
     with warnings.catch_warnings():
         # Verdicts for each partition need what Dagster still calls a preview; its minor version is pinned.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return _specs(tasks, partitions_def, names)
+        return [
+            *_specs([task for task in tasks if not is_embeddings(task)], partitions_def, names),
+            *(
+                dg.AssetCheckSpec(
+                    "embeddings_complete",
+                    asset=names.embeddings(objects_of(name)),
+                    partitions_def=partitions_def,
+                    description="Every input has its vectors, of the present content and model.",
+                )
+                for name in tasks
+                if is_embeddings(name)
+            ),
+        ]
 
 
 def _specs(

@@ -9,6 +9,7 @@ partition, for ever.
 import dagster as dg
 
 from lightly_assets.config import Project
+from lightly_assets.config.sections.embeddings import is_embeddings, objects_of
 from lightly_assets.graph.checks.verdicts import latest, verdict
 from lightly_assets.graph.keys import Names
 from lightly_assets.graph.partitions import partition_of_key
@@ -24,25 +25,26 @@ def build_up_to_date(project: Project, names: Names) -> dg.AssetChecksDefinition
     specs = [
         dg.AssetCheckSpec(
             UP_TO_DATE,
-            asset=names.stage(task.name, "task_folder"),
+            asset=asset,
             description="Made from the present content, with the present model and settings. Reported by "
             "runs of all inputs, and by the sensor where that changes. 'lightly-assets run' does what is "
             "stale.",
         )
-        for task in project.tasks
+        for asset in _assets(project, names).values()
     ]
 
     @dg.multi_asset_check(
         name=names.name(UP_TO_DATE), specs=specs, can_subset=True, required_resource_keys={names.project}
     )
     def up_to_date(context: dg.AssetCheckExecutionContext):  # type: ignore[no-untyped-def]
-        selected = {key.asset_key.path[-2] for key in context.op_execution_context.selected_asset_check_keys}
+        selected = {key.asset_key for key in context.op_execution_context.selected_asset_check_keys}
         with Session(project_of(context.resources, names.project)) as session:
             for task, staleness in stale_inputs(session).items():
-                if task in selected:
+                asset = _asset(task, names)
+                if asset in selected:
                     yield dg.AssetCheckResult(
                         passed=staleness.text is None,
-                        asset_key=names.stage(task, "task_folder"),
+                        asset_key=asset,
                         check_name=UP_TO_DATE,
                         severity=dg.AssetCheckSeverity.WARN,
                         description=staleness.text,
@@ -52,12 +54,24 @@ def build_up_to_date(project: Project, names: Names) -> dg.AssetChecksDefinition
     return up_to_date
 
 
+def _asset(task: str, names: Names) -> dg.AssetKey:
+    """What is last made of a task, or of what records call embeddings."""
+    if not is_embeddings(task):
+        return names.stage(task, "task_folder")
+    return names.embeddings(objects_of(task))
+
+
+def _assets(project: Project, names: Names) -> dict[str, dg.AssetKey]:
+    tasks = [*(task.name for task in project.tasks), *project.embedding_names]
+    return {task: _asset(task, names) for task in tasks}
+
+
 def stale_inputs(session: Session) -> dict[str, Staleness]:
     """What is stale now, by task; an input that was never published is new, not stale."""
     plan = session.plan(verify=False)
     index = session.warehouse.index
-    published = {task: {row.input for row in index.entries(task)} for task in session.setups}
-    found = {task: Staleness() for task in session.setups}
+    published = {task: {row.input for row in index.entries(task)} for task in session.all_setups}
+    found = {task: Staleness() for task in session.all_setups}
     for unit in plan.units:
         for task, work in unit.tasks.items():
             for key in unit.inputs:
@@ -77,7 +91,7 @@ def stale_verdict(
     instance: dg.DagsterInstance, task: str, staleness: Staleness, names: Names
 ) -> dg.AssetCheckEvaluation:
     """The verdict that the sensor and runs of all inputs report."""
-    key = names.stage(task, "task_folder")
+    key = _asset(task, names)
     return verdict(
         key,
         UP_TO_DATE,

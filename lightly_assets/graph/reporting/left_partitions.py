@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import dagster as dg
 
+from lightly_assets.config.sections.embeddings import objects_of
 from lightly_assets.graph.checks.check_specs import chain_check_specs
 from lightly_assets.graph.keys import PLAIN, Names
 from lightly_assets.graph.partitions import inputs_by_partition, partitions_definition, partitions_left
@@ -45,6 +46,8 @@ def report_left(
     """Record what is true of those partitions now, without a run. ``waiting`` is that of a plan."""
     tasks = [task.name for task in session.project.tasks]
     selected = {names.frames, *(names.stage(task, stage) for task in tasks for stage in TASK_STAGES)}
+    selected |= {names.embeddings(objects_of(name)) for name in session.embeddings}
+    tasks += session.embeddings
     checks = {spec.key for spec in chain_check_specs(tasks, partitions_definition(names), names)}
     with Recording(instance) as recording:
         index = session.warehouse.index

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 import dagster as dg
 import orjson
 
+from lightly_assets.config.sections.embeddings import is_embeddings, objects_of
 from lightly_assets.encoding.shift import CORNERS, ENOUGH
 from lightly_assets.format.schema import Schema
 from lightly_assets.graph.checks import evidence
 from lightly_assets.graph.checks.verdicts import latest, verdict
 from lightly_assets.graph.keys import Names
+from lightly_assets.graph.reporting.embeddings_report import embeddings_metadata
 from lightly_assets.graph.reporting.recording import Recording
 from lightly_assets.media.info import HINTS
 from lightly_assets.pipeline.inputs.listing import Scan
@@ -70,7 +72,9 @@ class Reporter:
         self._recording = recording
         self._index = index
         self._scan = scan
-        self._tasks = list(tasks)
+        tasks = list(tasks)
+        self._tasks = [task for task in tasks if not is_embeddings(task)]
+        self._embeddings = [task for task in tasks if is_embeddings(task)]
         self._selected = selected
         self._checks = selected_checks
         self._waiting = waiting
@@ -85,6 +89,7 @@ class Reporter:
         made = [
             self._names.frames,
             *(self._names.stage(t, stage) for t in self._tasks for stage in _STAGE_FIELD),
+            *(self._names.embeddings(objects_of(name)) for name in self._embeddings),
         ]
         return [key for key in made if key in self._selected and (key, state.partition) not in self._made]
 
@@ -95,6 +100,26 @@ class Reporter:
         for task in self._tasks:
             rows = {row.input: row for row in self._index.entries(task, state.inputs)}
             yield from self._task(state, task, rows)
+        for name in self._embeddings:
+            yield from self._vectors(state, name)
+
+    def _vectors(
+        self, state: PartitionState, name: str
+    ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+        """Embeddings, which are a task of one stage."""
+        of = objects_of(name)
+        key, failed = self._names.embeddings(of), state.failed(name)
+        rows = {row.input: row for row in self._index.entries(name, state.inputs)}
+        made = [row for row in rows.values() if row.predictions_version]
+        parents = [self._names.frames, *([self._names.stage(of, "singletons")] if of else [])]
+        if key in self._selected and not failed and len(made) == len(state.inputs):
+            data_version = version(*sorted((row.input, row.predictions_version) for row in made))
+            metadata = embeddings_metadata(rows.values(), state.tasks(name))
+            yield self._materialization(key, state, data_version, metadata, parents)
+        found = evidence.counts(
+            inputs=len(state.inputs), failed=len(failed), vectors=sum(row.predictions for row in made)
+        ) | evidence.problems(failed)
+        yield from self._verdict(key, "embeddings_complete", state, _text(failed), found)
 
     def _frames(self, state: PartitionState) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
         unread = {key: by[""] for key, by in state.problems.items() if "" in by}

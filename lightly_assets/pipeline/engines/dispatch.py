@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from lightly_assets.config.sections.embeddings import is_embeddings, objects_of
 from lightly_assets.pipeline.engines.board import Board
 from lightly_assets.pipeline.engines.crew import Crew
 from lightly_assets.pipeline.engines.errors import EngineError
@@ -23,6 +24,7 @@ from lightly_assets.pipeline.engines.messages import (
     Report,
     Written,
 )
+from lightly_assets.pipeline.planning.embedding_setup import AnySetup
 from lightly_assets.pipeline.planning.plan import UnitWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup
 from lightly_assets.pipeline.running.commit import Warehouse
@@ -44,7 +46,7 @@ class Dispatch:
         self,
         crew: Crew,
         house: Warehouse,
-        setups: Mapping[str, TaskSetup],
+        setups: Mapping[str, AnySetup],
         *,
         on_frames: Callable[[str, int], None],
         on_note: Callable[[int, str], None],
@@ -99,7 +101,9 @@ class Dispatch:
         """The records that speak of the inputs of units: their own, and others that are to forget them."""
         found: dict[tuple[str, str], None] = {}
         for work in units:
-            for task in ("", *work.tasks):
+            # The boxes of objects are those of their task.
+            bases = [of for task in work.tasks if is_embeddings(task) and (of := objects_of(task))]
+            for task in dict.fromkeys(("", *work.tasks, *bases)):
                 found[task, work.unit] = None
                 for row in self._house.index.entries(task, sorted(work.inputs)):
                     found[task, row.unit] = None
@@ -141,7 +145,9 @@ class Dispatch:
             self._house.note_record(record, version)
         self._house.garbage.take(written.replaced)
         for task in sorted(written.published):
-            self._house.list_task(task, self._setups[task].schema)
+            setup = self._setups[task]
+            assert isinstance(setup, TaskSetup)
+            self._house.list_task(task, setup.schema)
 
     def _bury(self, board: Board, worker: int, gone: Gone) -> Iterator[UnitOutcome]:
         self.deaths += 1

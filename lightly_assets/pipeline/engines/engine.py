@@ -14,8 +14,8 @@ from lightly_assets.pipeline.engines.crew import Crew
 from lightly_assets.pipeline.engines.dispatch import Dispatch
 from lightly_assets.pipeline.engines.messages import Order
 from lightly_assets.pipeline.engines.processes import ProcessCrew
+from lightly_assets.pipeline.planning.embedding_setup import AnySetup
 from lightly_assets.pipeline.planning.plan import UnitWork
-from lightly_assets.pipeline.planning.task_setup import TaskSetup
 from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.flow import Flow
 from lightly_assets.pipeline.running.outcome import UnitOutcome
@@ -41,7 +41,7 @@ class Terms:
 
 @contextmanager
 def open_engine(
-    house: Warehouse, setups: dict[str, TaskSetup], known: Collection[str], folder: Path, terms: Terms
+    house: Warehouse, setups: dict[str, AnySetup], known: Collection[str], folder: Path, terms: Terms
 ) -> Iterator[Engine]:
     """What does the work of a run, for as long as the context is open.
 
@@ -80,7 +80,7 @@ def open_engine(
 class _Here:
     """The run's own process, with its threads."""
 
-    def __init__(self, house: Warehouse, setups: dict[str, TaskSetup], folder: Path, terms: Terms) -> None:
+    def __init__(self, house: Warehouse, setups: dict[str, AnySetup], folder: Path, terms: Terms) -> None:
         self._house, self._setups, self._folder, self._terms = house, setups, folder, terms
         self._passes = 0
 
@@ -98,7 +98,7 @@ class _Here:
         return flow.run(units)
 
 
-def _order(project: Project, setups: dict[str, TaskSetup], known: Collection[str], terms: Terms) -> Order:
+def _order(project: Project, setups: dict[str, AnySetup], known: Collection[str], terms: Terms) -> Order:
     return Order(
         project,
         {name: (setup.model_version, setup.settings_hash) for name, setup in setups.items()},

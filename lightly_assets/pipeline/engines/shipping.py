@@ -48,8 +48,9 @@ def files_of(project: Project) -> list[ShippedFile]:
         EngineError: a file cannot be shipped.
     """
     base, found = project.base_dir.resolve(), dict[str, Path]()
-    for task in project.tasks:
-        settings = task.model.model_dump()
+    models = [task.model for task in project.tasks]
+    for model in [*models, *([project.embeddings.model] if project.embeddings else [])]:
+        settings = model.model_dump()
         named = {name: settings.get(name) for name in _PATHS} | (settings.get("args") or {})
         for value in named.values():
             if isinstance(value, str) and value and not Path(value).is_absolute():

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from lightly_assets.config import Project
+from lightly_assets.config.sections.embeddings import is_embeddings
 from lightly_assets.format.schema import Schema
 from lightly_assets.pipeline.engines.errors import EngineError
 from lightly_assets.pipeline.engines.messages import (
@@ -32,7 +33,8 @@ from lightly_assets.pipeline.engines.messages import (
     Written,
     portable,
 )
-from lightly_assets.pipeline.planning.task_setup import TaskSetup, task_setups
+from lightly_assets.pipeline.planning.embedding_setup import AnySetup, embedding_setups
+from lightly_assets.pipeline.planning.task_setup import task_setups
 from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.flow import Flow
 from lightly_assets.pipeline.running.pipe import Stopped
@@ -123,7 +125,9 @@ class Worker:
         self._reports.put(report)
 
     def _run(self) -> None:
-        setups = task_setups(self._order.project, tuple(self._order.versions))
+        tasks = task_setups(self._order.project)
+        known: dict[str, AnySetup] = {**tasks, **embedding_setups(self._order.project, tasks)}
+        setups = {name: setup for name, setup in known.items() if name in self._order.versions}
         self._check(setups)
         with closing(WorkerHouse(self._order.project, self._folder)) as house:
             self.say(Ready(self.name))
@@ -132,7 +136,7 @@ class Worker:
                 self._work(house, setups, group, self._folder / f"group-{number}")
                 number += 1
 
-    def _check(self, setups: dict[str, TaskSetup]) -> None:
+    def _check(self, setups: dict[str, AnySetup]) -> None:
         """Whether it would make the same here: the same models, in sight of the same folders."""
         visible = self._order.visible
         if visible is not None and not Path(visible).is_dir():
@@ -145,13 +149,14 @@ class Worker:
             if name in self._order.known:
                 setup.meet(self._order.known[name])
             if (setup.model_version, setup.settings_hash) != (model, settings):
+                what = "Embeddings" if is_embeddings(name) else f"Task '{name}'"
                 raise EngineError(
-                    f"Task '{name}': the model is another one on the worker {self.name} than where the run "
+                    f"{what}: the model is another one on the worker {self.name} than where the run "
                     "was begun (another device, package or file beside it), so its results could differ; "
                     "make both alike, or set the model's version or providers."
                 )
 
-    def _work(self, house: WorkerHouse, setups: dict[str, TaskSetup], group: Group, folder: Path) -> None:
+    def _work(self, house: WorkerHouse, setups: dict[str, AnySetup], group: Group, folder: Path) -> None:
         house.index.read_units(group.records, house.records)
         numbers = {(work.unit, *sorted(work.inputs)): number for number, work in group.units.items()}
         order = self._order

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, replace
 
 from lightly_assets.config import Project
 from lightly_assets.pipeline.inputs.listing import Input, Scan
-from lightly_assets.pipeline.planning.task_setup import TaskSetup, decode_version, frames_version
+from lightly_assets.pipeline.planning.embedding_setup import AnySetup, EmbeddingSetup
+from lightly_assets.pipeline.planning.task_setup import decode_version, frames_version
 from lightly_assets.pipeline.state.index import Index
 from lightly_assets.pipeline.state.records import Stage
 
 TASK_STAGES: frozenset[Stage] = frozenset({"predictions", "singletons", "task_folder"})
+EMBEDDING_STAGES: frozenset[Stage] = frozenset({"predictions"})
+"""Vectors are stored, and that is all."""
 
 # Images of a unit that are committed together: what a kill can cost.
 _IMAGES_AT_ONCE = 256
@@ -21,13 +24,13 @@ class Selection:
     """Which part of the chain is wanted."""
 
     tasks: Mapping[str, frozenset[Stage]]
-    """Stages by task."""
+    """Stages by task, and by what records call embeddings."""
     frames: bool = True
     """Whether the frames themselves are to be recorded."""
 
     @classmethod
-    def everything(cls, tasks: Collection[str]) -> "Selection":
-        return cls(dict.fromkeys(tasks, TASK_STAGES))
+    def everything(cls, tasks: Collection[str], embeddings: Collection[str] = ()) -> "Selection":
+        return cls(dict.fromkeys(tasks, TASK_STAGES) | dict.fromkeys(embeddings, EMBEDDING_STAGES))
 
 
 @dataclass(slots=True)
@@ -106,7 +109,7 @@ class Plan:
 
 def make_plan(
     project: Project,
-    setups: Mapping[str, TaskSetup],
+    setups: Mapping[str, AnySetup],
     scan: Scan,
     index: Index,
     selection: Selection,
@@ -125,9 +128,10 @@ def make_plan(
     decode = {kind: decode_version(project, kind) for kind in ("video", "image")}
     stated = [(one.key, one.entry.fingerprint, decode[one.kind]) for one in wanted.values()]
     units: dict[str, UnitWork] = defaultdict(lambda: UnitWork(""))
+    found: dict[str, dict[str, Stage]] = {}
     for name, stages in selection.tasks.items():
         setup = setups[name]
-        stale = dict(index.stale(name, stated, setup.model_version, setup.settings_hash))
+        stale = found[name] = _stale(index, stated, setup)
         missing = {key: files for key, files in (lost or {}).get(name, {}).items() if key in wanted}
         for key in missing:
             stale.setdefault(key, "task_folder")
@@ -138,6 +142,12 @@ def make_plan(
             problem = _assign(work, key, stage, stages, index, setup)
             if problem:
                 plan.problems.setdefault(key, {})[name] = problem
+    for setup in setups.values():
+        if isinstance(setup, EmbeddingSetup) and setup.of is not None and setup.name in selection.tasks:
+            before = found.get(setup.of.name)
+            _refuse_without_boxes(
+                setup, units, _stale(index, stated, setup.of) if before is None else before, plan
+            )
     if selection.frames:
         versions = {kind: frames_version(project, kind) for kind in ("video", "image")}
         frames = [(one.key, one.entry.fingerprint, versions[one.kind]) for one in wanted.values()]
@@ -149,6 +159,32 @@ def make_plan(
     busy = {key for unit in plan.units for key in unit.inputs} | plan.problems.keys()
     plan.unchanged = [key for key in wanted if key not in busy]
     return plan
+
+
+def _stale(index: Index, stated: list[tuple[str, str, str]], setup: AnySetup) -> dict[str, Stage]:
+    """The inputs that need work for a setup, and the first stage that does."""
+    encoded = not isinstance(setup, EmbeddingSetup)
+    return dict(index.stale(setup.name, stated, setup.model_version, setup.settings_hash, encoded=encoded))
+
+
+def _refuse_without_boxes(
+    setup: EmbeddingSetup, units: Mapping[str, UnitWork], stale: Mapping[str, Stage], plan: Plan
+) -> None:
+    """Objects are described where their boxes are those of today, or come in the same pass."""
+    assert setup.of is not None
+    for unit in units.values():
+        if setup.name not in unit.tasks:
+            continue
+        work, base = unit.tasks[setup.name], unit.tasks.get(setup.of.name, TaskWork(encodes=False))
+        made = {key for key in base.encode if stale.get(key) == "singletons"}
+        made |= base.predict if base.encodes else set()
+        for key in sorted(work.predict - made):
+            if stale.get(key) in ("predictions", "singletons"):
+                work.predict.discard(key)
+                plan.problems.setdefault(key, {})[setup.name] = (
+                    f"'{key}' has no present predictions of task '{setup.of.name}', whose objects are to be "
+                    "described; run that task, too."
+                )
 
 
 def _wanted(scan: Scan, keys: Collection[str] | None, plan: Plan) -> dict[str, Input]:
@@ -172,7 +208,7 @@ def _unit(units: dict[str, UnitWork], scan: Scan, one: Input) -> UnitWork:
 
 
 def _assign(
-    work: TaskWork, key: str, stage: Stage, stages: frozenset[Stage], index: Index, setup: TaskSetup
+    work: TaskWork, key: str, stage: Stage, stages: frozenset[Stage], index: Index, setup: AnySetup
 ) -> str | None:
     """Note what is to be done about an input whose first stale stage is ``stage``; or say why nothing can."""
     if stage == "predictions":

@@ -10,12 +10,14 @@ from lightly_assets.config import Project
 from lightly_assets.encoding.shift import oddities
 from lightly_assets.encoding.statistics import Statistics, from_record, to_record
 from lightly_assets.format.schema import Schema
+from lightly_assets.pipeline.planning.embedding_setup import AnySetup, EmbeddingSetup
 from lightly_assets.pipeline.planning.plan import TaskWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup, frames_version
 from lightly_assets.pipeline.publishing.publisher import Published, Publisher, possible_frames
 from lightly_assets.pipeline.publishing.task_list import PublishError, TaskList
 from lightly_assets.pipeline.roots import Roots
 from lightly_assets.pipeline.running.outcome import TaskOutcome, UnitOutcome
+from lightly_assets.pipeline.running.vectors import with_vectors
 from lightly_assets.pipeline.state.garbage import Garbage
 from lightly_assets.pipeline.state.index import Index
 from lightly_assets.pipeline.state.records import (
@@ -37,7 +39,7 @@ _TRIES = 5
 class TaskResult:
     """A task of a unit, encoded and ready to be stored."""
 
-    setup: TaskSetup
+    setup: AnySetup
     work: TaskWork
     outcome: TaskOutcome
     predictions: Path | None
@@ -46,6 +48,16 @@ class TaskResult:
     """Local table of new singletons."""
     statistics: dict[str, Statistics]
     """Of new singletons, by input."""
+    folder: Path
+    """Of this machine, for what is made on the way."""
+    vectors: dict[str, int]
+    """How many embeddings each input has, where these are such; ``predictions`` is their table then."""
+
+    @property
+    def task(self) -> TaskSetup:
+        """Of a task of the format."""
+        assert isinstance(self.setup, TaskSetup)
+        return self.setup
 
 
 class Warehouse:
@@ -81,11 +93,21 @@ class Warehouse:
 
     def stored_predictions(self, task: str, keys: Collection[str]) -> dict[str, set[str]]:
         """Where predictions of inputs are stored: keys of tables, and the inputs in each."""
+        return self._stored(task, keys, lambda record: record.predictions)
+
+    def stored_singletons(self, task: str, keys: Collection[str]) -> dict[str, set[str]]:
+        """The same of singletons."""
+        return self._stored(task, keys, lambda record: record.singletons)
+
+    def _stored(
+        self, task: str, keys: Collection[str], table_of: Callable[[Record], str | None]
+    ) -> dict[str, set[str]]:
         found: dict[str, set[str]] = defaultdict(set)
         for row in self.index.entries(task, sorted(keys)):
             record, _ = self.records.read(task, row.unit, fresh=False)
-            if record.predictions and row.input in record.inputs:
-                found[record.predictions].add(row.input)
+            table = table_of(record)
+            if table and row.input in record.inputs:
+                found[table].add(row.input)
         return dict(found)
 
     def open(self, table: str) -> AbstractContextManager[Path]:
@@ -145,7 +167,11 @@ class Warehouse:
         if not (predicted or encoded or publish):
             return
         before, seen = self.records.read(task, unit.unit, fresh=fresh)
-        record = self._with_predictions(before, unit, result, predicted)
+        if isinstance(result.setup, EmbeddingSetup):
+            record = with_vectors(self, before, unit, result, predicted) if predicted else before
+            predicted -= outcome.failed.keys()
+        else:
+            record = self._with_predictions(before, unit, result, predicted)
         record = self._with_singletons(record, result, encoded)
         # From here to the last write the published files are in between: their hashes are not known.
         unsure = {key: _being_written(record.inputs[key]) for key in publish if key in record.inputs}
@@ -165,7 +191,7 @@ class Warehouse:
             stored = record = replace(record, inputs=record.inputs | published.records)
             seen = self.records.write(record, seen)
         if published.records and not work.held_back:
-            self.list_task(task, result.setup.schema)
+            self.list_task(task, result.task.schema)
         if seen is not None:
             self.note_record(stored, seen)
         self._supersede(record, predicted | encoded | publish)
@@ -249,7 +275,7 @@ class Warehouse:
             return Published()
         if result.work.held_back:
             self.listing.withdraw([result.setup.name])
-        publisher = Publisher(self.lightly, result.setup.name, result.setup.schema)
+        publisher = Publisher(self.lightly, result.task.name, result.task.schema)
         try:
             published = publisher.publish(record, keys, lambda: self.open(table), result.work.lost)
         except BadKey as error:  # something is in the way of these files, and of no others

@@ -14,6 +14,7 @@ from lightly_assets.models.protocol import Source
 from lightly_assets.models.results import Result, ResultError
 from lightly_assets.pictures.thumbnails import sheet
 from lightly_assets.pipeline.inputs.listing import Input
+from lightly_assets.pipeline.planning.embedding_setup import EmbeddingSetup
 from lightly_assets.pipeline.planning.task_setup import decode_version
 from lightly_assets.pipeline.running.commit import TaskResult, Warehouse
 from lightly_assets.pipeline.running.pipe import Pipe
@@ -28,8 +29,9 @@ from lightly_assets.pipeline.running.unit_state import (
     ToPublish,
     UnitState,
 )
+from lightly_assets.pipeline.running.vectors import boxes_of, parsed_boxes, take_vectors
 from lightly_assets.pipeline.state.records import InputRecord
-from lightly_assets.pipeline.state.tables import Row, TableLost, read_predictions
+from lightly_assets.pipeline.state.tables import Row, TableLost, read_predictions, read_rows
 
 
 class EncodeStage:
@@ -50,7 +52,10 @@ class EncodeStage:
                     self._begin(state)
                 case Results(rows):
                     for task, some in _by_task(rows):
-                        self._take(task, some, predicted=True)
+                        if isinstance(task.any_setup, EmbeddingSetup):
+                            take_vectors(task, some)
+                        else:
+                            self._take(task, some, predicted=True)
                         self._settle(task.unit)
                 case TaskFailed(task, key, error):
                     task.outcome.failed.setdefault(key, error)
@@ -63,7 +68,28 @@ class EncodeStage:
         for task in state.tasks.values():
             if task.work.encode:
                 self._encode_again(task)
+        for task in state.tasks.values():
+            if task.base is not None:
+                self._find_boxes(task, state.tasks.get(task.base.task))
         self._settle(state)
+
+    def _find_boxes(self, task: TaskState, base: TaskState | None) -> None:
+        """Of inputs whose objects are to be described, and whose boxes are stored already."""
+        assert task.base is not None
+        made = set() if base is None else base.work.predict | base.work.encode
+        for stored, keys in self._warehouse.stored_singletons(
+            task.base.task, task.work.predict - made
+        ).items():
+            try:
+                with self._warehouse.open(stored) as path:
+                    for row in read_rows(path, keys):
+                        task.base.found[row.source.input, row.source.index] = parsed_boxes(row.singletons)
+            except TableLost:
+                task.unit.outcome.lost.setdefault((task.base.task, stored), set()).update(keys)
+                task.outcome.failed |= dict.fromkeys(
+                    keys,
+                    f"The stored singletons of task '{task.base.task}' are gone; materialise them again.",
+                )
 
     def _encode_again(self, task: TaskState) -> None:
         """Encode stored predictions with the settings of today."""
@@ -131,6 +157,8 @@ class EncodeStage:
         outcome.clipped += encoded.clipped
         outcome.dropped += encoded.dropped
         task.per_input[source.input].add(encoded)
+        if task.boxes is not None and source.input in task.boxes.wanted:
+            task.boxes.found[source.input, source.index] = boxes_of(encoded.singletons)
         for one in encoded.singletons:
             outcome.categories[task.setup.schema.names[one["category_id"]]] += 1
         if self._sheets and task.unit.thumbnails.shows(source):

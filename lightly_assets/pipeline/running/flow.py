@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from lightly_assets.media import Limits
+from lightly_assets.pipeline.planning.embedding_setup import AnySetup
 from lightly_assets.pipeline.planning.plan import UnitWork
-from lightly_assets.pipeline.planning.task_setup import TaskSetup
 from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.encode_stage import EncodeStage
 from lightly_assets.pipeline.running.outcome import UnitOutcome
@@ -40,7 +40,7 @@ class Flow:
     def __init__(
         self,
         warehouse: Warehouse,
-        setups: dict[str, TaskSetup],
+        setups: dict[str, AnySetup],
         folder: Path,
         *,
         limits: Limits | None = None,

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from lightly_assets.config.sections.embeddings import is_embeddings
 from lightly_assets.encoding.statistics import Statistics
 from lightly_assets.pipeline.state.records import InputRecord
 
@@ -17,6 +18,7 @@ _SUMS = (
     "files_deleted",
     "bytes_written",
     "predict_seconds",
+    "vectors",
 )
 
 
@@ -43,6 +45,8 @@ class TaskOutcome:
     bytes_written: int = 0
     corners: bool = False
     """Whether all boxes look like corners that were taken for x, y, width, height."""
+    vectors: int = 0
+    """Embeddings that were stored."""
     predict_seconds: float = 0.0
     sheet: bytes | None = None
     """A WebP of a few frames with predictions drawn on."""
@@ -118,6 +122,8 @@ class RunSummary:
     files_deleted: int = 0
     predictions: Counter[str] = field(default_factory=Counter)
     """Singletons by task, of the updated inputs."""
+    vectors: Counter[str] = field(default_factory=Counter)
+    """Embeddings, by what records call them."""
     waiting: list[str] = field(default_factory=list)
     """Why nothing is published of some tasks yet."""
     skipped: dict[str, int] = field(default_factory=dict)
@@ -135,7 +141,10 @@ class RunSummary:
         for task in outcome.tasks.values():
             self.files_written += task.files_written
             self.files_deleted += task.files_deleted
-            self.predictions[task.task] += task.singletons
+            if is_embeddings(task.task):
+                self.vectors[task.task] += task.vectors
+            else:
+                self.predictions[task.task] += task.singletons
 
     def fail(self, problems: dict[str, dict[str, str]]) -> None:
         """Note failures: one entry per input."""

@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
+from lightly_assets.config.sections.embeddings import is_embeddings
 from lightly_assets.media import Limits
-from lightly_assets.models.protocol import Model, ModelError
+from lightly_assets.models.protocol import Model, ModelError, Source
+from lightly_assets.models.results import Result
 from lightly_assets.pipeline.inputs.frame_export import FrameExports
 from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.pipeline.inputs.pixels import Ended, Event, PixelReader, Pixels, Unreadable
+from lightly_assets.pipeline.planning.embedding_setup import AnySetup, EmbeddingSetup
 from lightly_assets.pipeline.planning.plan import UnitWork
-from lightly_assets.pipeline.planning.task_setup import TaskSetup
 from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.lanes import Lanes
 from lightly_assets.pipeline.running.pace import Pace
@@ -33,6 +35,9 @@ from lightly_assets.pipeline.running.unit_state import (
     UnitState,
 )
 
+# Frames whose objects are described, where their boxes are known already.
+_FRAMES_AT_ONCE = 4
+
 
 class UnitFeed:
     """The inputs of units, one after the other, as the thread that reads pixels asks for them.
@@ -44,7 +49,7 @@ class UnitFeed:
         self,
         units: Sequence[UnitWork],
         folder: Path,
-        setups: dict[str, TaskSetup],
+        setups: dict[str, AnySetup],
         encode: Pipe[ToEncode],
         *,
         exporting: bool,
@@ -99,7 +104,7 @@ class PredictStage:
     def __init__(
         self,
         warehouse: Warehouse,
-        setups: dict[str, TaskSetup],
+        setups: dict[str, AnySetup],
         folder: Path,
         encode: Pipe[ToEncode],
         stop: Stop,
@@ -112,6 +117,11 @@ class PredictStage:
         self._encode, self._stop = encode, stop
         self._limits, self._on_frames, self._sheets = limits, on_frames, sheets
         self._batches: dict[str, Batch] = {name: Batch() for name in setups}
+        self._objects_of = {
+            setup.of.name: name
+            for name, setup in setups.items()
+            if isinstance(setup, EmbeddingSetup) and setup.of is not None
+        }
         self._lanes: Lanes[list[Answer]] = Lanes(stop)
         self._pace = Pace()
         self._callers = 1
@@ -136,8 +146,8 @@ class PredictStage:
                 else:
                     self._give_up(feed, event)
                 del event
-            for name, batch in self._batches.items():
-                self._flush(name, batch)
+            for name in self._batches:
+                self._flush(name)
             self._hand_on(0)
         finally:
             self._lanes.close()
@@ -197,8 +207,16 @@ class PredictStage:
                 continue
             batch = self._batches[name]
             batch.pixels.append((task, pixels))
-            if len(batch.pixels) >= batch_size(self._setups[name].model, wanted):
-                self._flush(name, batch)
+            if len(batch.pixels) >= self._most(name, wanted):
+                self._flush(name)
+
+    def _most(self, name: str, wanted: int) -> int:
+        """Images that are shown to a model at once; those whose objects are described wait for boxes."""
+        setup = self._setups[name]
+        if isinstance(setup, EmbeddingSetup) and setup.of is not None:
+            together = setup.of.name in self._batches
+            return batch_size(setup.of.model, wanted) + 1 if together else _FRAMES_AT_ONCE
+        return batch_size(setup.model, wanted)
 
     def _check_end(self, state: UnitState, event: Ended) -> None:
         """Labels may be of frames that a video does not have."""
@@ -209,9 +227,31 @@ class PredictStage:
             try:
                 self._setups[name].model.check_end(key, event.frames)
             except ModelError as error:
-                self._encode.put(TaskFailed(task, key, f"task '{name}', {key}: {error}"))
+                self._encode.put(TaskFailed(task, key, f"{_called(name)}, {key}: {error}"))
 
-    def _flush(self, name: str, batch: Batch) -> None:
+    def _flush(self, name: str) -> None:
+        """Show a batch to a model. Frames whose objects are to be described go behind their boxes."""
+        setup = self._setups[name]
+        if isinstance(setup, EmbeddingSetup) and setup.of is not None:
+            if setup.of.name in self._batches:
+                self._send(setup.of.name)
+            return self._send_frames(name)
+        self._send(name)
+        if name in self._objects_of:
+            self._send_frames(self._objects_of[name])
+        return None
+
+    def _send_frames(self, name: str) -> None:
+        """Boxes are known once their task's results are read: the next thread cuts them out."""
+        batch = self._batches[name]
+        rows = [(task, one.source, cast(Result, one.image)) for task, one in batch.pixels]
+        batch.pixels = []
+        if rows:
+            self._lanes.begin(partial(_as_they_are, rows), 1)
+            self._hand_on(self._callers)
+
+    def _send(self, name: str) -> None:
+        batch = self._batches[name]
         pixels = [(task, one) for task, one in batch.pixels if task.is_open(one.source.input)]
         batch.pixels = []
         if not pixels:
@@ -269,10 +309,18 @@ def ask(name: str, model: Model, batch: Batch, pixels: list[tuple[TaskState, Pix
         keys = {one.source.input for _, one in pixels}
         # One input: it is to blame. Several: each is asked alone, so that only the bad one fails.
         if len(keys) == 1:
-            return [Answer(TaskFailed(pixels[0][0], keys.pop(), f"task '{name}', {error}"))]
+            return [Answer(TaskFailed(pixels[0][0], keys.pop(), f"{_called(name)}, {error}"))]
         alone = ([pair for pair in pixels if pair[1].source.input == key] for key in sorted(keys))
         return [answer for some in alone for answer in ask(name, model, batch, some)]
     seconds = time.perf_counter() - start
     batch.learn(len(pixels), brisk=seconds < BRISK_SECONDS)
     rows = [(task, one.source, answer) for (task, one), answer in zip(pixels, answers, strict=True)]
     return [Answer(Results(rows), [task for task, _ in pixels], seconds / len(pixels))]
+
+
+def _as_they_are(rows: list[tuple[TaskState, Source, Result]]) -> list[Answer]:
+    return [Answer(Results(rows))]
+
+
+def _called(name: str) -> str:
+    return "embeddings" if is_embeddings(name) else f"task '{name}'"

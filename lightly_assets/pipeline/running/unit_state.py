@@ -16,24 +16,34 @@ from lightly_assets.models.results import Result
 from lightly_assets.pictures.thumbnails import Thumbnails
 from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.pipeline.inputs.pixels import Pixels
+from lightly_assets.pipeline.planning.embedding_setup import AnySetup, EmbeddingSetup
 from lightly_assets.pipeline.planning.plan import TaskWork, UnitWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup
 from lightly_assets.pipeline.running.commit import TaskResult
 from lightly_assets.pipeline.running.outcome import TaskOutcome, UnitOutcome
+from lightly_assets.pipeline.running.vectors import Boxes
 from lightly_assets.pipeline.state.tables import PredictionsWriter, SingletonsWriter
+from lightly_assets.pipeline.state.vector_tables import VectorsWriter
 
 
 class UnitState:
     """A unit on its way through the threads."""
 
-    def __init__(self, work: UnitWork, folder: Path, setups: dict[str, TaskSetup]) -> None:
+    def __init__(self, work: UnitWork, folder: Path, setups: dict[str, AnySetup]) -> None:
         self.work = work
         self.folder = folder
         self.started = time.monotonic()
         self.outcome = UnitOutcome(work.unit, sorted(work.inputs))
         self.waiting = {one.key for one in work.decode}
         """Inputs that are not read to their end yet."""
-        self.tasks = {name: TaskState(self, setups[name], task, folder) for name, task in work.tasks.items()}
+        # In the order of the setups: objects come behind the task that they are of.
+        self.tasks = {
+            name: TaskState(self, setup, work.tasks[name], folder)
+            for name, setup in setups.items()
+            if name in work.tasks
+        }
+        for task in self.tasks.values():
+            task.follow(self.tasks)
         self.thumbnails = Thumbnails()
         self.closed = False
         """Nothing more goes to the publishers."""
@@ -58,12 +68,23 @@ class UnitState:
             return self.closed and not self._unpublished
 
 
-class TaskState:
-    """One task of a unit: its results so far."""
+@dataclass
+class BoxesOf:
+    """The boxes of a task's objects, from where they are made to where the objects are described."""
 
-    def __init__(self, unit: UnitState, setup: TaskSetup, work: TaskWork, folder: Path) -> None:
+    task: str
+    wanted: set[str]
+    """Inputs whose objects are described."""
+    found: dict[tuple[str, int | None], Boxes] = field(default_factory=dict)
+    """Of each frame, until it is described."""
+
+
+class TaskState:
+    """One task of a unit, or its embeddings: its results so far."""
+
+    def __init__(self, unit: UnitState, setup: AnySetup, work: TaskWork, folder: Path) -> None:
         self.unit = unit
-        self.setup = setup
+        self.any_setup = setup
         self.work = work
         self.outcome = TaskOutcome(setup.name)
         self.expected: dict[str, int] = {}
@@ -72,10 +93,42 @@ class TaskState:
         self.per_input: dict[str, Tally] = defaultdict(Tally)
         self.shown: dict[Source, list[dict[str, Any]]] = {}
         """Predictions of the frames that are kept for a picture."""
+        self.base: BoxesOf | None = None
+        """Of objects' embeddings: where the boxes of their task come."""
+        self.boxes: BoxesOf | None = None
+        """Of a task whose objects are described."""
+        self._vectors: VectorsWriter | None = None
         self._predictions: PredictionsWriter | None = None
         self._singletons: SingletonsWriter | None = None
         self._folder = folder
         self.finished = False
+
+    @property
+    def setup(self) -> TaskSetup:
+        """Of a task."""
+        assert isinstance(self.any_setup, TaskSetup)
+        return self.any_setup
+
+    @property
+    def embedding(self) -> EmbeddingSetup:
+        """Of embeddings."""
+        assert isinstance(self.any_setup, EmbeddingSetup)
+        return self.any_setup
+
+    def follow(self, others: dict[str, TaskState]) -> None:
+        """Objects' embeddings take the boxes of their task."""
+        if not isinstance(self.any_setup, EmbeddingSetup) or self.any_setup.of is None:
+            return
+        self.base = BoxesOf(self.any_setup.of.name, self.work.predict)
+        if self.any_setup.of.name in others:
+            others[self.any_setup.of.name].boxes = self.base
+
+    @property
+    def vectors(self) -> VectorsWriter:
+        if self._vectors is None:
+            path = self._folder / f"{self.any_setup.name}.vectors.parquet"
+            self._vectors = VectorsWriter(path, objects=self.base is not None)
+        return self._vectors
 
     @property
     def predictions(self) -> PredictionsWriter:
@@ -105,7 +158,13 @@ class TaskState:
         self.finished = True
         predictions, singletons = _closed(self._predictions), _closed(self._singletons)
         statistics = {key: tally.statistics for key, tally in self.per_input.items()}
-        return TaskResult(self.setup, self.work, self.outcome, predictions, singletons, statistics)
+        if self._vectors is not None:
+            self._vectors.close()
+            predictions = self._vectors.path if self._vectors.rows else None
+        counts = {} if self._vectors is None else self._vectors.counts
+        return TaskResult(
+            self.any_setup, self.work, self.outcome, predictions, singletons, statistics, self._folder, counts
+        )
 
 
 def _closed(writer: PredictionsWriter | SingletonsWriter | None) -> Path | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 
-from lightly_assets.pipeline.state.records import AT_ONCE, Record, Records
+from lightly_assets.pipeline.state.records import AT_ONCE, EMBEDDINGS, Record, Records
 from lightly_assets.storage import NotFound, Store
 from lightly_assets.storage.parallel import for_each
 
@@ -53,7 +53,7 @@ class Garbage:
         """
         stored = {
             entry.key: entry.modified
-            for stage in ("predictions", "singletons")
+            for stage in ("predictions", "singletons", f"{EMBEDDINGS}/images", f"{EMBEDDINGS}/objects")
             for entry in self._state.list(stage)
         }
 

@@ -34,6 +34,7 @@ from lightly_assets.pipeline.state.segments import Segments
 from lightly_assets.pipeline.state.stale_rule import (
     IS_PUBLISHED,
     UP_TO_DATE,
+    first_of_predictions,
     first_stage,
     has_frames,
     is_encoded,
@@ -357,6 +358,12 @@ class Index:
             row = connection.execute(query, (task,)).fetchone()
         return {name: int(value or 0) for name, value in zip(sums, row, strict=True)}
 
+    def schemas(self, task: str, model: str) -> list[str]:
+        """What records of a task that were made by this version of its model say of their schema."""
+        query = "SELECT DISTINCT schema FROM entries WHERE task = ? AND model = ? AND schema != ''"
+        with self._alone() as connection:
+            return [schema for (schema,) in connection.execute(query, (task, model)).fetchall()]
+
     def tasks(self) -> list[str]:
         """The tasks that something is recorded of."""
         with self._alone() as connection:
@@ -373,14 +380,22 @@ class Index:
             return [key for (key,) in rows.fetchall()]
 
     def stale(
-        self, task: str, inputs: Iterable[tuple[str, str, str]], model: str, settings: str
+        self,
+        task: str,
+        inputs: Iterable[tuple[str, str, str]],
+        model: str,
+        settings: str,
+        *,
+        encoded: bool = True,
     ) -> Iterator[tuple[str, Stage]]:
         """Of the given (key, fingerprint, decode) those that need work, and the first stage that does.
 
-        An input that was never seen needs ``predictions``. Results come by key.
+        An input that was never seen needs ``predictions``. Results come by key. Without ``encoded`` nothing
+        follows on predictions.
         """
         # Where two records speak of an input, because its folder has grown, the fresher one counts.
-        stage = first_stage("w.fingerprint", "w.decode", ":model", ":settings")
+        made_of = "w.fingerprint", "w.decode", ":model"
+        stage = first_stage(*made_of, ":settings") if encoded else first_of_predictions(*made_of)
         rows = self._compared(
             inputs,
             f"""SELECT w.input, MAX({stage}) AS stage

@@ -24,6 +24,9 @@ STAGES: tuple[Stage, ...] = ("frames", "predictions", "singletons", "task_folder
 AT_ONCE = 32
 _AHEAD_BYTES = 64 << 20
 
+EMBEDDINGS = "embeddings"
+"""The folder of vectors in the state root."""
+
 # Raise it when records are written in a way that older versions cannot read.
 FORMAT = 1
 
@@ -166,6 +169,12 @@ def record_key(task: str, unit: str) -> str:
 def data_key(stage: Literal["predictions", "singletons"], task: str, unit: str, content: str) -> str:
     """Where the stored results of a unit lie; ``content`` is the version of what is in there."""
     return f"{stage}/{task}/{place(unit)}-{content}.parquet"
+
+
+def embeddings_key(objects_of: str | None, unit: str, content: str) -> str:
+    """Where the vectors of a unit lie: of its frames, or of the objects of a task."""
+    folder = "images" if objects_of is None else f"objects/{objects_of}"
+    return f"{EMBEDDINGS}/{folder}/{place(unit)}-{content}.parquet"
 
 
 def place(unit: str) -> str:

@@ -31,6 +31,12 @@ def is_encoded(settings: str) -> str:
     return f"e.singletons_from = e.predictions_version AND e.settings = {settings}"
 
 
+def first_of_predictions(fingerprint: str, decode: str, model: str) -> str:
+    """As :func:`first_stage`, of what ends with predictions, as embeddings do."""
+    predicted = is_predicted(fingerprint, decode, model)
+    return f"CASE WHEN ({predicted}) IS NOT TRUE THEN {STAGES.index('predictions')} ELSE {UP_TO_DATE} END"
+
+
 def first_stage(fingerprint: str, decode: str, model: str, settings: str) -> str:
     """The number of the first stage that must be done, as in :data:`STAGES`; ``UP_TO_DATE`` where none.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from lightly_assets.config import Project, load_again
 from lightly_assets.models.protocol import ModelError
+from lightly_assets.pipeline.planning.embedding_setup import embedding_setups
 from lightly_assets.pipeline.planning.task_setup import task_setups
 from lightly_assets.pipeline.state.records import version
 from lightly_assets.pipeline.watching.seen_inputs import Versions
@@ -85,9 +86,15 @@ def _signature(project: Project) -> Iterator[object]:
     """What the versions depend on as far as that is cheap to see."""
     yield project.path
     yield project.boxes, project.probability_tolerance
-    for task in project.tasks:
-        settings = task.model.model_dump(mode="json")
-        yield task.name, task.schema_.hash(), json.dumps(settings, sort_keys=True)
+    models: list[tuple[tuple[object, ...], Any]] = [
+        ((task.name, task.schema_.hash()), task.model) for task in project.tasks
+    ]
+    if project.embeddings is not None:
+        one = project.embeddings
+        models.append((("", one.normalise, one.objects), one.model))
+    for about, model in models:
+        settings = model.model_dump(mode="json")
+        yield about, json.dumps(settings, sort_keys=True)
         for value in _texts(settings):
             yield _stamp(project.base_dir / value)
         top = project.base_dir / str(settings.get("call", "")).partition(":")[0].partition(".")[0]
@@ -115,10 +122,14 @@ def _stamp(path: Path) -> tuple[str, int, int] | None:
 def _main(path: str, sections: str) -> int:
     out, sys.stdout = sys.stdout, sys.stderr  # what a model prints is not the answer
     try:
-        setups = task_setups(load_again(path, sections or None))
-        found = {
-            name: (one.model_version, one.settings_hash, one.schema.hash()) for name, one in setups.items()
+        project = load_again(path, sections or None)
+        setups = task_setups(project)
+        found: dict[str, tuple[str, str, str, bool]] = {
+            name: (one.model_version, one.settings_hash, one.schema.hash(), True)
+            for name, one in setups.items()
         }
+        for name, vectors in embedding_setups(project, setups).items():
+            found[name] = vectors.model_version, vectors.settings_hash, "", False
     except Exception as error:  # noqa: BLE001 - said to whoever asked
         print(" ".join(str(error).split()), file=sys.stderr)
         return 1

@@ -17,7 +17,12 @@ from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.pipeline.state.database import Tables, open_database
 from lightly_assets.pipeline.state.failures import FailureNote
 from lightly_assets.pipeline.state.records import STAGES, Stage
-from lightly_assets.pipeline.state.stale_rule import UP_TO_DATE, first_stage, has_frames
+from lightly_assets.pipeline.state.stale_rule import (
+    UP_TO_DATE,
+    first_of_predictions,
+    first_stage,
+    has_frames,
+)
 from lightly_assets.storage import Entry
 
 _SCHEMA = """
@@ -62,6 +67,8 @@ class Versions:
     model: str
     settings: str
     schema: str
+    encoded: bool = True
+    """Whether anything follows on predictions; nothing does on embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +236,10 @@ class SeenInputs:
         columns = [_best(frames, "''")]
         for number, (name, versions) in enumerate(tasks.items()):
             values |= {f"t{number}": name, f"m{number}": versions.model, f"s{number}": versions.settings}
-            stage = first_stage("i.fingerprint", _DECODE, f":m{number}", f":s{number}")
+            made_of = "i.fingerprint", _DECODE, f":m{number}"
+            stage = (
+                first_stage(*made_of, f":s{number}") if versions.encoded else first_of_predictions(*made_of)
+            )
             columns.append(_best(stage, f":t{number}"))
         names = [f"c{number}" for number in range(len(columns))]
         selected = ", ".join(f"{text} AS {name}" for text, name in zip(columns, names, strict=True))

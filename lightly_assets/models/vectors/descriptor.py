@@ -6,8 +6,13 @@ streets with and without a cyclist are the same to it. Vectors of a model of you
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+
+from lightly_assets.models.files import version_of
+from lightly_assets.models.protocol import Images, Source
 
 NAME = "classic-1"
 """Counts up when the same picture would give another vector."""
@@ -19,6 +24,19 @@ _DIRECTIONS = 8
 _EDGES = 0.75
 SIZE = _CELLS**2 * (3 * 2 + 3 + _DIRECTIONS)
 """Numbers of a vector."""
+
+
+class Descriptor:
+    """The descriptor as a model."""
+
+    batch_size = 8
+
+    def __init__(self) -> None:
+        self.version = version_of(NAME, {}, 1)
+
+    def predict(self, images: Images, sources: Sequence[Source]) -> list[NDArray[np.float32]]:  # noqa: ARG002
+        """(D,) for each picture."""
+        return [describe(image) for image in images]
 
 
 def describe(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

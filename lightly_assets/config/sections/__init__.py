@@ -1,0 +1,1 @@
+"""Sections of ``lightly.yaml`` that others need the names of."""

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as pycoco
 
+from benchmarks import programs
 from lightly_assets.format.coco.masks import from_coco
 from lightly_assets.format.rle import decode
 
@@ -75,13 +76,13 @@ def measure(command: list[str]) -> tuple[float, float, float]:
     return used.ru_utime, used.ru_stime, used.ru_maxrss / 1024
 
 
-def compare(labels: Path, folder: Path, rounds: int) -> None:
+def compare(labelformat: str, labels: Path, folder: Path, rounds: int) -> None:
     beside = Path(sys.executable).parent
     ours, theirs = folder / "ours", folder / "theirs"
     task = ["--task", "object-detection", "--input-format", "coco", "--input-file", str(labels)]
     into = ["--output-format", "lightly", "--output-folder", str(theirs)]
     commands = {
-        "labelformat": [str(beside / "labelformat"), "convert", *task, *into],
+        "labelformat": [labelformat, "convert", *task, *into],
         "import-coco": [str(beside / "lightly-assets"), "import-coco", str(labels)],
     }
     commands["import-coco"] += ["--task", "labels", "--lightly", str(ours)]
@@ -142,6 +143,7 @@ def main() -> None:
     parser.add_argument("--masks", type=int, default=50_000)
     parser.add_argument("--folder", type=Path, help="Where both write; a temporary folder where not given.")
     given = parser.parse_args()
+    labelformat = programs.program("labelformat", "the package labelformat")
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         labels = Path(folder) / "labels.json"
         # A process counts the memory of the one that it was made from.
@@ -150,7 +152,7 @@ def main() -> None:
         )
         writer.start()
         writer.join()
-        compare(labels, Path(folder), given.rounds)
+        compare(labelformat, labels, Path(folder), given.rounds)
     print(f"masks that differ from pycocotools: {differing(given.masks)} of {given.masks:,}")
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import programs
 from lightly_assets.media import VideoInfo, probe
 from tests.media.corpus_files import Video, build
 
@@ -43,21 +44,29 @@ def by_the_loop(path: Path) -> str:
     return done.stdout.strip() or "crashes"
 
 
-def by_ffprobe(path: Path) -> str:
+def by_ffprobe(ffprobe: str, path: Path) -> str:
     """What the specification's ffprobe command counts."""
     entries = ["-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"]
-    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", *entries, f"file:{path}"]
+    command = [ffprobe, "-v", "error", "-select_streams", "v:0", *entries, f"file:{path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     lines = [line.strip().rstrip(",") for line in done.stdout.splitlines() if line.strip()]
     return lines[0] if lines else "none"
 
 
-def row(video: Video, path: Path) -> str:
+def row(ffprobe: str, video: Video, path: Path) -> str:
     info = probe(path)
     container = "–" if info.container_frames is None else str(info.container_frames)
     ours = "none" if info.frames is None else str(info.frames)
     name = video.name.replace("|", "\\|").replace("\n", "\\n")
-    cells = (f"`{name}`", video.note, by_the_loop(path), container, by_ffprobe(path), ours, verdict(info))
+    cells = (
+        f"`{name}`",
+        video.note,
+        by_the_loop(path),
+        container,
+        by_ffprobe(ffprobe, path),
+        ours,
+        verdict(info),
+    )
     return "| " + " | ".join(cells) + " |\n"
 
 
@@ -67,17 +76,17 @@ def verdict(info: VideoInfo) -> str:
     return "sound" if not info.remarks else "sound; " + " ".join(info.remarks)
 
 
-def table() -> str:
+def table(ffprobe: str) -> str:
     with tempfile.TemporaryDirectory(prefix="corpus-") as name:
         folder = Path(name)
-        return HEAD + "".join(row(video, folder / video.name) for video in build(folder))
+        return HEAD + "".join(row(ffprobe, video, folder / video.name) for video in build(folder))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path, help="Put the table into this page.")
     page: Path | None = parser.parse_args().write
-    text = table()
+    text = table(programs.program("ffprobe", "Debian's package ffmpeg"))
     if page is None:
         print(text, end="")
         return

@@ -14,8 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imageio_ffmpeg import get_ffmpeg_exe
-
+from benchmarks import programs
 from lightly_assets.media import probe
 
 _PICTURE = "testsrc2=size=320x240:rate=25:duration=8"
@@ -84,7 +83,7 @@ def make(folder: Path, source: Source) -> Path:
     inputs = ["-f", "lavfi", "-i", source.picture]
     if source.sound:
         inputs += ["-f", "lavfi", "-i", "sine=duration=8"]
-    command = [get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-y", *inputs, *source.options.split()]
+    command = [programs.ffmpeg(), "-nostdin", "-loglevel", "error", "-y", *inputs, *source.options.split()]
     subprocess.run([*command, "-threads", "2", str(path)], check=True)
     return path
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import lightly_assets
+from benchmarks import programs
 from lightly_assets.media import extract, open_video
 from lightly_assets.media.png import encode_png
 
@@ -237,11 +238,7 @@ def memory_rows(folder: Path) -> Iterator[Row]:
 
 def find_program() -> str:
     """The ffmpeg program, and says which."""
-    found = shutil.which("ffmpeg")
-    if found is None:
-        from imageio_ffmpeg import get_ffmpeg_exe
-
-        found = str(get_ffmpeg_exe())
+    found = programs.ffmpeg()
     version = subprocess.run([found, "-version"], capture_output=True, text=True, check=True).stdout
     print(f"{version.split(' Copyright')[0]}; PyAV {av.__version__} with FFmpeg {av.ffmpeg_version_info}")
     return found

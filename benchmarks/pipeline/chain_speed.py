@@ -1,6 +1,6 @@
 """The whole chain against the decoder alone and against the documented script.
 
-``python -m benchmarks.pipeline.chain_speed [--rounds 5] [--frames 1500]``, with the ffmpeg program on PATH.
+``python -m benchmarks.pipeline.chain_speed [--rounds 5] [--frames 1500]``.
 All run one after the other in each round; the table shows medians of ratios within a round. The busy share
 is that of a model that sleeps: whatever it does not sleep was spent waiting for us.
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 import yaml
 
 import lightly_assets
+from benchmarks import programs
 from benchmarks.media.speed import encode
 from lightly_assets.config import load_project
 from lightly_assets.pipeline.session import Session
@@ -44,8 +45,8 @@ def seconds(work: Callable[[], None]) -> float:
     return time.perf_counter() - started
 
 
-def decode_alone(video: Path) -> None:
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-threads", "0", "-i", str(video), "-f", "null", "-"]
+def decode_alone(ffmpeg: str, video: Path) -> None:
+    command = [ffmpeg, "-v", "error", "-nostdin", "-threads", "0", "-i", str(video), "-f", "null", "-"]
     subprocess.run(command, check=True)
 
 
@@ -114,6 +115,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--frames", type=int, default=1500)
     options = parser.parse_args()
+    ffmpeg = programs.ffmpeg()
     compileall.compile_dir(str(Path(lightly_assets.__file__).parent), quiet=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -124,7 +126,7 @@ def main() -> None:
         chain(config)
         against_decoder, against_script, rates = [], [], []
         for _ in range(options.rounds):
-            alone = options.frames / seconds(lambda: decode_alone(video))
+            alone = options.frames / seconds(lambda: decode_alone(ffmpeg, video))
             ours = options.frames / seconds(lambda: chain(config))
             script = options.frames / documented_script(folder / "input", folder / "script")
             against_decoder.append(ours / alone)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import programs
 from tests.pipeline.buckets import Template, scenario_of, survives_script, template, use, use_short_claims
 from tests.storage.proxy import FaultProxy
 from tests.storage.servers import rclone, seaweedfs
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--server", choices=["seaweedfs", "rclone"], default="seaweedfs")
     options = parser.parse_args()
+    programs.server(options.server)
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder = Path(name)
         (folder / "data").mkdir()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import programs
 from tests.pipeline import bucket_kills, buckets, test_kills
 from tests.pipeline.test_kills import SCENARIOS
 from tests.storage.proxy import FaultProxy
@@ -74,6 +75,8 @@ def main() -> None:
     parser.add_argument("--on", nargs="+", choices=["disk", *SERVERS], default=["disk", "seaweedfs"])
     parser.add_argument("--every", type=int, default=1, help="try only every n-th point")
     options = parser.parse_args()
+    for name in {*SERVERS} & {*options.on}:
+        programs.server(name)
     scenarios = options.scenarios or list(SCENARIOS)
     count = Count()
     print("kill points, tried / survived:")

@@ -21,6 +21,7 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
+from benchmarks import programs
 from lightly_assets.config import load_project
 from lightly_assets.format.names.paths import PREDICTIONS
 from lightly_assets.pipeline.session import Session
@@ -118,6 +119,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--server", choices=["seaweedfs", "rclone"], default="seaweedfs")
     options = parser.parse_args()
+    programs.server(options.server)
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder = Path(name)
         (folder / "data").mkdir()

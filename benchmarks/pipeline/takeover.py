@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import pytest
 
+from benchmarks import programs
 from lightly_assets.config import load_project
 from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.state.index import Index
@@ -153,6 +154,7 @@ def main() -> None:
     parser.add_argument("--ms", type=float, default=20.0, help="what a request takes longer")
     parser.add_argument("--rows", default="1,2")
     options = parser.parse_args()
+    programs.server("seaweedfs")
     row("", "measured", "at least", "aim")
     if "1" in options.rows:
         everything(options.records, options.ms)

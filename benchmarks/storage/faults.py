@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
+from benchmarks import programs
 from lightly_assets.storage import StorageSettings, Store, open_store
 from tests.storage import test_crash as crash
 from tests.storage.proxy import FaultProxy, seeded
@@ -116,6 +117,7 @@ def main() -> None:
     parser.add_argument("--scripts", type=int, default=100)
     parser.add_argument("--first-seed", type=int, default=0)
     arguments = parser.parse_args()
+    programs.server("seaweedfs")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         # Before any native client is used: its threads do not survive the forks of the disk's kill points.

@@ -17,6 +17,7 @@ import boto3
 import obstore
 from obstore.store import S3Store
 
+from benchmarks import programs
 from lightly_assets.storage import open_store
 from tests.storage.servers import BUCKET, seaweedfs
 
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    programs.server("seaweedfs")
     listings = {"ours": ours, "ours, names": ours_names, "obstore": native, "boto3": boto3_pages}
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"

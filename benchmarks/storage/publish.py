@@ -25,6 +25,7 @@ import obstore
 from botocore.config import Config
 from obstore.store import S3Store
 
+from benchmarks import programs
 from lightly_assets.storage import StorageSettings, open_store
 from tests.storage.proxy import FaultProxy
 from tests.storage.servers import BUCKET, Server, rclone, seaweedfs
@@ -143,6 +144,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--server", choices=["seaweedfs", "rclone"], default="seaweedfs")
     arguments = parser.parse_args()
+    programs.server(arguments.server)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         data.mkdir()

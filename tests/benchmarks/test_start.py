@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import programs
+from benchmarks.networks import MEDIUM, NANO, network
 
 ROOT = Path(__file__).parents[2]
 # Parts of others.
-PARTS = {"benchmarks.programs"}
+PARTS = {"benchmarks.programs", "benchmarks.networks"}
 MODULES = sorted(
     {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "benchmarks").rglob("*.py")}
     - PARTS
@@ -46,3 +47,27 @@ def test_a_program_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
     assert done.stderr == (
         "This benchmark needs the program ffprobe; The package of Debian brings it, or it may be on PATH.\n"
     )
+
+
+def test_the_script_for_gpus_runs_to_its_end_without_one() -> None:
+    """On the CPU and with tiny networks, so that it does not rot."""
+    command = [sys.executable, "-m", "benchmarks.device", "--small"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()]
+    rates = {
+        (row[0].split(",")[0], row[1], row[2]): row[3:] for row in rows if len(row) == 5 and "," in row[0]
+    }
+    assert {how for _, _, how in rates} == {"run", "bound"}
+    assert {name for name, _, _ in rates} == {"tiny", "small"}
+    assert all(float(cell) > 0 for row in rates.values() for cell in row)
+    stages = {row[0]: float(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+    assert stages.keys() == {"decoding", "pre-processing", "reading outputs"}
+    assert min(stages.values()) > 0
+    chains = [row for row in rows if len(row) == 5 and row[0] in ("tiny", "small")]
+    assert len(chains) == 2 and all(float(row[1]) > 0 for row in chains)
+
+
+def test_networks_cost_what_they_say() -> None:
+    """Billions of operations of YOLO11n and YOLO11m for an image of 640 pixels, as ultralytics lists them."""
+    assert network(NANO).operations == pytest.approx(6.5, rel=0.05)
+    assert network(MEDIUM).operations == pytest.approx(68.0, rel=0.05)

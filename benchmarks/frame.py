@@ -1,0 +1,256 @@
+"""Where the time of a frame goes, and what is the next bottleneck on larger machines.
+
+    python -m benchmarks.frame                        # from the constants below, at once
+    python -m benchmarks.frame --measure              # measures them here: half a minute
+    python -m benchmarks.frame --picture docs/pictures/frame-time.svg
+
+1080p h264, a detector as large as YOLO11n (ONNX, 640 pixels, one thread); milliseconds of CPU. Measured by
+themselves: decoding without and with pixels, pre-processing, the model, reading its outputs, and, of a run
+with a model that costs nothing, what our process does. What the whole run costs more is the last part: what
+all of these take from each other, caches above all. A run's start is left out.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+SERIAL = 1
+# A decoder does not get faster with more threads than this.
+DECODER_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the work on a frame."""
+
+    name: str
+    ms: float
+    """Of CPU."""
+    most: int | None
+    """So many cores can work at it at once; None: as many as there are."""
+    colour: str
+
+
+MEASURED = [
+    Stage("decoding", 3.0, DECODER_THREADS, "#1f5fbf"),
+    Stage("to RGB", 1.0, SERIAL, "#5b9bd5"),
+    Stage("pre-processing", 1.7, None, "#2e8b57"),
+    Stage("model", 37.7, None, "#c77700"),
+    Stage("reading outputs", 0.3, None, "#8b6fc0"),
+    Stage("encoding, writing", 0.5, SERIAL, "#c0504d"),
+    Stage("beside each other", 2.0, None, "#9aa3ad"),
+]
+MODEL = "model"
+ONNX = {"kind": "onnx", "path": "../model.onnx", "layout": "yolo", "threads": 1, "batch_size": 8}
+
+FREE = {"kind": "python", "call": "stub:predict", "batch_size": 8}
+STUB = """
+def predict(images):
+    return [[{"category_id": 0, "bbox": [0, 10, 100, 30], "score": 0.8}] for _ in images]
+"""
+
+
+def cpu_ms(work: Callable[[], Any]) -> float:
+    """Of this process."""
+    start = time.process_time()
+    work()
+    return 1000 * (time.process_time() - start)
+
+
+def part(name: str, folder: Path, kind: str) -> tuple[float, float]:
+    """Milliseconds of CPU of a part in a process of its own: with those that it started, and its own."""
+    command = [sys.executable, "-m", "benchmarks.frame", "--part", name, str(folder), kind]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    own = float(process.stdout.read())
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return 1000 * (used.ru_utime + used.ru_stime), own
+
+
+def do_part(name: str, folder: Path, kind: str) -> None:
+    """What :func:`part` measures."""
+    from lightly_assets.media import open_video, probe
+
+    video = folder / kind / "street.mp4"
+    if name == "probe":
+        probe(video)
+    elif name == "decode":
+        with open_video(video) as stream:
+            for _ in stream:
+                pass
+    else:
+        run(
+            folder,
+            kind,
+            {"kind": "python", "call": "stub:predict", "batch_size": 8} if name == "stub" else ONNX,
+        )
+    print(1000 * time.process_time())
+
+
+def measured(frames: int, rounds: int) -> list[Stage]:
+    """The stages as they are here; the least of some rounds."""
+    from benchmarks.media.speed import encode
+    from benchmarks.networks import CLASSES, NANO, network, write_onnx
+    from lightly_assets.format.schema import Category
+    from lightly_assets.media import open_video
+    from lightly_assets.models.checked_model import load_model
+    from lightly_assets.models.config import parse_model
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for kind, count in (("long", frames), ("short", 2)):
+            (folder / kind).mkdir()
+            encode(folder / kind / "street.mp4", "libx264", (1920, 1080), count, "veryfast")
+        write_onnx(folder / "model.onnx", network(NANO))
+        categories = [Category(id=number, name=f"thing {number}") for number in range(CLASSES)]
+        model: Any = load_model(
+            parse_model(ONNX | {"path": "model.onnx"}),
+            task_type="object-detection",
+            categories=categories,
+            base_dir=folder,
+        )
+        reader, call = model.runtime.reader, model.runtime._run
+        with open_video(folder / "long" / "street.mp4") as stream:
+            some = [one.image for one in islice(stream, 8)]
+        batch, views = reader._preprocessor(some)
+        outputs = call(batch)
+
+        def least(work: Callable[[], Any]) -> float:
+            return min(cpu_ms(work) for _ in range(rounds)) / 8
+
+        def a_frame(name: str, whose: int) -> float:
+            long, short = (
+                min(part(name, folder, kind)[whose] for _ in range(rounds)) for kind in ("long", "short")
+            )
+            return (long - short) / (frames - 2)
+
+        found = {
+            "decoding": a_frame("probe", 0),
+            "pre-processing": least(lambda: reader._preprocessor(some)),
+            MODEL: least(lambda: call(batch)),
+            "reading outputs": least(lambda: reader._layout.results(outputs, views)),
+            "encoding, writing": a_frame("stub", 1),
+        }
+        found["to RGB"] = a_frame("decode", 0) - found["decoding"]
+        found["beside each other"] = a_frame("run", 0) - sum(found.values())
+    return [Stage(one.name, max(found[one.name], 0), one.most, one.colour) for one in MEASURED]
+
+
+def run(folder: Path, kind: str, model: dict[str, Any]) -> None:
+    """Everything from nothing, of the video in a folder."""
+    import yaml
+
+    from benchmarks.networks import CLASSES
+    from lightly_assets.config import load_project
+    from lightly_assets.pipeline.session import Session
+
+    categories = [{"id": number, "name": f"thing {number}"} for number in range(CLASSES)]
+    task = {"name": "things", "task_type": "object-detection", "categories": categories, "model": model}
+    with tempfile.TemporaryDirectory(dir=folder) as fresh:
+        config = Path(fresh) / "lightly.yaml"
+        (Path(fresh) / "stub.py").write_text(STUB)
+        roots = {"input": f"../{kind}", "lightly": "lightly", "state": "state"}
+        config.write_text(yaml.safe_dump({"datasource": roots, "tasks": [task]}))
+        with Session(load_project(config)) as session:
+            for outcome in session.run(session.plan()):
+                if outcome.problems():
+                    raise SystemExit(str(outcome.problems()))
+            session.finish()
+
+
+def limits(stages: list[Stage], cores: int, gpu_ms: float | None) -> list[tuple[float, str]]:
+    """What limits a machine, in frames a second, the least first.
+
+    ``gpu_ms`` is what the model takes of a GPU; without one it runs on the cores.
+    """
+    on_cpu = [one for one in stages if gpu_ms is None or one.name != MODEL]
+    found = [(1000 * cores / sum(one.ms for one in on_cpu), "all cores together")]
+    for one in on_cpu:
+        if one.most is not None:
+            found.append((1000 * min(cores, one.most) / max(one.ms, 1e-6), one.name))
+    if gpu_ms is not None:
+        found.append((1000 / gpu_ms, "the GPU"))
+    return sorted(found)
+
+
+def table(stages: list[Stage]) -> str:
+    """Machines and what limits them."""
+    lines = ["| cores | model | frames a second | limited by | then by |", "|---|---|---|---|---|"]
+    for gpu_ms, text in ((None, "on the cores"), (1.0, "1 ms of a GPU")):
+        for cores in (4, 16, 64):
+            (rate, first), (other, second), *_ = limits(stages, cores, gpu_ms)
+            lines.append(f"| {cores} | {text} | {rate:.0f} | {first} | {second} ({other:.0f}) |")
+    return "\n".join(lines)
+
+
+def picture(stages: list[Stage]) -> str:
+    """Two bars: a frame, and what is left of it where the model runs elsewhere."""
+    width, left, top = 900, 24, 62
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + 2 * left} 236" '
+        'font-family="system-ui, sans-serif" font-size="14" role="img" '
+        'aria-label="Where the CPU time of a frame goes, with and without the model">',
+        f'<rect width="{width + 2 * left}" height="236" rx="10" fill="#ffffff"/>',
+    ]
+    for some, title in (
+        (stages, "a frame of 1080p, the model on the CPU"),
+        ([one for one in stages if one.name != MODEL], "the same frame without the model"),
+    ):
+        total = sum(one.ms for one in some)
+        parts.append(
+            f'<text x="{left}" y="{top - 12}" fill="#16202c" font-weight="600">{title}: '
+            f"{total:.1f} ms of CPU</text>"
+        )
+        x = float(left)
+        for one in some:
+            part = width * one.ms / total
+            parts.append(f'<rect x="{x:.1f}" y="{top}" width="{part:.1f}" height="36" fill="{one.colour}"/>')
+            if part > 36:
+                parts.append(
+                    f'<text x="{x + part / 2:.1f}" y="{top + 23}" fill="#ffffff" text-anchor="middle">'
+                    f"{one.ms:.1f}</text>"
+                )
+            x += part
+        top += 86
+    x = left
+    for one in stages:
+        parts.append(f'<rect x="{x}" y="204" width="12" height="12" fill="{one.colour}"/>')
+        parts.append(f'<text x="{x + 17}" y="215" fill="#5b6675" font-size="12">{one.name}</text>')
+        x += 36 + round(6.6 * len(one.name))
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--measure", action="store_true", help="measure instead of taking the constants")
+    parser.add_argument("--frames", type=int, default=120)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--picture", type=Path, help="write the picture here")
+    parser.add_argument("--part", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.part:
+        do_part(options.part[0], Path(options.part[1]), options.part[2])
+        return
+    stages = measured(options.frames, options.rounds) if options.measure else MEASURED
+    total = sum(one.ms for one in stages)
+    print("| part | ms of CPU a frame | share | cores that can work at it |\n|---|---|---|---|")
+    for one in stages:
+        print(f"| {one.name} | {one.ms:.1f} | {one.ms / total:.2f} | {one.most or 'all'} |")
+    print()
+    print(table(stages))
+    if options.picture:
+        options.picture.write_text(picture(stages), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,9 @@
 """What each runtime costs besides its own time, for 1080p frames: ``python -m benchmarks.models.runtimes``.
 
 Frames a second as they pass (batches of 8, one thread for the model), and milliseconds of CPU an image: the
-runtime's own, and ours before it (pre-processing), after it (reading its outputs) and around it (stacking
-images, checking results). Runtimes that need PyTorch are measured where it is; so is YOLO11 with
-random weights in three runtimes.
+runtime's own, and ours before it (pre-processing), after it (reading its outputs into what is stored) and
+around it (stacking images, checking results). Runtimes that need PyTorch are measured where it is; so is
+YOLO11 with random weights in three runtimes.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from benchmarks.models.encode import Frames, decode, large_video
@@ -23,6 +24,7 @@ from lightly_assets.demo import write_demo
 from lightly_assets.demo.input import CLIPS
 from lightly_assets.format.schema import Category
 from lightly_assets.models.checked_model import load_model
+from lightly_assets.models.columns import pack
 from lightly_assets.models.config import parse_model
 from lightly_assets.models.protocol import Model
 
@@ -70,12 +72,15 @@ def watched(model: Model) -> Clock:
 
 def measure(name: str, model: Model, frames: Frames) -> None:
     clock = watched(model)
+    packing = SimpleNamespace(pack=pack)
+    clock.watch("after", packing, "pack")
     walls, totals = [], []
     for number in range(ROUNDS + 1):
         wall, start = time.perf_counter(), time.process_time()
         for first in range(0, len(frames), BATCH):
             sources, images = zip(*frames[first : first + BATCH], strict=True)
-            model.predict(list(images), sources)
+            for one in model.predict(list(images), sources):
+                packing.pack(one)
         if number == 0:  # the first round warms up
             clock.spent.clear()
             continue

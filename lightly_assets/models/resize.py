@@ -3,6 +3,7 @@
 Nothing here uses matrix products: their threads would fight with decoding for the cores.
 """
 
+from bisect import bisect_left
 from itertools import pairwise
 from typing import Any
 
@@ -50,10 +51,49 @@ def resample(
     return result
 
 
+class Bands:
+    """Places on a line as :func:`between` gives them, in bands that lie between the same two pixels."""
+
+    __slots__ = ("counts", "first", "last", "low", "starts")
+
+    def __init__(self, low: NDArray[np.intp], share: NDArray[np.float32], ends: NDArray[np.intp]) -> None:
+        """``ends`` are the last places of all bands but the last one."""
+        self.starts = np.zeros(len(ends) + 1, dtype=np.intp)
+        np.add(ends, 1, out=self.starts[1:])
+        stops = np.empty_like(self.starts)
+        stops[:-1], stops[-1] = self.starts[1:], len(low)
+        self.counts = stops - self.starts
+        self.low = low.take(self.starts)
+        self.first = share.take(self.starts)[:, None]
+        self.last = share.take(stops - 1)[:, None]
+
+
+class Line:
+    """Places on a line as :func:`between` gives them, of which parts are looked at."""
+
+    def __init__(self, line: tuple[NDArray[np.intp], NDArray[np.float32]]) -> None:
+        self.low, self.share = line
+        self._ends = np.flatnonzero(self.low[1:] != self.low[:-1])
+        self._sorted: list[int] = self._ends.tolist()
+
+    def part(self, start: int, stop: int) -> tuple["Line", slice]:
+        """Some places, on the part of the line that they use, and that part."""
+        found = object.__new__(Line)
+        lowest = int(self.low[start])
+        found.low, found.share = self.low[start:stop] - lowest, self.share[start:stop]
+        inside = slice(bisect_left(self._sorted, start), bisect_left(self._sorted, stop - 1))
+        found._ends = self._ends[inside] - start
+        return found, slice(lowest, int(self.low[stop - 1]) + 2)
+
+    def bands(self) -> Bands:
+        """All places."""
+        return Bands(self.low, self.share, self._ends)
+
+
 def where_above(
     plane: NDArray[Any],
-    rows: tuple[NDArray[np.intp], NDArray[np.float32]],
-    columns: tuple[NDArray[np.intp], NDArray[np.float32]],
+    rows: Line,
+    columns: Line,
     threshold: float,
     *,
     equal: bool = False,
@@ -69,30 +109,33 @@ def where_above(
     """
     reached = np.greater_equal if equal else np.greater
     given = plane.astype(np.float32, copy=False)
-    low, share = columns
-    narrow = given.take(low, axis=1)
-    narrow += (given.take(np.minimum(low + 1, given.shape[1] - 1), axis=1) - narrow) * share
-    low, share = rows
-    ends = np.flatnonzero(low[1:] != low[:-1])
-    starts, last_ones = np.concatenate(([0], ends + 1)), np.concatenate((ends, [len(low) - 1]))
-    line = low.take(starts)
-    above = narrow.take(line, axis=0)
-    steps = narrow.take(np.minimum(line + 1, given.shape[0] - 1), axis=0)
-    steps -= above
-    first = np.zeros((len(line), narrow.shape[1] + 2 * frame), dtype=np.bool_)
-    inside = first[:, frame : frame + narrow.shape[1]]
-    reached(share.take(starts)[:, None] * steps + above, threshold, out=inside)
-    last = reached(share.take(last_ones)[:, None] * steps + above, threshold)
-    found = first.repeat(last_ones - starts + 1, axis=0)
-    changing = np.flatnonzero(inside != last)
+    if 1 in given.shape:
+        given = np.pad(given, 1, "edge")[1:, 1:]
+    narrow = (given[:, 1:] - given[:, :-1]).take(columns.low, axis=1)
+    narrow *= columns.share
+    narrow += given.take(columns.low, axis=1)
+    bands = rows.bands()
+    above = narrow.take(bands.low, axis=0)
+    steps = (narrow[1:] - narrow[:-1]).take(bands.low, axis=0)
+    first = np.zeros((len(above), above.shape[1] + 2 * frame), dtype=np.bool_)
+    inside = first[:, frame : frame + above.shape[1]]
+    values = steps * bands.first
+    values += above
+    reached(values, threshold, out=inside)
+    np.multiply(steps, bands.last, out=values)
+    values += above
+    found = first.repeat(bands.counts, axis=0)
+    changing = np.flatnonzero(inside != reached(values, threshold))
     if changing.size:
-        of_line, column = np.divmod(changing, narrow.shape[1])
-        inner = np.arange(1, int((last_ones - starts).max()) + 1)[:, None]
-        places = np.minimum(starts + inner, last_ones)
-        values = share.take(places).take(of_line, axis=1)
+        band, column = np.divmod(changing, above.shape[1])
+        inner = np.minimum(np.arange(1, int(bands.counts.max()))[:, None], bands.counts - 1)
+        inner += bands.starts
+        values = rows.share.take(inner).take(band, axis=1)
         values *= steps.take(changing)
         values += above.take(changing)
-        at = (places * found.shape[1] + frame).take(of_line, axis=1)
+        inner *= found.shape[1]
+        column += frame
+        at = inner.take(band, axis=1)
         at += column
         found.reshape(-1)[at] = reached(values, threshold)
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import programs
+from benchmarks import frame, programs
 from benchmarks.networks import MEDIUM, NANO, network
 
 ROOT = Path(__file__).parents[2]
@@ -71,3 +71,31 @@ def test_networks_cost_what_they_say() -> None:
     """Billions of operations of YOLO11n and YOLO11m for an image of 640 pixels, as ultralytics lists them."""
     assert network(NANO).operations == pytest.approx(6.5, rel=0.05)
     assert network(MEDIUM).operations == pytest.approx(68.0, rel=0.05)
+
+
+def test_the_page_shows_where_the_time_of_a_frame_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its tables and its picture are what the benchmark makes of its constants."""
+    frame.main([])
+    page = (ROOT / "docs" / "speed.md").read_text()
+    assert all(table in page for table in capsys.readouterr().out.strip().split("\n\n"))
+    assert (ROOT / "docs" / "pictures" / "frame-time.svg").read_text() == frame.picture(frame.MEASURED)
+    total = sum(one.ms for one in frame.MEASURED)
+    assert f"A frame of 1080p takes {total:.1f} ms of CPU" in page
+
+
+def test_what_limits_a_machine() -> None:
+    stages = [
+        frame.Stage("decoding", 4.0, "eight", ""),
+        frame.Stage(frame.MODEL, 36.0, "all", ""),
+        frame.Stage("writing", 1.0, "one", ""),
+    ]
+    assert frame.limits(stages, 2, None)[:2] == [
+        (pytest.approx(2000 / 41), "all cores together"),
+        (500.0, "decoding"),
+    ]
+    assert [name for _, name in frame.limits(stages, 64, 1.0)] == [
+        "the GPU",
+        "writing",
+        "decoding",
+        "all cores together",
+    ]

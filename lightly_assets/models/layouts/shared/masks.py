@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from lightly_assets.format import rle
 from lightly_assets.models.preprocess import View
-from lightly_assets.models.resize import between, where_above
+from lightly_assets.models.resize import Line, between, where_above
 from lightly_assets.models.results import RunLengths
-
-Line = tuple[NDArray[np.intp], NDArray[np.float32]]
 
 
 def run_lengths_of_crop(
@@ -57,7 +55,7 @@ def prototype_masks(
     above 0, and inside of the object's box (corners in the image's pixels).
     """
     _, rows, columns = prototypes.shape
-    lines = between(rows, view.rows(rows)), between(columns, view.columns(columns))
+    lines = Line(between(rows, view.rows(rows))), Line(between(columns, view.columns(columns)))
     masks = [
         _prototype_mask(one, prototypes, box, lines, view)
         for one, box in zip(coefficients.astype(np.float32), boxes, strict=True)
@@ -76,8 +74,8 @@ def _prototype_mask(
     top, bottom = _pixels(box[1], box[3], view.height)
     if right <= left or bottom <= top:
         return np.array([view.width * view.height], dtype=np.int64)
-    y, span_y = _narrow(lines[0], top, bottom)
-    x, span_x = _narrow(lines[1], left, right)
+    y, span_y = lines[0].part(top, bottom)
+    x, span_x = lines[1].part(left, right)
     part = prototypes[:, span_y, span_x]
     plane = np.dot(coefficients[None], part.reshape(len(part), -1)).reshape(part.shape[1:])
     framed = where_above(plane, y, x, 0, frame=1)
@@ -89,19 +87,10 @@ def _pixels(low: float, high: float, size: int) -> tuple[int, int]:
     return max(0, math.ceil(low)), min(size, math.ceil(high))
 
 
-def _narrow(line: Line, start: int, stop: int) -> tuple[Line, slice]:
-    """Some places of a line, on the part that they use, and that part."""
-    low, share = line[0][start:stop], line[1][start:stop]
-    first = int(low[0])
-    return (low - first, share), slice(first, int(low[-1]) + 2)
-
-
 def masks_above_zero(logits: NDArray[Any], view: View) -> RunLengths:
     """Masks of the whole image from (N, h, w) logits over the input; one at a time, as they are large."""
-    y, x = (
-        between(logits.shape[1], view.rows(logits.shape[1])),
-        between(logits.shape[2], view.columns(logits.shape[2])),
-    )
+    _, rows, columns = logits.shape
+    y, x = Line(between(rows, view.rows(rows))), Line(between(columns, view.columns(columns)))
     return RunLengths([rle.encode(where_above(one, y, x, 0)) for one in logits], view.height, view.width)
 
 
@@ -123,7 +112,7 @@ def _pasted(framed: NDArray[np.float32], box: NDArray[Any], view: View) -> NDArr
     rows, columns = framed.shape
     y = (np.arange(top, bottom) + 0.5 - box[1]) / (box[3] - box[1]) * (rows - 2) + 1
     x = (np.arange(left, right) + 0.5 - box[0]) / (box[2] - box[0]) * (columns - 2) + 1
-    crop = where_above(framed, between(rows, y), between(columns, x), 0.5, equal=True, frame=1)
+    crop = where_above(framed, Line(between(rows, y)), Line(between(columns, x)), 0.5, equal=True, frame=1)
     return run_lengths_of_crop(crop, left, top, view.width, view.height)
 
 
@@ -132,6 +121,6 @@ def resized_masks(masks: NDArray[Any], view: View, threshold: float) -> RunLengt
     rows, columns = masks.shape[1:]
     if (rows, columns) == (view.height, view.width) and view.scale_x == 1 and view.scale_y == 1:
         return RunLengths.of(masks >= threshold)
-    y, x = between(rows, view.rows(rows)), between(columns, view.columns(columns))
+    y, x = Line(between(rows, view.rows(rows))), Line(between(columns, view.columns(columns)))
     found = [rle.encode(where_above(one, y, x, threshold, equal=True)) for one in masks]
     return RunLengths(found, view.height, view.width)

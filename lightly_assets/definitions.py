@@ -1,4 +1,4 @@
-"""Everything that Dagster loads: ``dagster dev`` finds ``defs`` here."""
+"""Everything that Dagster loads: ``dg dev`` and the web server find ``defs`` here."""
 
 import os
 from collections.abc import Iterable

@@ -10,6 +10,7 @@ import typer
 
 from lightly_assets.commands.following import followed
 from lightly_assets.commands.project.instance import use_instance
+from lightly_assets.commands.project.serving import programs, serve
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,
@@ -82,16 +83,18 @@ def ui_command(
     project = open_project(config)
     home = use_instance(project)
     os.environ["LIGHTLY_ASSETS_CONFIG"] = str(project.path)
+    try:
+        commands = programs(host, port)
+    except FileNotFoundError as error:
+        say(
+            f"Error: {error} is not installed, which is part of Dagster's web UI: pip install "
+            "'lightly-assets[ui]'.",
+            error=True,
+        )
+        raise typer.Exit(FAILED) from None
     say(f"http://{host}:{port} (instance: {home}); Ctrl+C ends it.", error=True)
     _prepare(project)
-    arguments = ["dagster", "dev", "-m", "lightly_assets.definitions", "-h", host, "-p", str(port)]
-    # The program beside this interpreter, also where its folder is not on PATH.
-    program = Path(sys.executable).with_name("dagster")
-    if not program.exists():
-        say("Error: Dagster's web UI is not installed: pip install 'lightly-assets[ui]'.", error=True)
-        raise typer.Exit(FAILED)
-    os.chdir(home)
-    os.execv(str(program), arguments)  # noqa: S606 - no shell
+    raise typer.Exit(serve(commands, home))
 
 
 def _prepare(project: object) -> None:

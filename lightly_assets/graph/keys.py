@@ -81,12 +81,12 @@ class Names:
 
     def task_group(self, task: str) -> str:
         """Of the assets of a task."""
-        return self.name(f"predictions_{dg.AssetKey([task]).to_python_identifier()}")
+        return self.name(f"task_{dg.AssetKey([task]).to_python_identifier()}")
 
     @property
     def output_group(self) -> str:
-        """Of what comes out, for all tasks together."""
-        return self.name("published")
+        """Of what the Worker reads, and what follows."""
+        return self.name("worker")
 
     @property
     def partitions(self) -> str:

@@ -107,7 +107,7 @@ def test_what_was_made_says_with_which_version(small: SmallProject, instance: dg
 
 def test_groups_are_listed_in_the_order_of_the_chain(small: SmallProject) -> None:
     groups = [spec.group_name for spec in specs(small).values()]
-    assert sorted(set(groups), key=str) == ["input", "predictions_squares", "published"]
+    assert sorted(set(groups), key=str) == ["input", "task_squares", "worker"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.hosts.lan import HERE, Host, lan
 from tests.pipeline.buckets import in_bucket, root, send_input
 from tests.projects import SmallProject, positions, task, write_image, write_video
 from tests.ray_cluster.cluster import Cluster, wait_for
-from tests.ray_cluster.work import begin
+from tests.ray_cluster.work import begun
 from tests.storage.servers import seaweedfs
 
 # More often with LOST_HOSTS=20; each time takes about half a minute.
@@ -105,16 +105,15 @@ def test_a_host_that_is_lost_loses_no_input_and_changes_no_byte(
     forget(small)
     source = random.Random(seed)
     moment, victim = source.uniform(0, SECONDS), source.choice(hosts)
-    process = begin(small)
     try:
-        time.sleep(moment)
-        over = process.poll() is not None
-        victim.lose()
-        assert process.stdout is not None
-        said = process.stdout.read().splitlines()
-        assert process.wait(200) == 0, said
+        with begun(small) as process:
+            time.sleep(moment)
+            over = process.poll() is not None
+            victim.lose()
+            assert process.stdout is not None
+            said = process.stdout.read().splitlines()
+            assert process.wait(200) == 0, said
     finally:
-        process.kill()
         victim.bring_back()
     print(f"seed {seed}: {victim.name} was lost after {moment:.1f} s{' (too late)' if over else ''}")
     assert published(small) == whole

@@ -98,9 +98,15 @@ class Cluster:
             )
 
     def add(self, host: str, *, gpus: int = 0, inside: str = "") -> None:
-        """Start a node of one core, maybe in a network name space; it is there once its raylet is."""
+        """Start a node of one core, maybe in a network name space; it is there once the head knows it."""
+        known = self._joined(host)
         self._start(host, f"--address={self.address}", gpus=gpus, inside=inside)
-        wait_for(lambda: self.raylet(host), 60, f"the node {host} does not come up")
+        wait_for(lambda: self._joined(host) > known, 60, f"the node {host} does not come up")
+
+    def _joined(self, host: str) -> int:
+        """How often a node has come up."""
+        log = self.folder / f"{host}.log"
+        return log.read_text().count("Ray runtime started") if log.exists() else 0
 
     def raylet(self, host: str) -> int | None:
         """The process of a node."""

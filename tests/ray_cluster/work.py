@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lightly_assets.config import load_project
@@ -37,11 +39,19 @@ def run(small: SmallProject, notes: list[str] | None = None) -> dict[str, str]:
     return failed
 
 
-def begin(small: SmallProject) -> "subprocess.Popen[str]":
-    """The same in a process of its own, which says what it has done line by line."""
-    return subprocess.Popen(
+@contextmanager
+def begun(small: SmallProject, *, ready: int = 0) -> "Iterator[subprocess.Popen[str]]":
+    """The same in a process of its own, which says line by line what is done; from when workers are ready."""
+    process = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, str(small.config)], stdout=subprocess.PIPE, text=True
     )
+    try:
+        for _ in range(ready):
+            heard(process, "is ready.")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def heard(process: "subprocess.Popen[str]", word: str) -> list[str]:

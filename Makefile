@@ -111,6 +111,11 @@ test-servers: $(VENV)/.dev  ## Ask models behind MLServer and KServe's own serve
 	MLSERVER_PYTHON=$(CURDIR)/$(VENV)-mlserver/bin/python KSERVE_PYTHON=$(CURDIR)/$(VENV)-kserve/bin/python \
 	  $(BIN)/python -m pytest -q tests/servers
 
+test-studio: $(VENV)/.dev  ## Read back with LightlyStudio what is handed on to it (large downloads)
+	$(PYTHON) -m venv $(VENV)-studio
+	$(VENV)-studio/bin/python -m pip install --quiet -r tests/studio/requirements.txt -e .
+	$(VENV)-studio/bin/python -m pytest -q tests/studio
+
 test-lightly: $(VENV)/.dev  ## Compare names of frames with Lightly's own video reader (large downloads)
 	$(PYTHON) -m venv $(VENV)-lightly
 	$(VENV)-lightly/bin/python -m pip install --quiet -r tests/lightly_reader/requirements.txt -e .

@@ -19,7 +19,17 @@ from lightly_assets.commands.files import (
 )
 from lightly_assets.commands.garbage import rarely_collect_garbage
 from lightly_assets.commands.help import SETTINGS, Command, Group, with_quiet
-from lightly_assets.commands.project import embeddings, home, init, metrics, run, select, start, state
+from lightly_assets.commands.project import (
+    embeddings,
+    home,
+    init,
+    metrics,
+    run,
+    select,
+    start,
+    state,
+    studio,
+)
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "init": init.init_command,
@@ -28,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "status": state.status_command,
     "select": select.select_command,
     "embeddings": embeddings.embeddings_command,
+    "studio": studio.studio_command,
     "gc": state.gc_command,
     "pause": state.pause_command,
     "resume": state.resume_command,

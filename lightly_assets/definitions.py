@@ -8,6 +8,7 @@ import dagster as dg
 
 from lightly_assets.config import Project, load_project
 from lightly_assets.graph.assets.chain import build_chain
+from lightly_assets.graph.assets.report import build_report
 from lightly_assets.graph.assets.selection import build_selection
 from lightly_assets.graph.assets.specs import videos_spec
 from lightly_assets.graph.checks.evaluated import build_evaluated
@@ -50,6 +51,7 @@ def build_definitions(
         assets=[
             videos_spec(project, partitions_def if partitioned else None, names, upstream),
             chain,
+            *build_report(project, names),
             *build_selection(project, names),
         ],
         asset_checks=[build_up_to_date(project, names), *build_evaluated(project, names)]

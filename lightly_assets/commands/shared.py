@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TextIO
 
 import typer
 
@@ -168,6 +168,14 @@ def read_names(path: Path) -> list[str]:
         return [line for line in path.read_text(errors="surrogateescape").splitlines() if line]
     except OSError as error:
         raise BadValue(f"'{path}' cannot be read: {error.strerror}.") from None
+
+
+def root_of(project: "Project", name: Literal["lightly", "input", "state"]) -> Any:
+    """A folder, or a store with the project's settings."""
+    from lightly_assets.storage import open_store
+
+    root = project.root(name)
+    return open_store(root, options=project.storage_of(name)) if "://" in root else root
 
 
 def is_terminal() -> bool:

@@ -44,6 +44,8 @@ class Project(Section):
     """How far from 1 the sum of a prediction's probabilities may be."""
     frames: FrameSettings = FrameSettings()
     images: ImageSettings = ImageSettings()
+    pictures: bool = True
+    """Whether Dagster's UI gets small pictures of frames with their predictions; without, none are made."""
     orphans: Literal["keep", "delete"] = "keep"
     """Published files of inputs that are gone: reported and left to ``gc``, or deleted by the next run."""
     sensor: SensorSettings = SensorSettings()

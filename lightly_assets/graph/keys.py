@@ -68,6 +68,11 @@ class Names:
         return self.key("selection")
 
     @property
+    def report(self) -> dg.AssetKey:
+        """The page about all predictions."""
+        return self.key("report")
+
+    @property
     def chain(self) -> str:
         """The operation that makes all of them but the videos, which others write, and the selection."""
         return self.name("chain")

@@ -36,6 +36,10 @@ class Exported:
     predictions: int = 0
     lost: dict[str, int] = field(default_factory=dict)
     """What is not in the files: what → of how many predictions."""
+    pictures: int = 0
+    """Frames and images that lie beside the labels."""
+    pictures_found: int = 0
+    """Those of them that were there already."""
 
     def lose(self, what: str) -> None:
         self.lost[what] = self.lost.get(what, 0) + 1

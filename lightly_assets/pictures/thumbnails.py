@@ -1,15 +1,18 @@
 """A few frames of a unit, kept small while they pass by, for a picture of what was predicted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from lightly_assets.format.schema import Schema
 from lightly_assets.models.protocol import Source
 
 _TILES = 6
+# Frames of which the most telling ones are shown: as many as memory has room for.
+_CANDIDATES = 24
 _WIDTH = 320
 # Of the picture, which is stored with every input in the database of events: of one frame, and of several.
 _MOST_BYTES, _MOST_BYTES_OF_SEVERAL = 6_000, 12_000
@@ -30,7 +33,7 @@ class Thumbnails:
         if number % self._stride:
             return
         self._kept[number] = source, _scaled(image)
-        if len(self._kept) > 2 * _TILES:
+        if len(self._kept) > 2 * _CANDIDATES:
             self._stride *= 2
             self._kept = {one: kept for one, kept in self._kept.items() if one % self._stride == 0}
 
@@ -39,37 +42,40 @@ class Thumbnails:
         return any(kept == source for kept, _ in list(self._kept.values()))
 
     def __iter__(self) -> Iterator[tuple[Source, NDArray[np.uint8]]]:
-        kept = [self._kept[number] for number in sorted(self._kept)]
-        chosen = np.linspace(0, len(kept) - 1, min(_TILES, len(kept))).round().astype(int)
-        return iter([kept[number] for number in chosen])
+        return iter([self._kept[number] for number in sorted(self._kept)])
 
 
-def sheet(
-    thumbnails: Thumbnails, predictions: dict[Source, list[dict[str, Any]]], schema: Schema
-) -> bytes | None:
-    """A WebP of the kept frames with their predictions drawn on; None where there is no frame."""
+def sheet(thumbnails: Thumbnails, texts: Mapping[Source, bytes], schema: Schema) -> bytes | None:
+    """A WebP of the kept frames that say most, with their predictions; None where there is no frame.
+
+    Args:
+        texts: the predictions of frames, as JSON.
+    """
     from lightly_assets.pictures.contact_sheet import Tile, contact_sheet
+    from lightly_assets.pictures.telling import telling
 
+    kept = [(source, image) for source, image in thumbnails if source in texts]
+    predictions: list[list[dict[str, Any]]] = [orjson.loads(texts[source]) for source, _ in kept]
     tiles = [
         Tile(
-            image,
-            predictions[source],
+            kept[place][1],
+            predictions[place],
             schema.task_type,
             schema.names,
-            _caption(source),
-            (source.width, source.height),
+            _caption(kept[place][0], why),
+            (kept[place][0].width, kept[place][0].height),
         )
-        for source, image in thumbnails
-        if source in predictions
+        for place, why in telling(predictions, schema, _TILES)
     ]
     if not tiles:
         return None
     return contact_sheet(tiles, max_bytes=_MOST_BYTES if len(tiles) == 1 else _MOST_BYTES_OF_SEVERAL)
 
 
-def _caption(source: Source) -> str:
+def _caption(source: Source, why: str) -> str:
     name = source.input.rpartition("/")[2]
-    return name if source.index is None else f"{name} · frame {source.index}"
+    shown = name if source.index is None else f"{name} · frame {source.index}"
+    return f"{shown} · {why}" if why else shown
 
 
 def _scaled(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

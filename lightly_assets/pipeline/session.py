@@ -227,6 +227,7 @@ class Session:
             StorageError: a store is out of reach; what was published stays.
         """
         self.remember_plan(plan)
+        sheets = sheets and self.project.pictures
         terms = Terms(limits, on_frames or (lambda _, __: None), on_note or log.log, on_pace, sheets)
         with self.workplace() as folder, self._engine(plan, folder, terms) as work:
             again = []

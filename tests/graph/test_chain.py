@@ -99,6 +99,7 @@ def test_the_graph_is_that_of_the_design(small: SmallProject) -> None:
         "videos",
         "frames",
         "tasks_json",
+        "report",
         *(f"{name}/{stage}" for name in ("squares", "others") for stage in stages),
     }
     parents = {

@@ -28,7 +28,7 @@ LABELS = {
 # What the cases below show, by the name of the command; the document of demo is that of run.
 SHOWN = {
     *("run", "status", "gc", "check", "probe", "extract", "import-coco", "import-labels", "export", "doctor"),
-    *("evaluate", "report", "select", "embeddings", "demo"),
+    *("evaluate", "report", "select", "embeddings", "studio", "demo"),
 }
 SELECTION = """
 worker_run:
@@ -109,6 +109,7 @@ CASES = {
     "doctor": ["doctor", "lightly", "--json"],
     "select": ["select", "-c", "select.yaml", "--out", "chosen", "--json"],
     "embeddings_missing": ["embeddings", "-c", "vectors.yaml", "--json"],
+    "studio_refused": ["studio", "--python", "nowhere", "--json"],
     "report": ["report", "lightly", "--task", "objects", "--labels", "labels.json", "--json"],
     "evaluate": ["evaluate", "lightly", "--task", "objects", "--labels", "labels.json", "--json"],
 }

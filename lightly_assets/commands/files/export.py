@@ -24,6 +24,10 @@ def export_command(
     selected: Annotated[
         Path | None, typer.Option(help="Only the frames that this file names, as selected.txt does.")
     ] = None,
+    frames: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the pictures themselves: frames as PNGs, copies of images."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a task's predictions as another tool reads them, scores included."""
@@ -32,13 +36,17 @@ def export_command(
         from lightly_assets.pipeline.publishing.label_export import export_task
 
         names = None if selected is None else read_names(selected)
-        exported = export_task(root, task, format, out, input=input, selected=names)
+        exported = export_task(root, task, format, out, input=input, selected=names, pictures=frames)
     if as_json:
         counts = {"files": exported.files, "images": exported.images, "predictions": exported.predictions}
+        counts |= {"pictures": exported.pictures}
         print_json({"ok": True, "task": task, "out": str(out), **counts, "lost": exported.lost})
         return
     images = counted(exported.images, "image or frame", "images and frames")
     what = f"{counted(exported.predictions, 'prediction')} of {images}"
     say(f"{out}: {what} of '{task}' as {format}, in {counted(exported.files, 'file')}.")
+    if frames is not None:
+        found = f"{exported.pictures_found:,} of them found" if exported.pictures_found else "all written"
+        say(f"{frames}: {counted(exported.pictures, 'picture')}, {found}.")
     for lost, count in exported.lost.items():
         say(f"Not in the files: {lost}, of {counted(count, 'prediction')}; {format} cannot hold it.")

@@ -1,9 +1,9 @@
 """``lightly-assets select``: the selection of ``worker_run``, run on this machine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,12 +18,14 @@ from lightly_assets.commands.shared import (
     open_project,
     print_json,
     read_names,
+    root_of,
     say,
     wrong_use,
 )
 
 if TYPE_CHECKING:
     from lightly_assets.config import Project
+    from lightly_assets.selection.run import Selected
     from lightly_assets.selection.vectors import VectorSource
 
 _NOTHING: dict[str, Any] = {"ok": False, "of": 0, "selected": [], "strategies": []}
@@ -60,26 +62,12 @@ def select_command(
         problem = f"{project.path}: worker_run.selection_config is missing; it says what to select."
         wrong_use(problem, _NOTHING, as_json=as_json)
     with errors_for_people(as_json=as_json, document=_NOTHING), followed(as_json=as_json):
-        from lightly_assets.selection.output import write_selection
-        from lightly_assets.selection.run import Request, run_selection
-
-        lightly, input, state = (_root(project, name) for name in ("lightly", "input", "state"))
-        with _vectors(project) as vectors:
-            selected = run_selection(
-                Request(
-                    selection,
-                    lightly,
-                    input,
-                    state,
-                    number,
-                    [] if datapool is None else read_names(datapool),
-                    _similar(similar_to),
-                    _progress if is_terminal() and not as_json and not is_quiet() else lambda _: None,
-                    vectors,
-                )
-            )
         folder = out or Path(project.base_dir) / "selection"
-        files = write_selection(selected, folder, lightly, input)
+        progress = _progress if is_terminal() and not as_json and not is_quiet() else lambda _: None
+        pool = [] if datapool is None else read_names(datapool)
+        selected, files = select_here(
+            project, selection, folder, number, pool, _similar(similar_to), progress=progress
+        )
     document = selected.document()
     if as_json:
         print_json(document)
@@ -90,6 +78,34 @@ def select_command(
     for note in selected.notes:
         say(f"Note: {note}")
     say("Written: " + ", ".join(str(file) for file in files))
+
+
+def select_here(
+    project: "Project",
+    selection: Mapping[str, Any],
+    folder: Path,
+    number: int | None = None,
+    datapool: Sequence[str] = (),
+    similar_to: Path | Sequence[str] = (),
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple["Selected", list[Path]]:
+    """Selects, and writes the lists and the page.
+
+    Raises:
+        SelectionError: it cannot be done.
+        StorageError: a root is out of reach.
+    """
+    from lightly_assets.selection.output import write_selection
+    from lightly_assets.selection.run import Request, run_selection
+
+    lightly, input, state = (root_of(project, name) for name in ("lightly", "input", "state"))
+    with _vectors(project) as vectors:
+        request = Request(
+            selection, lightly, input, state, number, datapool, similar_to, progress, vectors
+        )
+        selected = run_selection(request)
+    return selected, write_selection(selected, folder, lightly, input)
 
 
 @contextmanager
@@ -110,14 +126,6 @@ def _similar(given: Path | None) -> "Path | list[str]":
     if given is None:
         return []
     return given if given.is_dir() else read_names(given)
-
-
-def _root(project: "Project", name: Literal["lightly", "input", "state"]) -> Any:
-    """A folder, or a store with the project's settings."""
-    from lightly_assets.storage import open_store
-
-    root = project.root(name)
-    return open_store(root, options=project.storage_of(name)) if "://" in root else root
 
 
 def _shown(value: Any) -> str:

@@ -3,8 +3,9 @@
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +23,9 @@ from lightly_assets.commands.shared import (
     print_json,
     say,
 )
+
+if TYPE_CHECKING:
+    from lightly_assets.config import Project
 
 
 def demo_command(
@@ -45,15 +49,32 @@ def demo_command(
         done.show()
         say()
         if done.ok:
-            _report(out)
+            _look(out, project)
         say("Next: make ui            the graph and its pictures, on 127.0.0.1")
         say(f"      {_program()} check {out}/lightly --input {out}/input")
         say(f"      {_program()} status -c {out}/lightly.yaml")
     raise typer.Exit(0 if done.ok else FAILED)
 
 
-def _report(out: Path) -> None:
-    """The demo's predictions beside what is known about its footage, as a page."""
+def _look(out: Path, project: "Project") -> None:
+    """The demo's predictions beside what is known about its footage, and what would be worth a label."""
+    say(f"Look: {_report(out)} in a browser: the frames with the most faults are on its first page.")
+    selection = (project.worker_run or {}).get("selection_config")
+    if selection is None:  # a project file that somebody has changed, or of an earlier version
+        return
+    if find_spec("lightly_mundig") is None:
+        say(f"      pip install 'lightly-assets[select]' && {_program()} select -c {out}/lightly.yaml")
+        say("      says which frames are worth a label (docs/select.md speaks of that package's licence).")
+        return
+    from lightly_assets.commands.project.select import select_here
+
+    with errors_for_people():
+        selected, _ = select_here(project, selection, out / "selection")
+    frames = f"{len(selected.chosen):,} of {len(selected.samples):,} frames"
+    say(f"      {out}/selection/selection.html: {frames} that are worth a label.")
+
+
+def _report(out: Path) -> Path:
     from lightly_assets.demo.labels import write_demo_labels
     from lightly_assets.report.gather import Request, gather
     from lightly_assets.report.page import page
@@ -62,7 +83,7 @@ def _report(out: Path) -> None:
     with errors_for_people():
         write_demo_labels(labels)
         page_file.write_bytes(page(gather(Request(str(out / "lightly"), str(out / "input"), str(labels)))))
-    say(f"Look: {page_file} in a browser; its first page names the frames with the most faults.")
+    return page_file
 
 
 def _program() -> str:

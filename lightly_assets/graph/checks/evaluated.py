@@ -4,6 +4,7 @@ It is not part of a run of the chain: all of a task's files are read, however fe
 hand, or by a schedule of your own.
 """
 
+from pathlib import Path
 from typing import Any, Literal
 
 import dagster as dg
@@ -15,6 +16,7 @@ from lightly_assets.evaluation.document import document
 from lightly_assets.evaluation.evaluate import evaluate, is_task_name
 from lightly_assets.graph.keys import Names
 from lightly_assets.graph.resources import project_of
+from lightly_assets.pipeline.project_report import page_path
 from lightly_assets.storage import Store, open_store
 
 EVALUATED = "evaluated"
@@ -56,14 +58,15 @@ def _verdict(
         figures = document(_evaluate(project, task, settings))
     except LightlyAssetsError as error:
         return _result(asset, passed=False, text=str(error))
+    page = page_path(project)
     by_default = [one for one in _BY_DEFAULT if figures[one] is not None]
     name: str = settings.figure or (by_default[0] if by_default else _BY_DEFAULT[0])
     value = figures[name]
     if value is None:
         text = f"{name} cannot be computed: the labels have nothing of it."
-        return _result(asset, passed=False, text=text, figures=figures)
+        return _result(asset, passed=False, text=text, figures=figures, page=page)
     text = f"{name} {value:.4f}, floor {settings.floor:g}."
-    return _result(asset, passed=value >= settings.floor, text=text, figures=figures)
+    return _result(asset, passed=value >= settings.floor, text=text, figures=figures, page=page)
 
 
 def _evaluate(project: Project, task: str, settings: EvaluationSettings) -> Any:
@@ -80,7 +83,12 @@ def _root(project: Project, name: Literal["input", "lightly"]) -> str | Store:
 
 
 def _result(
-    asset: dg.AssetKey, *, passed: bool, text: str, figures: dict[str, Any] | None = None
+    asset: dg.AssetKey,
+    *,
+    passed: bool,
+    text: str,
+    figures: dict[str, Any] | None = None,
+    page: Path | None = None,
 ) -> dg.AssetCheckResult:
     metadata: dict[str, dg.MetadataValue] = {}
     if figures is not None:
@@ -88,6 +96,8 @@ def _result(
             name: dg.MetadataValue.float(figures[name]) for name in _SHOWN if figures[name] is not None
         }
         metadata["images"] = dg.MetadataValue.int(figures["images"])
+        if page is not None and page.is_file():
+            metadata["report"] = dg.MetadataValue.path(str(page))
         if figures["worst"]:
             metadata["worst"] = dg.MetadataValue.json(figures["worst"][:5])
         if figures["warnings"]:

@@ -106,6 +106,19 @@ def plausibility(rows: Iterable[Indexed], outcomes: Sequence[TaskOutcome]) -> Ev
     return found | _sheet(outcomes)
 
 
+def spread(outcomes: Sequence[TaskOutcome], inputs: int) -> Evidence:
+    """Numbers of a partition that Dagster plots over partitions; nothing where a part of it was done only."""
+    if sum(len(one.done) for one in outcomes) < inputs:
+        return {}
+    found = sum((_now(one) for one in outcomes), Statistics.none())
+    numbers = {"predictions_per_frame": dg.MetadataValue.float(round(found.per_frame, 4))}
+    if found.frames:
+        numbers["frames_without_predictions"] = dg.MetadataValue.float(round(found.empty / found.frames, 4))
+    if (score := found.median_score) is not None:
+        numbers["median_score"] = dg.MetadataValue.float(round(score, 4))
+    return {**numbers}
+
+
 def _now(outcome: TaskOutcome) -> Statistics:
     found = (from_record(record.statistics) for record in outcome.done.values())
     return sum((one for one in found if one), Statistics.none())

@@ -288,6 +288,7 @@ class Reporter:
             counts: Counter[str] = sum((one.categories for one in outcomes), Counter())
             if counts:
                 metadata["by_category"] = dg.MetadataValue.json(dict(counts.most_common()))
+            metadata |= evidence.spread(outcomes, len(state.inputs))
             metadata["boxes_clipped"] = dg.MetadataValue.int(sum(one.clipped for one in outcomes))
             metadata["boxes_dropped"] = dg.MetadataValue.int(sum(one.dropped for one in outcomes))
         else:

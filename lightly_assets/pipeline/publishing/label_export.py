@@ -1,6 +1,9 @@
 """The predictions of a task in the format of another tool."""
 
+import shutil
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,9 @@ from lightly_assets.format.strict_json import parse_json
 from lightly_assets.labels.errors import LabelsError
 from lightly_assets.labels.report import some
 from lightly_assets.labels.writing import WRITERS, Exported, Predicted
+from lightly_assets.media.some_frames import Pictures
 from lightly_assets.pipeline.publishing.label_input import LabelInput
+from lightly_assets.pipeline.publishing.label_pictures import write_pictures
 from lightly_assets.storage import NotFound, Store, open_store
 from lightly_assets.tracking import track
 
@@ -32,6 +37,7 @@ def export_task(
     *,
     input: str | Path | Store | None = None,
     selected: Collection[str] | None = None,
+    pictures: str | Path | None = None,
 ) -> Exported:
     """Writes a task's predictions as another tool reads them.
 
@@ -43,6 +49,9 @@ def export_task(
         input: the input datasource, for sizes of images and frames of videos; the Lightly datasource where
             both are one.
         selected: only these images and frames, by their own names.
+        pictures: a folder for what the labels are of: frames as PNGs and copies of images, named as in the
+            labels. They are written before the labels; what is there already is not done again. It may lie
+            inside ``out``.
 
     Raises:
         LabelsError: there is no such task or format, the format cannot hold it, or files are of no input.
@@ -66,8 +75,13 @@ def export_task(
         if missing := sorted(wanted.keys() - files):
             raise LabelsError(f"'{wanted[missing[0]]}' is selected, but '{task}' has no file for it.")
         files &= wanted.keys()
+    places = _places(task, found, files)
     exported = Exported()
-    writer.write(_predicted(store, task, found, files), schema, Path(out), exported)
+    if pictures is not None:
+        done = _pictures(places, found, Path(out), Path(pictures))
+        exported.pictures, exported.pictures_found = done.written + done.found, done.found
+    with _beside(Path(out), pictures) as target:
+        writer.write(_predicted(store, task, found, places), schema, target, exported)
     return exported
 
 
@@ -84,8 +98,16 @@ def _schema(store: Store, task: str) -> Schema:
         raise LabelsError(f"The task '{task}' cannot be exported: {error}") from None
 
 
-def _predicted(store: Store, task: str, found: LabelInput, files: set[str]) -> Iterator[Predicted]:
-    """What the files say, images first and then video by video; what is of no input is an error."""
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """What the files to export are of: keys of images, and the video and index of each path of a frame."""
+
+    images: list[str]
+    frames: dict[str, tuple[str, int]]
+
+
+def _places(task: str, found: LabelInput, files: set[str]) -> _Places:
+    """Images first and then video by video; what is of no input is an error."""
     images = [key for key in sorted(found.keys) if input_kind(key) == "image"]
     images = [key for key in images if prediction_path(task, key) in files]
     videos = {key: found.video(key) for key in sorted(found.videos)}
@@ -102,6 +124,38 @@ def _predicted(store: Store, task: str, found: LabelInput, files: set[str]) -> I
             f"{found.store.url}, such as {some(sorted(strays))}; name the input datasource with --input, or "
             "remove what is left over."
         )
+    return _Places(images, frames)
+
+
+def _pictures(places: _Places, found: LabelInput, out: Path, folder: Path) -> Pictures:
+    if out.exists() and (not out.is_dir() or any(one.resolve() != folder.resolve() for one in out.iterdir())):
+        # The writer would say so, too, but only after all pictures.
+        raise LabelsError(f"--out {out} is there already; nothing is overwritten.")
+    wanted: dict[str, list[int]] = {}
+    for key, index in places.frames.values():
+        wanted.setdefault(key, []).append(index)
+    return write_pictures(found, places.images, wanted, folder)
+
+
+@contextmanager
+def _beside(out: Path, pictures: str | Path | None) -> Iterator[Path]:
+    """Where labels are written: their own folder, also where it has the pictures in it already."""
+    if pictures is None or not Path(pictures).resolve().is_relative_to(out.resolve()):
+        yield out
+        return
+    waiting = out.with_name(f".{out.name}.labels")
+    shutil.rmtree(waiting, ignore_errors=True)
+    try:
+        yield waiting
+        for one in waiting.iterdir():
+            one.replace(out / one.name)
+    finally:
+        shutil.rmtree(waiting, ignore_errors=True)
+
+
+def _predicted(store: Store, task: str, found: LabelInput, places: _Places) -> Iterator[Predicted]:
+    """What the files say."""
+    images, frames = places.images, places.frames
     for start in track(range(0, len(images), _AT_ONCE), "Reading images"):
         part = images[start : start + _AT_ONCE]
         sizes = found.image_sizes(part)
@@ -109,7 +163,7 @@ def _predicted(store: Store, task: str, found: LabelInput, files: set[str]) -> I
             singletons = _singletons(store, prediction_path(task, key))
             yield Predicted(key, singletons, sizes[key].width, sizes[key].height)
     for path, (key, index) in track(frames.items(), "Reading frames"):
-        info = videos[key]
+        info = found.video(key)
         if info.resized_at is not None:
             raise LabelsError(
                 f"The size of '{key}' changes at frame {info.resized_at}, so it cannot be exported."

@@ -150,7 +150,8 @@ class EncodeStage:
 
     def _write_singletons(self, task: TaskState, source: Source, encoded: Encoded) -> None:
         count = len(encoded.singletons)
-        task.singletons.add(Row(source, count, singletons_bytes(encoded.singletons)))
+        text = singletons_bytes(encoded.singletons)
+        task.singletons.add(Row(source, count, text))
         outcome = task.outcome
         outcome.encoded += 1
         outcome.singletons += count
@@ -162,7 +163,7 @@ class EncodeStage:
         for one in encoded.singletons:
             outcome.categories[task.setup.schema.names[one["category_id"]]] += 1
         if self._sheets and task.unit.thumbnails.shows(source):
-            task.shown[source] = encoded.singletons
+            task.shown[source] = text
 
     def _end(self, end: End) -> None:
         state, key = end.state, end.input.key

@@ -7,7 +7,6 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from lightly_assets.encoding.statistics import Tally
 from lightly_assets.media import VideoInfo
@@ -91,7 +90,8 @@ class TaskState:
         """Images of each input, once it was read to its end."""
         self.seen: Counter[str] = Counter()
         self.per_input: dict[str, Tally] = defaultdict(Tally)
-        self.shown: dict[Source, list[dict[str, Any]]] = {}
+        self.shown: dict[Source, bytes] = {}
+        """The text of the predictions of frames that may be in a picture: masks are smaller so."""
         """Predictions of the frames that are kept for a picture."""
         self.base: BoxesOf | None = None
         """Of objects' embeddings: where the boxes of their task come."""

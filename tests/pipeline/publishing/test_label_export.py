@@ -2,15 +2,18 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
 from lightly_assets.checker.check import check
+from lightly_assets.errors import BadValue
 from lightly_assets.format import rle
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.labels.coco.settings import CocoSettings
@@ -224,3 +227,71 @@ def test_only_what_is_selected(format: str, inputs: Path, tmp_path: Path) -> Non
         assert names == set(chosen)
     with pytest.raises(LabelsError, match=r"'other\.png' is selected, but 'task' has no file"):
         export_task(tmp_path / "one", "task", format, tmp_path / "no", input=inputs, selected=["other.png"])
+
+
+def pixels_of(video: Path, indices: list[int]) -> dict[int, np.ndarray[Any, Any]]:
+    with av.open(video) as container:
+        decoded = enumerate(container.decode(video=0))
+        return {index: frame.to_ndarray(format="rgb24") for index, frame in decoded if index in indices}
+
+
+@pytest.mark.parametrize("format", ["coco", "yolo", "cvat", "youtube-vis"])
+def test_the_pictures_beside_the_labels(format: str, inputs: Path, tmp_path: Path) -> None:
+    """Exact frames under the names that the labels use, found again where an export was cut short."""
+    write_task(tmp_path / "one", TaskType.OBJECT_DETECTION, [*IMAGES, *frames()])
+    images = [] if format == "youtube-vis" else [IMAGES[1]]
+    chosen = [*images, frames()[1], frames()[7]]
+    out = tmp_path / "out" / ("labels.json" if format in ("coco", "youtube-vis") else "")
+    pictures = tmp_path / "out/images"
+    exported = export_task(
+        tmp_path / "one", "task", format, out, input=inputs, selected=chosen, pictures=pictures
+    )
+    assert (exported.pictures, exported.pictures_found) == (len(chosen), 0)
+    found = {path.relative_to(pictures).as_posix(): path for path in pictures.rglob("*") if path.is_file()}
+    assert found.keys() == set(chosen)
+    for name in images:
+        assert found[name].read_bytes() == (inputs / name).read_bytes()
+    for index, expected in pixels_of(inputs / "sub/drive 1.mp4", [1, 7]).items():
+        assert np.array_equal(np.asarray(Image.open(found[frames()[index]])), expected)
+    if format == "yolo":
+        stems = {path.relative_to(out / "labels").with_suffix("") for path in out.rglob("*.txt")}
+        assert stems == {path.relative_to(pictures).with_suffix("") for path in found.values()}
+    # As after a kill: the labels are not there yet, and one picture is missing.
+    for path in (tmp_path / "out").iterdir():
+        if path != pictures:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    found[frames()[7]].unlink()
+    before = found[frames()[1]].stat().st_mtime_ns
+    again = export_task(
+        tmp_path / "one", "task", format, out, input=inputs, selected=chosen, pictures=pictures
+    )
+    assert (again.pictures, again.pictures_found) == (len(chosen), len(chosen) - 1)
+    assert found[frames()[7]].exists() and found[frames()[1]].stat().st_mtime_ns == before
+
+
+def test_pictures_of_others_are_not_overwritten(inputs: Path, tmp_path: Path) -> None:
+    write_task(tmp_path / "one", TaskType.OBJECT_DETECTION, [*IMAGES, *frames()])
+    for name in (IMAGES[0], frames()[3]):
+        mine = tmp_path / "images" / name
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.write_bytes(b"mine")
+        with pytest.raises(BadValue, match=r"is there already .*name another folder"):
+            export_task(
+                tmp_path / "one", "task", "coco", tmp_path / "out.json", input=inputs,
+                selected=[name], pictures=tmp_path / "images",
+            )  # fmt: skip
+        assert mine.read_bytes() == b"mine" and not (tmp_path / "out.json").exists()
+
+
+def test_frames_of_an_older_video_are_replaced(inputs: Path, tmp_path: Path) -> None:
+    shutil.copytree(inputs, tmp_path / "input")
+    write_task(tmp_path / "one", TaskType.OBJECT_DETECTION, frames())
+    for number in (1, 2):
+        export_task(
+            tmp_path / "one", "task", "coco", tmp_path / f"{number}.json", input=tmp_path / "input",
+            selected=frames()[2:3], pictures=tmp_path / "images",
+        )  # fmt: skip
+        picture = np.asarray(Image.open(tmp_path / "images" / frames()[2]))
+        (expected,) = pixels_of(tmp_path / "input/sub/drive 1.mp4", [2]).values()
+        assert np.array_equal(picture, expected)
+        write_video(tmp_path / "input/sub/drive 1.mp4", positions(FRAMES)[::-1])

@@ -18,6 +18,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "select": (("select --n 500", "the 500 frames that are worth a label most"),),
     "embeddings": (("embeddings --out embeddings.csv", "as Lightly's own functions read them"),),
+    "studio": (
+        ("studio", "of ./lightly.yaml, into ./studio"),
+        ("studio --python studio-env/bin/python", "by LightlyStudio in an environment of its own"),
+    ),
     "gc": (
         ("gc --dry-run", "which files are of no input"),
         ("gc", "delete them"),
@@ -47,7 +51,14 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
             "show what would be written",
         ),
     ),
-    "export": (("export ./lightly --task people --format coco --out people.json", ""),),
+    "export": (
+        ("export ./lightly --task people --format coco --out people.json", "all of a task"),
+        (
+            "export ./lightly --input ./videos --task people --format yolo --out chosen "
+            "--selected selection/selected.txt --frames chosen/images",
+            "what was selected, with its frames",
+        ),
+    ),
     "doctor": (
         ("doctor", "the roots of the project"),
         ("doctor s3://bucket/prefix/ --read-only", "any root"),
@@ -62,7 +73,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
 
 ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Begin", ("demo", "init", "doctor", "ui")),
-    ("A project", ("run", "status", "select", "embeddings", "gc", "pause", "resume", "metrics")),
+    ("A project", ("run", "status", "select", "embeddings", "studio", "gc", "pause", "resume", "metrics")),
     ("Predictions", ("check", "report", "evaluate", "export", "import-labels", "import-coco")),
     ("Videos", ("probe", "extract")),
     ("Programs", ("schema",)),

@@ -10,7 +10,15 @@ from pydantic import RootModel
 
 from lightly_assets.documents.labels import Exported, Imported, ImportTrial
 from lightly_assets.documents.predictions import Check, Evaluation, ExtractedVideo, ReportPage, Video
-from lightly_assets.documents.projects import Collected, Doctor, Run, Selection, Status, WrittenVectors
+from lightly_assets.documents.projects import (
+    Collected,
+    Doctor,
+    Run,
+    Selection,
+    Status,
+    Studio,
+    WrittenVectors,
+)
 from lightly_assets.documents.shared import Failure
 
 
@@ -32,6 +40,10 @@ class SelectDocument(RootModel[Selection | Failure]):
 
 class EmbeddingsDocument(RootModel[WrittenVectors | Failure]):
     """``lightly-assets embeddings --json``"""
+
+
+class StudioDocument(RootModel[Studio | Failure]):
+    """``lightly-assets studio --json``"""
 
 
 class CheckDocument(RootModel[Check | Failure]):
@@ -77,6 +89,7 @@ DOCUMENTS: dict[str, type[RootModel[Any]]] = {
     "gc": GcDocument,
     "select": SelectDocument,
     "embeddings": EmbeddingsDocument,
+    "studio": StudioDocument,
     "check": CheckDocument,
     "evaluate": EvaluateDocument,
     "report": ReportDocument,

@@ -79,5 +79,7 @@ class Exported(Part):
     files: int
     images: int
     predictions: int
+    pictures: int
+    """Frames and images that ``--frames`` has put beside the labels."""
     lost: dict[str, int]
     """What the format cannot hold: what → of how many predictions."""

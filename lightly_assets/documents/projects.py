@@ -158,6 +158,26 @@ class Selection(Part):
     notes: list[str]
 
 
+class Studio(Part):
+    """What is in LightlyStudio's databases now."""
+
+    ok: Literal[True]
+    databases: list[str]
+    """Of images and of videos, where there are some."""
+    images: int
+    videos: int
+    frames: int
+    """Images and frames of videos that have predictions."""
+    objects: int
+    changed: int
+    """Frames of a task that were written anew."""
+    removed: int
+    """Inputs that were gone."""
+    selected: int
+    vectors: int
+    notes: list[str]
+
+
 class Tried(Part):
     """One thing that a run needs of a root."""
 

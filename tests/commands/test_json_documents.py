@@ -103,7 +103,7 @@ def test_documents_of_a_project(small: SmallProject, call: Callable[..., Any]) -
 
 
 def test_documents_of_failures(small: SmallProject, call: Callable[..., Any]) -> None:
-    for command in ("run", "status", "gc", "select", "doctor", "check"):
+    for command in ("run", "status", "gc", "select", "studio", "doctor", "check"):
         found = call(command, "-c", "nothing.yaml", code=2)
         assert found["ok"] is False and "nothing.yaml" in found["error"]
     for command in ("check", "report", "evaluate", "export"):

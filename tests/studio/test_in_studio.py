@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 os.environ.setdefault("LIGHTLY_STUDIO_ANALYTICS_ENABLED", "false")
 from lightly_studio import ImageDataset, VideoDataset
@@ -25,6 +26,8 @@ from lightly_studio.core.annotation import CreateObjectDetection, CreateSegmenta
 from lightly_studio.database import db_manager
 from lightly_studio.resolvers import collection_embedding_model_resolver, sample_embedding_resolver
 
+from lightly_assets.cli import app
+from lightly_assets.documents import DOCUMENTS
 from lightly_assets.media import open_video
 from lightly_assets.studio.errors import StudioError
 from lightly_assets.studio.filling import fill_studio
@@ -305,6 +308,15 @@ def test_a_database_that_is_open_elsewhere(root: Path) -> None:
             fill_studio(request(root))
         other.communicate(b"\n")
     assert fill_studio(request(root)).counts["changed"] == 0
+
+
+def test_the_document_of_the_command(root: Path) -> None:
+    config = root / "lightly.yaml"
+    roots = {name: name for name in ("input", "lightly", "state")}
+    config.write_text(json.dumps({"datasource": roots}))
+    done = CliRunner().invoke(app, ["studio", "-c", str(config), "--json"])
+    found = DOCUMENTS["studio"].model_validate_json(done.stdout).model_dump()
+    assert found["ok"] and found["frames"] == len(NAMES) and len(found["databases"]) == 2
 
 
 def test_what_is_shown_turned_is_told(root: Path) -> None:

@@ -101,9 +101,7 @@ def select_here(
 
     lightly, input, state = (root_of(project, name) for name in ("lightly", "input", "state"))
     with _vectors(project) as vectors:
-        request = Request(
-            selection, lightly, input, state, number, datapool, similar_to, progress, vectors
-        )
+        request = Request(selection, lightly, input, state, number, datapool, similar_to, progress, vectors)
         selected = run_selection(request)
     return selected, write_selection(selected, folder, lightly, input)
 

@@ -11,7 +11,7 @@ from lightly_assets.report.gather import earlier_figures
 from tests.graph.conftest import Daemon
 from tests.projects import SIDE, SmallProject, positions, task, write_video
 
-WEBP = b'"UklGR'  # how a WebP picture begins as text
+WEBP = b"UklGR"  # how a WebP picture begins as text
 SINGLETONS = dg.AssetKey(["squares", "singletons"])
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from lightly_assets.errors import BadValue
 from lightly_assets.evaluation.objects import NO_LISTS, EvaluationError, Objects, Ragged
@@ -16,7 +15,10 @@ from lightly_assets.format import rle
 from lightly_assets.format.coco.masks import from_coco
 from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.format.schema import TaskType
-from lightly_assets.labels.coco.images import CocoImage, parse_image
+from lightly_assets.labels.coco.document import CocoDocument, NoImagesError, read_coco
+from lightly_assets.labels.coco.images import CocoImage
+from lightly_assets.labels.coco.objects import category_number
+from lightly_assets.labels.coco.settings import CocoSettings
 from lightly_assets.labels.errors import LabelsError
 from lightly_assets.labels.names import Names, NameSettings, cleaned
 
@@ -30,6 +32,9 @@ def coco_labels(
 ) -> Labels:
     """The labels of all images of a COCO annotation file, for tasks of a type.
 
+    The file is read as it is for importing: which image an annotation is about, which names lead to which
+    image, and what is no COCO file are the same there.
+
     Args:
         file_names: of the images that have predictions.
         measure: sizes of images for which the file has none; only masks need them.
@@ -37,43 +42,39 @@ def coco_labels(
     Raises:
         EvaluationError: the file is not what COCO describes, with its first fault.
     """
-    document = _read(file)
-    images = _Images(document, file, file_names, measure)
-    categories = _categories(document, file)
-    reader = _Annotations(images, {one: place for place, (one, _) in enumerate(categories)}, task_type)
-    for index, annotation in enumerate(_list(document, "annotations", file)):
-        try:
-            reader.add(annotation)
-        except BadValue as error:
-            raise EvaluationError(f"{file}: annotations[{index}]: {error}") from None
-    return Labels(str(file), images.stems, categories, reader.objects(), reader.warnings())
-
-
-def _read(file: str | Path) -> dict[str, Any]:
     try:
-        document = orjson.loads(Path(file).read_bytes())
-    except OSError as error:
-        raise EvaluationError(f"{file} cannot be read: {error.strerror}.") from None
-    except orjson.JSONDecodeError as error:
-        raise EvaluationError(f"{file} is not valid JSON: {error}.") from None
-    if not isinstance(document, dict):
-        raise EvaluationError(f"{file} holds no labels, but results: labels have images and categories.")
-    return document
+        document = read_coco(file, None, CocoSettings())
+    except NoImagesError:
+        raise EvaluationError(
+            f"{file} holds no labels, but results: labels have images and categories."
+        ) from None
+    except LabelsError as error:
+        raise EvaluationError(_about(file, error)) from None
+    with document:
+        images = _Images(document.images, file, file_names, measure)
+        categories = _categories(document, file)
+        reader = _Annotations(images, {one: place for place, (one, _) in enumerate(categories)}, task_type)
+        for place in range(len(document.images)):
+            for index, annotation in document.objects(place):
+                try:
+                    reader.add(images.places[place], annotation)
+                except BadValue as error:
+                    raise EvaluationError(f"{file}: annotations[{index}]: {error}") from None
+        unknown = document.survey.objects - document.survey.matched
+    return Labels(str(file), images.stems, categories, reader.objects(), reader.warnings(unknown))
 
 
-def _list(document: dict[str, Any], key: str, file: str | Path) -> list[Any]:
-    values = document.get(key)
-    if not isinstance(values, list) or not all(isinstance(one, dict) for one in values):
-        raise EvaluationError(f"{file} has no list '{key}' of objects, which COCO annotations have.")
-    return values
+def _about(file: str | Path, error: LabelsError) -> str:
+    """With the whole path in front, once."""
+    text = str(error).removeprefix(f"{Path(file).name}: ")
+    return text if str(file) in text or text.startswith(Path(file).name) else f"{file}: {text}"
 
 
-def _categories(document: dict[str, Any], file: str | Path) -> list[tuple[int, str]]:
-    categories = []
-    for index, one in enumerate(_list(document, "categories", file)):
-        if type(one.get("id")) is not int or not isinstance(one.get("name"), str):
-            raise EvaluationError(f"{file}: categories[{index}] needs an integer 'id' and a 'name'.")
-        categories.append((one["id"], one["name"]))
+def _categories(document: CocoDocument, file: str | Path) -> list[tuple[int, str]]:
+    try:
+        categories = document.category_ids()
+    except LabelsError as error:
+        raise EvaluationError(_about(file, error)) from None
     if not categories or len({one for one, _ in categories}) != len(categories):
         raise EvaluationError(f"{file}: 'categories' must not be empty, and their ids must differ.")
     return sorted(categories)
@@ -83,25 +84,26 @@ class _Images:
     """The images in the order of their ids, as COCO's evaluation has them.
 
     Their names lead to prediction files as names of labels lead to the input when they are imported.
+    ``places`` leads from an image's place in the file to the one in this order.
     """
 
     def __init__(
-        self, document: dict[str, Any], file: str | Path, file_names: Sequence[str], measure: Measure | None
+        self,
+        images: Sequence[CocoImage],
+        file: str | Path,
+        file_names: Sequence[str],
+        measure: Measure | None,
     ) -> None:
-        try:
-            images = [
-                parse_image(one, f"images[{index}]")
-                for index, one in enumerate(_list(document, "images", file))
-            ]
-        except LabelsError as error:
-            raise EvaluationError(f"{file}: {error}") from None
-        self._images = sorted(images, key=lambda one: (isinstance(one.id, str), one.id))
-        self.place = {one.id: index for index, one in enumerate(self._images)}
+        order = sorted(
+            range(len(images)), key=lambda place: (isinstance(images[place].id, str), images[place].id)
+        )
+        self._images = [images[place] for place in order]
+        self.places = {place: index for index, place in enumerate(order)}
         names = Names(file_names, NameSettings(rule="suffix"))
         self._keys = [_key(names, one, file) for one in self._images]
         self.stems = [split_suffix(key)[0] for key in self._keys]
-        if len(self.place) != len(images) or len(set(self.stems)) != len(images):
-            raise EvaluationError(f"{file}: two images have the same 'id' or the same 'file_name'.")
+        if len(set(self.stems)) != len(images):
+            raise EvaluationError(f"{file}: two images have the same 'file_name'.")
         self._measure = measure
         self._sizes: dict[int, Size] = {}
 
@@ -148,10 +150,11 @@ class _Annotations:
         self._unknown = 0
         self._marked = 0
 
-    def add(self, one: dict[str, Any]) -> None:
-        place = self._images.place.get(_hashable(one.get("image_id")))
-        category = self._categories.get(_hashable(one.get("category_id")))
-        if place is None or category is None:
+    def add(self, place: int, one: dict[str, Any]) -> None:
+        """An annotation of the image at a place."""
+        number = category_number(one.get("category_id"))
+        category = None if number is None else self._categories.get(number)
+        if category is None:
             self._unknown += 1
             return
         box = self._box(one)
@@ -197,11 +200,11 @@ class _Annotations:
         # By image, as COCO's evaluation collects them; within one in the order of the file.
         return objects.take(np.argsort(images, kind="stable"))
 
-    def warnings(self) -> list[str]:
+    def warnings(self, without_image: int) -> list[str]:
         warnings = []
-        if self._unknown:
+        if unknown := self._unknown + without_image:
             warnings.append(
-                f"{self._unknown:,} labels name an image or a category that the file does not describe; "
+                f"{unknown:,} labels name an image or a category that the file does not describe; "
                 "they are left out."
             )
         if self._marked:
@@ -210,10 +213,6 @@ class _Annotations:
                 "left out of what must be found."
             )
         return warnings
-
-
-def _hashable(value: Any) -> Any:
-    return value if isinstance(value, int | str) else None
 
 
 def _numbers(one: dict[str, Any], key: str, multiple: int) -> list[float]:

@@ -60,7 +60,9 @@ def test_text_names_the_worst_frames(project: tuple[Path, Path]) -> None:
         (lambda one: one["categories"].append({"id": 3, "name": "again"}), "their ids must differ"),
         (lambda one: [i.update(file_name=f"x{i['file_name']}") for i in one["images"]], "No image"),
         (lambda one: [c.update(name=f"C{c['id']}") for c in one["categories"]], "no name in common"),
-        (lambda one: one["images"][1].update(id=one["images"][0]["id"]), "the same 'id'"),
+        (lambda one: one["images"][1].update(id=one["images"][0]["id"]), "which 'sub/i0"),
+        (lambda one: one.update(annotations=None), "no list 'annotations'"),
+        (lambda one: [a.update(image_id=7_000 + a["id"]) for a in one["annotations"]], "only 0 of"),
     ],
 )  # fmt: skip
 def test_labels_that_cannot_be_right_are_one_sentence(
@@ -74,6 +76,40 @@ def test_labels_that_cannot_be_right_are_one_sentence(
     found = json.loads(result.stdout)
     assert result.exit_code == 1 and found["ok"] is False and found["map"] is None
     assert message in found["error"] and "\n" not in found["error"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: [a.update(image_id=str(a["image_id"])) for a in one["annotations"]],
+        lambda one: [a.update(category_id=str(a["category_id"])) for a in one["annotations"]],
+        lambda one: [i.update(file_name=f"https://host/data/{i['file_name']}") for i in one["images"]],
+        lambda one: [i.update(width=None, height=None) for i in one["images"]],
+        lambda one: one["images"].reverse(),
+    ],
+)  # fmt: skip
+def test_labels_are_read_as_they_are_imported(
+    project: tuple[Path, Path], tmp_path: Path, change: Any
+) -> None:
+    """What tools write differently means the same, and no figure changes."""
+    root, labels = project
+    document = json.loads(labels.read_text())
+    # Annotations before the images that they are about, too.
+    document = dict(reversed(document.items()))
+    change(document)
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(document))
+    wanted, found = (
+        json.loads(run(root, "--task", "t", "--labels", file, "--json").stdout) for file in (labels, other)
+    )
+    assert found | {"labels": ""} == wanted | {"labels": ""} and found["ok"]
+
+
+def test_results_are_no_labels(project: tuple[Path, Path], tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([{"image_id": 5, "category_id": 3, "bbox": [1, 2, 3, 4], "score": 0.5}]))
+    result = run(project[0], "--task", "t", "--labels", results)
+    assert result.exit_code == 1 and "holds no labels, but results" in result.stderr
 
 
 def test_what_is_not_there_is_wrong_use(project: tuple[Path, Path], tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "install.md"
 NONE = "(none)"
 # Bring torch: gigabytes on most machines, so they are only tried where they are named.
-LARGE = ("transformers", "worker")
+LARGE = ("transformers", "worker", "studio")
 
 ALWAYS = """
 from pathlib import Path
@@ -67,6 +67,13 @@ assert json.loads(call("run", "--json"))["files_written"] == 3
     "ray": "import ray",
     "transformers": "import torch, transformers",
     "worker": "import lightly.api",
+    "studio": """
+from PIL import Image
+Path("input").mkdir()
+Image.new("RGB", (64, 64)).save("input/a.png")
+Path("lightly.yaml").write_text("datasource: {input: ./input, lightly: ./lightly, state: ./state}")
+assert json.loads(call("studio", "--json"))["objects"] == 1
+""",
 }
 
 

@@ -28,6 +28,10 @@ _LISTS = ("images", "annotations", "categories")
 _DESCRIBED = "COCO annotations have images, annotations and categories"
 
 
+class NoImagesError(LabelsError):
+    """A list of results, without the file that describes their images."""
+
+
 @dataclass
 class CocoDocument:
     """A COCO file that was read once; use it in a ``with`` block, or close it."""
@@ -231,7 +235,7 @@ class _Reading:
 
     def _need_images(self) -> None:
         if self.described is None:
-            raise LabelsError(
+            raise NoImagesError(
                 f"{self.document.name} holds results; name the annotation file of their images with --images "
                 "of import-coco (images: of kind: coco)."
             )

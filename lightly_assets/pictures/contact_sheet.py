@@ -17,6 +17,8 @@ from lightly_assets.pictures.draw import Predictions, check_image, drawn
 
 # Half the bytes of a JPEG that looks as good; each try costs milliseconds, so there are few.
 _QUALITIES = (80, 60, 40)
+# Smaller tiles show nothing any more: then the whole sheet is made smaller.
+_LEAST_WIDTH = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def contact_sheet(
 
     Each image is scaled to ``tile_width`` (a tall one until it is that high) before it is drawn on, so large
     frames cost little more than small ones. Where the picture has more than ``max_bytes``, its quality is
-    lowered, then its size.
+    lowered, then its tiles are drawn smaller, so that lines and words stay sharp.
 
     Raises:
         ValueError: there are no tiles, columns, width or bytes to make it of; or as :func:`draw`.
@@ -54,9 +56,17 @@ def contact_sheet(
             f"A contact sheet needs at least one tile, column and pixel, but got {len(tiles)} tiles, "
             f"{columns} columns and a tile_width of {tile_width}."
         )
-    pictures = [_tile_picture(tile, tile_width) for tile in tiles]
-    sheet = _sheet(pictures, [tile.caption for tile in tiles], min(columns, len(tiles)), tile_width)
-    return _webp(sheet, max_bytes)
+    while True:
+        pictures = [_tile_picture(tile, tile_width) for tile in tiles]
+        sheet = _sheet(pictures, [tile.caption for tile in tiles], min(columns, len(tiles)), tile_width)
+        found = _webp(sheet, max_bytes)
+        if len(found) <= max_bytes:
+            return found
+        if tile_width <= _LEAST_WIDTH:
+            return _shrunk(sheet, max_bytes)
+        # Bytes grow a little more slowly than pixels do.
+        share = (max_bytes / len(found)) ** 0.55
+        tile_width = max(_LEAST_WIDTH, min(round(tile_width * share), tile_width * 9 // 10))
 
 
 def _tile_picture(tile: Tile, tile_width: int) -> Pixels:
@@ -104,16 +114,22 @@ def _sheet(pictures: Sequence[Pixels], captions: Sequence[str], columns: int, ti
 
 
 def _webp(sheet: "Image", max_bytes: int) -> bytes:
-    """With the best quality of which there are at most so many bytes; smaller where the worst has more."""
-    size = 0
+    """With the best quality of which there are at most so many bytes; else the smallest."""
+    found = b""
     for quality in _QUALITIES:
         found = _encoded(sheet, quality)
-        size = len(found)
-        if size <= max_bytes:
-            return found
-    if sheet.size == (1, 1):
-        raise ValueError(f"max_bytes is {max_bytes}; the smallest WebP has {size}.")
-    return _webp(sheet.resize((max(1, sheet.width * 3 // 4), max(1, sheet.height * 3 // 4))), max_bytes)
+        if len(found) <= max_bytes:
+            break
+    return found
+
+
+def _shrunk(sheet: "Image", max_bytes: int) -> bytes:
+    """Smaller, until there are at most so many bytes."""
+    while len(found := _webp(sheet, max_bytes)) > max_bytes:
+        if sheet.size == (1, 1):
+            raise ValueError(f"max_bytes is {max_bytes}; the smallest WebP has {len(found)}.")
+        sheet = sheet.resize((max(1, sheet.width * 3 // 4), max(1, sheet.height * 3 // 4)))
+    return found
 
 
 def _encoded(sheet: "Image", quality: int) -> bytes:

@@ -15,8 +15,8 @@ from lightly_assets.format.scores import active_learning_scores, keypoint_mean_u
 Floats = NDArray[np.float64]
 Predictions = Sequence[Mapping[str, Any]]
 
-# Of so many; the rest is evenly spaced.
-_UNCERTAIN = 2
+# Of three frames one is an uncertain one.
+_UNCERTAIN = 3
 # Neighbours look alike: the second one is so far from the first, as a share of all.
 _APART = 6
 
@@ -32,7 +32,7 @@ def telling(frames: Sequence[Predictions], schema: Schema, most: int) -> list[tu
     counts = np.array([len(one) for one in frames])
     for place in np.argsort(-uncertain, kind="stable").tolist():
         far = all(abs(place - other) * _APART >= len(frames) for other in chosen)
-        if len(chosen) < min(_UNCERTAIN, most) and uncertain[place] > 0 and far:
+        if len(chosen) < max(1, most // _UNCERTAIN) and uncertain[place] > 0 and far:
             chosen[place] = f"uncertain {uncertain[place]:.2f}"
     has_objects = schema.task_type not in (TaskType.CLASSIFICATION, TaskType.SEMANTIC_SEGMENTATION)
     if has_objects and counts.any():

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from lightly_assets.format.schema import Schema
 from lightly_assets.models.protocol import Source
 
-_TILES = 6
+# More would be too small to see anything, in so few bytes.
+_TILES = 3
 # Frames of which the most telling ones are shown: as many as memory has room for.
 _CANDIDATES = 24
 _WIDTH = 320

@@ -24,7 +24,7 @@ from lightly_assets.storage import Entry, Store, open_store
 from lightly_assets.studio.errors import StudioError
 from lightly_assets.studio.local_media import LocalMedia
 from lightly_assets.studio.objects import TaskObjects
-from lightly_assets.studio.vectors import stored_vectors
+from lightly_assets.studio.vectors import NamedVectors, stored_vectors
 
 TAG = "selected"
 # What LightlyStudio takes for the path to a part of a value.
@@ -41,6 +41,8 @@ class Request:
         tasks: only these tasks; what is there of others stays.
         selected: names of frames that get the tag.
         skip: keys of inputs that are left out.
+        vectors: of each kind of vectors its name, the names of frames, and their vectors (N, D); beside those
+            that `select` has left in the state.
     """
 
     lightly: Root
@@ -51,6 +53,7 @@ class Request:
     tasks: Sequence[str] | None = None
     selected: Sequence[str] | None = None
     skip: Sequence[str] = ()
+    vectors: Iterable[NamedVectors] = ()
     progress: Callable[[str], None] = lambda _: None
 
 
@@ -194,10 +197,11 @@ def _selected(
 
 
 def _vectors(request: Request, folder: Path, places: dict[str, tuple[int, int]]) -> Iterator[dict[str, Any]]:
-    if request.state is None:
-        return
-    state = open_store(request.state) if isinstance(request.state, str | Path) else request.state
-    for number, (name, stems, vectors) in enumerate(stored_vectors(state)):
+    given = [(name, [split_suffix(one)[0] for one in names], rows) for name, names, rows in request.vectors]
+    if request.state is not None:
+        state = open_store(request.state) if isinstance(request.state, str | Path) else request.state
+        given += stored_vectors(state)
+    for number, (name, stems, vectors) in enumerate(given):
         rows = [row for row, stem in enumerate(stems) if stem in places]
         if rows:
             file = f"vectors-{number}.npy"

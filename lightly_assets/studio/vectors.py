@@ -1,4 +1,4 @@
-"""Vectors of frames that are kept in the state, whoever has computed them."""
+"""Vectors of frames that ``select`` has left in the state, where a project has no ``embeddings:``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from lightly_assets.selection.embeddings import FOLDER
 from lightly_assets.storage import Store
 
 Vectors = NDArray[np.float32]
+NamedVectors = tuple[str, list[str], Vectors]
 
 
-def stored_vectors(state: Store) -> Iterator[tuple[str, list[str], Vectors]]:
+def stored_vectors(state: Store) -> Iterator[NamedVectors]:
     """Of each kind of vectors its name, the stems of frames, and their vectors (N, D)."""
     files: dict[str, list[str]] = {}
     for key in sorted(state.names(FOLDER)):

@@ -113,6 +113,33 @@ def test_the_selection_and_what_is_skipped(root: Path, tmp_path: Path) -> None:
         handed(root, tmp_path / "five", tasks=["cars"])
 
 
+def test_vectors_lead_to_their_frames(root: Path, tmp_path: Path) -> None:
+    """Of a project's embeddings and of what select has left, in any order; others are left out."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    state = tmp_path / "state/embeddings/classic-1"
+    state.mkdir(parents=True)
+    kept = np.arange(4, dtype=np.float32).reshape(2, 2)
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(kept.ravel(), pa.float32()), 2)
+    stems = pa.array([NAMES[2].removesuffix(".png").encode(), b"gone"], pa.binary())
+    pq.write_table(pa.table({"frame": stems, "vector": flat}), state / "a.parquet")
+    given = np.random.default_rng(0).random((len(NAMES), 3)).astype(np.float32)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    named = [("onnx 1234", NAMES[::-1], given)]
+    request = Request(
+        root / "lightly", root / "input", tmp_path / "state", "a", tmp_path / "out", vectors=named
+    )
+    hand_over(request, folder)
+    first, second = json.loads((folder / "handover.json").read_text())["vectors"]
+    assert (first["name"], second["name"]) == ("onnx 1234", "classic-1")
+    places = [[0, 0], [1, 0], *([2, index] for index in range(FRAMES))]
+    assert first["frames"] == places[::-1] and second["frames"] == [[2, 0]]
+    assert np.array_equal(np.load(folder / first["file"]), given)
+    assert np.array_equal(np.load(folder / second["file"]), kept[:1])
+
+
 def test_errors_in_predictions_stop_it(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, tmp_path / "root")
     path = tmp_path / "root/lightly/.lightly/predictions/street/stills/c.json"

@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,10 @@ from lightly_assets.commands.shared import (
     root_of,
     say,
 )
+
+if TYPE_CHECKING:
+    from lightly_assets.config import Project
+    from lightly_assets.studio.vectors import NamedVectors
 
 _NOTHING: dict[str, Any] = {"ok": False, "databases": [], "notes": []}
 
@@ -70,6 +74,7 @@ def studio_command(
             task or None,
             names,
             skip or (),
+            _embedded(project),
             _progress if is_terminal() and not as_json and not is_quiet() else lambda _: None,
         )  # fmt: skip
         filled = fill_studio(request, python)
@@ -86,6 +91,26 @@ def studio_command(
     program = "lightly-studio" if python is None else str(Path(python).with_name("lightly-studio"))
     for path in filled.databases:
         say(f"Look: {shlex.join([program, 'gui', '--db-file', str(path)])}")
+
+
+def _embedded(project: "Project") -> list["NamedVectors"]:
+    """The present embeddings of frames, named after their model and its version."""
+    if project.embeddings is None:
+        return []
+    import numpy as np
+
+    from lightly_assets.config.sections.embeddings import PREFIX
+    from lightly_assets.pipeline.embeddings import present_vectors
+    from lightly_assets.pipeline.session import Session
+
+    with Session(project) as session:
+        setup = session.embeddings[PREFIX]
+        parts = list(present_vectors(session, setup))
+        name = f"{project.embeddings.model.kind} {setup.model_version[:8]}"
+    if not parts:
+        return []
+    names = [one for part, _, _ in parts for one in part]
+    return [(name, names, np.concatenate([vectors for _, _, vectors in parts]))]
 
 
 def _progress(what: str) -> None:

@@ -298,7 +298,7 @@ class Reporter:
             metadata["files_deleted"] = dg.MetadataValue.int(sum(one.files_deleted for one in outcomes))
         sheets = [one.sheet for one in outcomes if one.sheet]
         if sheets and stage == "singletons":
-            metadata["preview"] = evidence.embedded("predictions", "webp", sheets[0])
+            return {"preview": evidence.embedded("predictions", "webp", sheets[0]), **metadata}
         return metadata
 
 

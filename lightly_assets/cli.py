@@ -18,6 +18,7 @@ from lightly_assets.commands.files import (
     schema,
 )
 from lightly_assets.commands.garbage import rarely_collect_garbage
+from lightly_assets.commands.handing_on import studio
 from lightly_assets.commands.help import SETTINGS, Command, Group, with_quiet
 from lightly_assets.commands.project import (
     embeddings,
@@ -28,7 +29,6 @@ from lightly_assets.commands.project import (
     select,
     start,
     state,
-    studio,
 )
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -1,0 +1,1 @@
+"""Commands that hand on what a project has made to another program."""

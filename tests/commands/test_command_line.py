@@ -148,6 +148,17 @@ def test_alone_it_says_how_the_project_is_and_what_comes_next(tmp_path: Path) ->
     assert call(tmp_path).returncode == 2
 
 
+def test_status_on_a_terminal_colours_what_needs_a_look(tmp_path: Path) -> None:
+    small = SmallProject(tmp_path)
+    (small.input / "b.mp4").write_bytes(b"nothing")
+    _, said = on_terminal(["status"], tmp_path, width=70)
+    assert "\x1b[36mnew" in said and "failed" not in said and "stale" not in said
+    assert max(len(line) for line in table(said)) <= 70
+    call(tmp_path, "run")
+    code, said = on_terminal(["status"], tmp_path, width=70)
+    assert code == 1 and "\x1b[1;31mfailed" in said and "b.mp4" in said
+
+
 def test_a_project_in_a_folder_below_is_named(tmp_path: Path) -> None:
     """``init my_project`` made it, and the next command was typed beside it."""
     SmallProject(tmp_path / "my project")

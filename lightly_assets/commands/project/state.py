@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_SHOWN = 20
 _FEW_SHOWN = 5
+_ALWAYS = ("inputs", "up to date")
 
 
 def status_command(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
@@ -55,8 +56,9 @@ def _show_status(status: "Status") -> None:
         *((name, len(items), items) for name, items in status.examples()),
         ("left out", sum(status.skipped.values()), [f"{n:,} × {kind}" for kind, n in status.skipped.items()]),
     ]
-    rows = [[name, f"{count:,}", _some(items)] for name, count, items in kinds if count or not items]
-    show_table(("", "inputs", ""), rows, numbers=("inputs",))
+    rows = [[name, f"{count:,}", _some(items)] for name, count, items in kinds if count or name in _ALWAYS]
+    show_table(("", "how many", ""), rows, numbers=("how many",))
+    say()
     show_table(
         ("task", "inputs", "files", "predictions", ""),
         [

@@ -18,8 +18,8 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # Compiled is only what every command loads: the rest is compiled when it is used, which for most of it is never.
-$(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --quiet --no-compile --require-hashes -r requirements/run.lock
+$(VENV)/.run: requirements/run.lock requirements/install.py pyproject.toml | $(VENV)/bin/python
+	@$(BIN)/python requirements/install.py run.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@$(BIN)/python -c 'import compileall, dagster, dagster_shared, pathlib, pydantic, sqlalchemy, typer; [compileall.compile_dir(pathlib.Path(m.__file__).parent, quiet=2, workers=0) for m in (dagster, dagster_shared, pydantic, sqlalchemy, typer)]'
 	@touch $@
@@ -163,6 +163,8 @@ lock:  ## Resolve the dependencies anew (needs uv); UPGRADE=1 for the newest
 	  --extra onnx --extra ui --group build --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
 	$(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --group docs -c requirements/dev.lock -o requirements/docs.lock
+	echo uv | $(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  - -o requirements/uv.lock
 	$(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --extra onnx --extra ui --extra postgres --group build -c requirements/run.lock -c requirements/dev.lock pyproject.toml -o requirements/deploy.lock
 

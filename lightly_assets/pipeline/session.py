@@ -303,6 +303,7 @@ class Session:
 
         Such a process may have left temporary files in the roots, too: they are removed with it.
         """
+        self.warehouse.note_format()
         base = self.project.local_state / "tmp"
         base.mkdir(parents=True, exist_ok=True)
         folder = base / temporary_name()

@@ -28,6 +28,7 @@ from lightly_assets.pipeline.state.records import (
     predictions_version,
     version,
 )
+from lightly_assets.pipeline.state.state_format import check_format, note_format
 from lightly_assets.pipeline.state.tables import TableLost, merge, open_stored
 from lightly_assets.storage import BadKey, Changed, Conflict, NotFound
 
@@ -67,12 +68,15 @@ class Warehouse:
 
     Raises:
         StorageError: a URL names no store.
+        NewerStateError: the state is of a newer version of this package.
     """
 
     def __init__(self, project: Project, folder: Path | None = None) -> None:
         self.project = project
         roots = Roots(project)
         self.input, self.lightly, self.state = roots.input, roots.lightly, roots.state
+        # Before the index is opened, which drops the tables of another version.
+        self._format_noted = check_format(self.state)
         self.records = Records(self.state)
         self.index = Index((folder or project.local_state) / "index.sqlite", self.state)
         self.listing = TaskList(self.lightly, [task.name for task in project.tasks])
@@ -80,6 +84,12 @@ class Warehouse:
 
     def close(self) -> None:
         self.index.close()
+
+    def note_format(self) -> None:
+        """Say in the state which format it has, if it does not."""
+        if not self._format_noted:
+            note_format(self.state)
+            self._format_noted = True
 
     def note_record(self, record: Record, version: str) -> None:
         """Take over a record that was just written, or read, in this version."""

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 
 import orjson
 
-from lightly_assets.errors import BadValue
+from lightly_assets.errors import BadValue, LightlyAssetsError
 from lightly_assets.storage import NotFound, Store
 from lightly_assets.storage.parallel import for_each
 
@@ -27,12 +27,16 @@ _AHEAD_BYTES = 64 << 20
 EMBEDDINGS = "embeddings"
 """The folder of vectors in the state root."""
 
-# Raise it when records are written in a way that older versions cannot read.
+# Of the whole state. Raise it when something in it is written in a way that older versions cannot read.
 FORMAT = 1
 
 _TUPLES = ("errors", "sizes", "notes", "leftovers", "hashes")
 # Fields that are written only where they say something, as records of older versions are.
 _RARE = ("sizes", "notes")
+
+
+class NewerStateError(LightlyAssetsError):
+    """The state, or a part of it, is of a newer version of this package."""
 
 
 def version(*parts: object) -> str:
@@ -130,11 +134,17 @@ class Record:
 
     @classmethod
     def parse(cls, data: bytes, key: str) -> Self:
-        """Raises ValueError where the bytes are no record."""
+        """Raises BadValue where the bytes are no record, and NewerStateError where they are a newer one."""
         try:
             content = orjson.loads(data)
-            if content.pop("format") != FORMAT:
-                raise BadValue("written by another version of lightly-assets")
+            found = int(content.pop("format"))
+            if found > FORMAT:
+                raise NewerStateError(
+                    f"The record {key} has format {found}, of a newer lightly-assets; this one knows format "
+                    f"{FORMAT}. Update it: pip install -U lightly-assets."
+                )
+            if found != FORMAT:
+                raise BadValue(f"it has format {found}, which there never was")
             inputs = {
                 name: InputRecord(**one | {field: tuple(one.get(field, ())) for field in _TUPLES})
                 for name, one in content.pop("inputs").items()

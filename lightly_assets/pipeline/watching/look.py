@@ -21,6 +21,7 @@ from lightly_assets.pipeline.state import failures
 from lightly_assets.pipeline.state.index import Index
 from lightly_assets.pipeline.state.paused import read_quarantine
 from lightly_assets.pipeline.state.records import Records, version
+from lightly_assets.pipeline.state.state_format import check_format
 from lightly_assets.pipeline.watching.requests import Batches, Request, Wants
 from lightly_assets.pipeline.watching.seen_inputs import CAME_BACK, Changes, SeenInputs, Stale, Versions
 from lightly_assets.pipeline.watching.stale_summary import Staleness
@@ -123,6 +124,7 @@ class Watch:
         self._clock = clock
         roots = Roots(project)
         self.input, self.state = roots.input, roots.state
+        check_format(self.state)
         self._index = Index(project.local_state / "index.sqlite", self.state)
         self.seen_inputs = SeenInputs(
             project.local_state / "sightings.sqlite", project.local_state / "index.sqlite"

@@ -136,7 +136,7 @@ test-extras: $(VENV)/.dev  ## Each extra alone in a clean environment, with size
 # A browser is a system package: Debian's chromium, or any other that CHROMIUM names.
 test-browser: $(VENV)/.dev  ## Try reports and Dagster's UI in a real browser (needs chromium)
 	$(PYTHON) -m venv $(VENV)-browser
-	$(VENV)-browser/bin/python -m pip install --quiet -r tests/browser/requirements.txt -e .
+	$(VENV)-browser/bin/python -m pip install --quiet -r tests/browser/requirements.txt -e .[ui]
 	$(VENV)-browser/bin/python -m pytest -q tests/browser
 
 lint: $(VENV)/.dev  ## Style, formatting, dead code, dependencies that nobody imports

@@ -207,13 +207,13 @@ def forget(small: SmallProject) -> None:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def with_dagster(small: SmallProject) -> float:
+def with_dagster(small: SmallProject, settings: str = SETTINGS) -> float:
     """The same as a run of the sensor's: from the request to the end, in a process of its own."""
     program = "import benchmarks.graph.incremental as b, sys; b.one_run(sys.argv[1])"
     environment = os.environ | {"DAGSTER_HOME": str(small.folder / "home")}
     shutil.rmtree(small.folder / "home", ignore_errors=True)
     (small.folder / "home").mkdir()
-    (small.folder / "home/dagster.yaml").write_text(SETTINGS)
+    (small.folder / "home/dagster.yaml").write_text(settings)
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", program, str(small.config)], env=environment, check=True)
     seconds = time.perf_counter() - start

@@ -1,7 +1,10 @@
-"""``dagster:`` in ``lightly.yaml``: what assets say of themselves. Nothing becomes stale by it."""
+"""``dagster:`` in ``lightly.yaml``: what assets say of themselves, and what Dagster keeps of runs.
+
+Nothing becomes stale by it.
+"""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -46,6 +49,12 @@ class GraphSettings(Section):
     """The folder of ``lightly.yaml`` as a web page of its repository; without it, links open local files."""
     report_url: str | None = None
     """Where ``lightly-assets report`` is published; without it, ``report.html`` beside ``lightly.yaml``."""
+    pool: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")] | None = None
+    """A concurrency pool of Dagster's, such as ``gpu_0``, of which each run takes a slot while it works."""
+    logs: Literal["state", "local"] = "state"
+    """Where logs of runs go: beside a state in S3, so that all machines read them, or this machine's disk."""
+    keep_days: Annotated[float, Field(ge=1)] | None = None
+    """``gc`` deletes events of runs that ended earlier, but for the latest of each partition; None: none."""
 
     @field_validator("owners")
     @classmethod

@@ -161,11 +161,13 @@ NAMES = (
             ("dagster._core.storage.asset_check_state", "AssetCheckState", None),
             ("dagster._core.storage.dagster_run", "FINISHED_STATUSES", None),
             ("dagster._core.storage.event_log.schema", "AssetCheckExecutionsTable", None),
+            ("dagster._core.storage.event_log.schema", "AssetEventTagsTable", None),
             ("dagster._core.storage.event_log.schema", "SqlEventLogStorageTable", None),
             (_SQL, "SqlEventLogStorage", None),
             (_SQL, "SqlEventLogStorage.get_asset_check_state", ("keys",)),
             (_SQL, "SqlEventLogStorage.get_asset_check_partition_info", _KEYS),
             (_SQL, "SqlEventLogStorage.index_connection", ()),
+            (_SQL, "SqlEventLogStorage.index_transaction", ()),
             (_SQL, "SqlEventLogStorage._instance", None),
         )
     ),
@@ -230,6 +232,7 @@ if TYPE_CHECKING:
         SqlPollingEventWatcher as SqlPollingEventWatcher,
     )
     from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as AssetCheckExecutionsTable
+    from dagster._core.storage.event_log.schema import AssetEventTagsTable as AssetEventTagsTable
     from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as SqlEventLogStorageTable
     from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage as SqlEventLogStorage
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import (

@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 
 from lightly_assets.graph.dagster_private import (
     FINISHED_STATUSES,
     AssetCheckExecutionsTable,
     AssetCheckPartitionInfo,
     AssetCheckState,
+    AssetEventTagsTable,
     ConfigurableClassData,
     SerializableEntitySubset,
     SqlEventLogStorage,
@@ -136,6 +137,31 @@ class ManyPartitions(_Base):
                 connection.execute(AssetCheckExecutionsTable.delete().where(*checks))
         for asset in assets:
             self.wipe_asset_cached_status(asset)
+
+    def forget_runs(self, run_ids: Sequence[str]) -> int:
+        """Delete the events of runs, but for the latest of their kind of an asset and partition; how many.
+
+        What pages of assets show stays: materialisations, plans that failed, verdicts. Logs of the runs go.
+        """
+        latest = select(func.max(_Events.id).label("id")).where(
+            _Events.dagster_event_type.in_(_OF_PARTITIONS)
+        )
+        of_runs = and_(
+            _Events.run_id.in_(run_ids),
+            _is_none_of(_Events.id, latest, _Events.asset_key, _Events.dagster_event_type, _Events.partition),
+        )
+        verdicts = select(func.max(_Checks.id).label("id"))
+        replaced = _is_none_of(_Checks.id, verdicts, _Checks.asset_key, _Checks.check_name, _Checks.partition)
+        tagged = AssetEventTagsTable.c.event_id.in_(select(_Events.id).where(of_runs))
+        with self.index_transaction() as connection:
+            connection.execute(AssetEventTagsTable.delete().where(tagged))
+            gone = [
+                connection.execute(SqlEventLogStorageTable.delete().where(of_runs)),
+                connection.execute(
+                    AssetCheckExecutionsTable.delete().where(_Checks.run_id.in_(run_ids), replaced)
+                ),
+            ]
+        return sum(one.rowcount for one in gone)
 
     def _members_of(self, name: str) -> frozenset[str]:
         now = time.monotonic()
@@ -252,6 +278,12 @@ def _of_check(key: dg.AssetCheckKey) -> tuple[ColumnElement[bool], ...]:
     return _Checks.asset_key == key.asset_key.to_string(), _Checks.check_name == key.name
 
 
+def _is_none_of(row: ColumnElement[int], latest: Select[Any], *of: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a row is not the latest of its group; as a join, which databases are quick with."""
+    ids = latest.group_by(*of).subquery()
+    return ~exists().where(ids.c.id == row)
+
+
 def _of_asset(key: dg.AssetCheckKey) -> tuple[ColumnElement[bool], ...]:
     """Its materialisations."""
     return (
@@ -304,6 +336,13 @@ class SqliteEventLog(ManyPartitions, SqliteEventLogStorage):
             super().store_event(event)
         else:
             SqlEventLogStorage.store_event(self, event)
+
+    def forget_runs(self, run_ids: Sequence[str]) -> int:
+        """Delete the events of runs, and the databases of those that have one of their own."""
+        for run_id in run_ids:
+            if self._has_its_own(run_id):
+                Path(self.path_for_shard(run_id)).unlink(missing_ok=True)
+        return super().forget_runs(run_ids)
 
     def get_event_records(
         self, event_records_filter: Any, limit: int | None = None, ascending: bool = False

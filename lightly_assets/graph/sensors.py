@@ -23,6 +23,8 @@ _BEGINNING = "/"
 _RUN_KEY = "dagster/run_key"
 # What a run that died has left is asked for again by the next tick; a retry by Dagster would be a second run.
 _ONCE = {"dagster/max_retries": "0"}
+# What has just come goes before backfills, which have none.
+_FIRST = {"dagster/priority": "1"}
 
 
 def build_sensor(project: Project, job: Any, names: Names) -> dg.SensorDefinition:
@@ -95,7 +97,7 @@ def _result(
         dg.RunRequest(
             run_key=one.run_key,
             run_config=_run_config(names, one.partitions, one.inputs),
-            tags={"lightly_assets/inputs": str(len(one.inputs))} | _ONCE,
+            tags={"lightly_assets/inputs": str(len(one.inputs))} | _ONCE | _FIRST,
         )
         for one in look.requests
     ]

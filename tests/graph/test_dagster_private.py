@@ -51,6 +51,8 @@ LISTED = {
     "SqlEventLogStorage.get_asset_check_state",
     "SqlEventLogStorage.get_asset_check_partition_info",
     "SqlEventLogStorage.index_connection",
+    "SqlEventLogStorage.index_transaction",
+    "AssetEventTagsTable",
     "SqlEventLogStorage._instance",
     "SqlEventLogStorage.store_event",
     "SqlEventLogStorage.get_event_records",

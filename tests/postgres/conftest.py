@@ -5,7 +5,10 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -32,16 +35,21 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an empty database. The server refuses to run as root, so root lends it another user."""
+@contextmanager
+def server() -> Iterator[str]:
+    """A server with files of its own; the URL of an empty database.
+
+    It refuses to run as root, so root lends it another user; pytest's folders are closed to that one.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _server(Path(folder))
+
+
+def _server(folder: Path) -> Iterator[str]:
     binaries, port = _binaries(), _free_port()
-    folder = tmp_path_factory.mktemp("postgres")
     user = pwd.getpwnam("postgres").pw_name if os.geteuid() == 0 else None
     if user:
         shutil.chown(folder, user)
-        for parent in folder.parents[:3]:
-            parent.chmod(parent.stat().st_mode | 0o055)
     data = folder / "data"
     subprocess.run(
         [binaries / "initdb", "-D", data, "-U", "dagster", "-A", "trust", "-E", "UTF8", "--no-sync"],
@@ -51,17 +59,31 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         cwd=folder,
     )
     arguments = ["-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-c", "fsync=off"]
-    with subprocess.Popen([binaries / "postgres", *arguments], user=user, cwd=folder) as server:
+    log = (folder / "log").open("wb")
+    with (
+        log,
+        subprocess.Popen(
+            [binaries / "postgres", *arguments], user=user, cwd=folder, stdout=log, stderr=log
+        ) as process,
+    ):
         try:
             ready = [binaries / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
             for _ in range(60):
                 if subprocess.run(ready, capture_output=True, check=False).returncode == 0:
                     break
+                time.sleep(0.2)
             else:
                 pytest.fail("PostgreSQL did not start")
             yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
         finally:
-            server.terminate()
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of an empty database."""
+    with server() as url:
+        yield url
 
 
 def settings(url: str, **others: object) -> str:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from lightly_assets.graph.reporting import recording
 from tests.graph.test_chain import run_keys
 from tests.graph.test_recording import counted, rows
+from tests.graph.test_retention import forgets
 from tests.projects import SmallProject, positions, write_image, write_video
 
 KEYS = [f"{number}.mp4" for number in range(8)]
@@ -54,7 +56,8 @@ def test_the_rows_are_those_of_dagster_in_fewer_transactions(
             ).records
         ]
         assert len(pictures) == len(KEYS) - 1
-        assert instance.all_logs(result.run_id)[-1].dagster_event.is_pipeline_event  # type: ignore[union-attr]
+        last = instance.all_logs(result.run_id)[-1].dagster_event
+        assert last is not None and last.event_type is dg.DagsterEventType.RUN_FAILURE
         instance.event_log_storage.wipe()
         instance.run_storage.wipe()
     assert made[0] == made[1]
@@ -110,3 +113,7 @@ def test_many_runs_at_once(instance: dg.DagsterInstance, tmp_path: Path) -> None
         ).fetchall()
     assert len(verdicts) == 6 and {tuple(row[1:]) for row in verdicts} == {(60, 60, 60)}
     assert len(small.files()) == len(keys) + 2
+
+
+def test_what_is_forgotten_of_old_runs(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    forgets(SmallProject(tmp_path / "project"), lambda: nullcontext(instance))

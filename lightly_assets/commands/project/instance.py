@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -49,6 +49,15 @@ event_log_storage:
   class: SqliteEventLog
   config: {base_dir: FOLDER}
 """
+# With logs on one machine's disk, no other one can show them.
+LOGS = """\
+# Logs of runs lie beside the state; dagster.logs in lightly.yaml says otherwise. Written by lightly-assets.
+compute_logs:
+  module: dagster_aws.s3.compute_log_manager
+  class: S3ComputeLogManager
+  config: SETTINGS
+"""
+_LOGS = re.compile(rf"^{re.escape(LOGS[: LOGS.index('SETTINGS')])}.*\n", re.MULTILINE)
 _FOLDER = re.compile(r"(?<=class: SqliteEventLog\n  config: \{base_dir: ).*(?=\}$)", re.MULTILINE)
 
 
@@ -62,6 +71,7 @@ def use_instance(project: "Project") -> Path:
     if not home.exists():
         _create(home)
     _say_where_events_are(home, home / "dagster.yaml")
+    _say_where_logs_go(home / "dagster.yaml", project)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 
@@ -121,13 +131,59 @@ def _say_where_events_are(home: Path, settings: Path) -> None:
     if not settings.is_file():
         return
     text = settings.read_text()
-    wanted = _FOLDER.sub(lambda _: json.dumps(str(home.absolute() / "history" / "runs")), text)
-    if wanted != text:
-        from lightly_assets.storage.disk.temporary import temporary_name
+    _rewrite(settings, _FOLDER.sub(lambda _: json.dumps(str(home.absolute() / "history" / "runs")), text))
 
-        new = settings.with_name(temporary_name())
-        new.write_text(wanted)
-        new.replace(settings)
+
+def _say_where_logs_go(settings: Path, project: "Project") -> None:
+    """Logs of runs lie beside a state in S3, unless somebody has said in the file where they go."""
+    if not settings.is_file():
+        return
+    others = _LOGS.sub("", settings.read_text())
+    wanted = _logs_in_s3(project, settings.parent)
+    if wanted is not None and not re.search(r"^compute_logs:", others, re.MULTILINE):
+        others = others.rstrip("\n") + "\n" + LOGS.replace("SETTINGS", json.dumps(wanted))
+        os.environ.setdefault("AWS_DEFAULT_REGION", wanted["region"])  # boto3 reads no AWS_REGION
+    _rewrite(settings, others)
+
+
+def _logs_in_s3(project: "Project", home: Path) -> dict[str, Any] | None:
+    """Settings for Dagster; None where logs are not to lie there, or it cannot reach the bucket as we do."""
+    options, root = project.storage_of("state"), project.root("state")
+    cannot = options.anonymous or options.requester_pays or options.path_style is False
+    if project.dagster.logs != "state" or not root.startswith("s3://") or cannot:
+        return None
+    if options.profile and options.profile != os.environ.get("AWS_PROFILE"):
+        return None
+    from lightly_assets.storage.connect import ca_file_of, endpoint_of, region_of
+
+    bucket, _, prefix = root.removeprefix("s3://").partition("/")
+    ca_file = ca_file_of(options)
+    encrypted = {
+        "ServerSideEncryption": options.server_side_encryption,
+        "SSEKMSKeyId": options.kms_key_id,
+    }
+    found: dict[str, Any] = {
+        "bucket": bucket,
+        "prefix": f"{prefix.rstrip('/')}/dagster".lstrip("/"),
+        "local_dir": str(home.absolute() / "storage"),
+        "region": region_of(options) or "us-east-1",
+        "skip_empty_files": True,
+        "upload_interval": 30,
+        "endpoint_url": endpoint_of(options),
+        "verify_cert_path": str(ca_file) if ca_file else None,
+        "upload_extra_args": {name: value for name, value in encrypted.items() if value} or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _rewrite(settings: Path, wanted: str) -> None:
+    if wanted == settings.read_text():
+        return
+    from lightly_assets.storage.disk.temporary import temporary_name
+
+    new = settings.with_name(temporary_name())
+    new.write_text(wanted)
+    new.replace(settings)
 
 
 def has_instance(project: "Project") -> bool:

@@ -98,6 +98,7 @@ def gc_command(
                 forget_gone_partitions(session, gone, {})
         if collected.files and not dry_run:
             _tell_dagster(project)
+        forgotten = 0 if dry_run else _forget_old_runs(project)
     if as_json:
         print_json(collected.to_json())
         return
@@ -112,7 +113,22 @@ def gc_command(
     verb = "would be deleted" if dry_run else "deleted"
     if collected.lists:
         say(f"{counted(len(collected.lists), 'old list')} of relevant filenames {verb}.")
+    if forgotten:
+        say(f"{counted(forgotten, 'event')} of runs that are long over deleted.")
     say(f"{counted(len(collected.files), 'orphaned prediction file')} {verb}.")
+
+
+def _forget_old_runs(project: "Project") -> int:
+    """Where ``dagster.keep_days`` says so."""
+    if project.dagster.keep_days is None or not has_instance(project):
+        return 0
+    use_instance(project)
+    import dagster as dg
+
+    from lightly_assets.graph.reporting.retention import forget_old_runs
+
+    with dg.DagsterInstance.get() as instance:
+        return forget_old_runs(instance, project.dagster.keep_days)
 
 
 def _tell_dagster(project: "Project") -> None:

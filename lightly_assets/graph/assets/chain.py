@@ -101,6 +101,7 @@ def build_chain(
         required_resource_keys={names.project},
         can_subset=True,
         op_tags=partitions_by_configuration(),
+        pool=project.dagster.pool,
         backfill_policy=dg.BackfillPolicy.multi_run(100),
     )
     def chain(context: dg.AssetExecutionContext, config: ChainConfig) -> Iterator[Event]:

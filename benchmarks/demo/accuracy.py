@@ -1,7 +1,9 @@
 """How right the demo's models are: on generated streets that they have never seen, as frames of H.264 video.
 
-``python -m benchmarks.demo.accuracy [--scenes 60] [--models FOLDER]``. It runs the ONNX files with ONNX
-Runtime alone and reads their outputs itself, so it also says what other programs would get out of them.
+``python -m benchmarks.demo.accuracy [--scenes 60] [--models FOLDER] [--source yuv]``. It runs the ONNX files
+with ONNX Runtime alone and reads their outputs itself, so it also says what other programs would get out of
+them. With ``--source yuv`` frames are made small in one step with their conversion to RGB, as
+``preprocess: {source: yuv}`` does.
 """
 
 import argparse
@@ -31,8 +33,9 @@ SCORE, OVERLAP = 0.35, 0.6  # Score threshold and the IoU of the suppression, as
 Array = NDArray[Any]
 
 
-def frames_of(scene: Scene, number: int) -> Iterator[tuple[Array, Truth]]:
-    """Frames over 8 seconds of a scene, after encoding and decoding, with their truth."""
+def frames_of(scene: Scene, number: int, source: str = "rgb") -> Iterator[tuple[Array, Truth]]:
+    """Frames over 8 seconds of a scene, encoded, decoded and in half their size, with their truth."""
+    size = round(scene.width * SCALE), round(scene.height * SCALE)
     drawn = [scene.frame(8 * index / number) for index in range(number)]
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
@@ -45,7 +48,12 @@ def frames_of(scene: Scene, number: int) -> Iterator[tuple[Array, Truth]]:
     file.seek(0)
     with av.open(file) as container:
         for frame, one in zip(container.decode(video=0), drawn, strict=True):
-            yield frame.to_ndarray(format="rgb24"), one.truth
+            if source == "yuv":
+                small = frame.reformat(*size, format="rgb24", interpolation="FAST_BILINEAR").to_ndarray()
+            else:
+                whole = Image.fromarray(frame.to_ndarray(format="rgb24"))
+                small = np.asarray(whole.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+            yield small, one.truth
 
 
 class Net:
@@ -64,12 +72,10 @@ class Net:
         return outputs
 
 
-def model_input(image: Array) -> Array:
+def model_input(small: Array) -> Array:
     """(1, 3, 192, 320): letterbox, RGB, 0 to 1."""
-    size = (WIDTH, HEIGHT - 2 * PAD)
-    small = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
     padded = np.full((HEIGHT, WIDTH, 3), GREY, dtype=np.float32)
-    padded[PAD : HEIGHT - PAD] = np.asarray(small)
+    padded[PAD : HEIGHT - PAD] = small
     return np.ascontiguousarray(padded.transpose(2, 0, 1)[None]) / np.float32(255)
 
 
@@ -215,7 +221,7 @@ class Accuracy:
         return np.asarray(both / (self.confusion.sum(0) + self.confusion.sum(1) - both))
 
 
-def measure(folder: Path, scenes: int, frames: int = 4) -> Accuracy:
+def measure(folder: Path, scenes: int, frames: int = 4, source: str = "rgb") -> Accuracy:
     """Run all models in a folder over frames of so many scenes."""
     result = Accuracy()
     nets = {
@@ -223,7 +229,7 @@ def measure(folder: Path, scenes: int, frames: int = 4) -> Accuracy:
         for name in ("objects", "instances", "people", "semantic", "weather")
     }
     for seed in range(FIRST_SEED, FIRST_SEED + scenes):
-        for image, truth in frames_of(Scene(seed), frames):
+        for image, truth in frames_of(Scene(seed), frames, source):
             result.frames += 1
             _add(result, nets, image, truth)
     result.milliseconds = {name: float(np.median(net.milliseconds)) for name, net in nets.items()}
@@ -231,7 +237,7 @@ def measure(folder: Path, scenes: int, frames: int = 4) -> Accuracy:
 
 
 def _add(result: Accuracy, nets: dict[str, Net], image: Array, truth: Truth) -> None:
-    batch, (height, width) = model_input(image), image.shape[:2]
+    batch, (height, width) = model_input(image), truth.semantic.shape
     table = nets["objects"](batch)[0][0]
     for counted, least in ((result.objects, SCORE), (result.candidates, FLOOR)):
         boxes, scores, kinds, _ = found_objects(table, 2, least)
@@ -285,8 +291,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of the ONNX files")
+    parser.add_argument("--source", choices=["rgb", "yuv"], default="rgb", help="what is made small")
     given = parser.parse_args()
-    found = measure(given.models, given.scenes)
+    found = measure(given.models, given.scenes, source=given.source)
     print(f"{found.frames} frames of {given.scenes} unseen scenes, decoded from H.264")
     lines = [(f"{name} {what}", value, aim) for name, one in (
         ("objects:", found.objects), ("instances:", found.instances), ("people:", found.people)

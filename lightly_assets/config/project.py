@@ -19,6 +19,7 @@ from lightly_assets.config.storage import RootsSettings
 from lightly_assets.config.task import Task
 from lightly_assets.errors import BadValue
 from lightly_assets.format.schema import TaskType
+from lightly_assets.models.runtimes.shared.label_lookup import LabelModel
 from lightly_assets.storage.settings import StorageSettings
 
 FILE_NAME = "lightly.yaml"
@@ -111,6 +112,28 @@ class Project(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _frames_come_in_one_way(self) -> Self:
+        """A video is decoded once for all tasks: to small frames, or to whole ones."""
+        small = [task.name for task in self.tasks if _source(task.model) == "yuv"]
+        whole = [task.name for task in self.tasks if _source(task.model) == "rgb"]
+        if small and whole:
+            raise BadValue(
+                f"task '{small[0]}' has preprocess.source: yuv, and task '{whole[0]}' needs whole frames of "
+                "the same videos; leave it out, or give the tasks projects of their own"
+            )
+        if self.embeddings is not None and (small or _source(self.embeddings.model) == "yuv"):
+            raise BadValue(
+                "embeddings need whole frames, and preprocess.source is yuv; leave one of them out, or give "
+                "them a project of their own"
+            )
+        if small and self.frames.export == "png":
+            raise BadValue(
+                f"task '{small[0]}' has preprocess.source: yuv, and frames.export is png, which needs whole "
+                "frames; leave one of them out"
+            )
+        return self
+
     @cached_property
     def own_folders(self) -> tuple[str, ...]:
         """Folders of the input root that hold what is ours, as key prefixes: never taken for input."""
@@ -156,3 +179,11 @@ class Project(Section):
     def task(self, name: str) -> Task:
         """The task of a name. Raises KeyError."""
         return next(task for task in self.tasks if task.name == name)
+
+
+def _source(model: object) -> str | None:
+    """What a model wants frames to be made of; None for labels, which do not look at them."""
+    if isinstance(model, LabelModel):
+        return None
+    preprocess = getattr(model, "preprocess", None)
+    return (preprocess and preprocess.source) or "rgb"

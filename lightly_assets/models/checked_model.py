@@ -13,6 +13,7 @@ from lightly_assets.models.config import FileModel
 from lightly_assets.models.conversions import as_result
 from lightly_assets.models.metadata.agree import check_facts
 from lightly_assets.models.metadata.read import facts_for
+from lightly_assets.models.preprocess import Shrinking
 from lightly_assets.models.protocol import (
     Images,
     LooksUp,
@@ -74,6 +75,12 @@ class CheckedModel:
         # The first call finds out what the model can do. Where memory is short, there is one at a time.
         self._turn = threading.RLock()
         self._known = False
+
+    @property
+    def shrinking(self) -> Shrinking | None:
+        """The size that the model wants frames in that are resized before they are RGB; None: as they are."""
+        reader = getattr(self.runtime, "reader", None)
+        return None if reader is None else reader.shrinking
 
     @property
     def portion(self) -> int:

@@ -21,12 +21,14 @@ from lightly_assets.models.layouts.base import (
 from lightly_assets.models.metadata.agree import check_layout, check_pixels, warn_of_assumed
 from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
-from lightly_assets.models.pixels.preprocessor import Preprocessor
+from lightly_assets.models.pixels.preprocessor import Preprocessor, Size
 from lightly_assets.models.pixels.shared import shared_inputs
-from lightly_assets.models.preprocess import CHANNELS, Preprocess, View
-from lightly_assets.models.protocol import Image, ModelError, out_of_memory
+from lightly_assets.models.preprocess import CHANNELS, Preprocess, Shrinking, View
+from lightly_assets.models.protocol import Image, ModelError, Source, out_of_memory
 from lightly_assets.models.results import Result, ResultError
 
+Shown = tuple[Image, Size]
+"""An image, and the width and height of what it shows."""
 Run = Callable[[NDArray[Any]], Sequence[NDArray[Any]]]
 
 log = logging.getLogger(__name__)
@@ -147,12 +149,18 @@ class Reader:
                 "out), or choose the layout that fits."
             )
 
-    def predict(self, images: Sequence[Image], run: Run) -> list[Result]:
-        """One result per image."""
+    @property
+    def shrinking(self) -> Shrinking | None:
+        """The size that frames are wanted in; None where they are wanted as they are."""
+        return self._preprocessor.shrinking
+
+    def predict(self, images: Sequence[Image], run: Run, sources: Sequence[Source]) -> list[Result]:
+        """One result per image; sources say how large what they show is."""
         results: list[Result] = []
+        shown = list(zip(images, [(one.width, one.height) for one in sources], strict=True))
         # Where the image's size decides the input's, a batch must be of one size.
-        size = (lambda image: image.shape) if self.preprocess.varies else (lambda _: None)
-        for _, same in groupby(images, key=size):
+        size = (lambda one: (one[0].shape, one[1])) if self.preprocess.varies else (lambda _: None)
+        for _, same in groupby(shown, key=size):
             group = list(same)
             for start in range(0, len(group), self.batch_size):
                 try:
@@ -161,10 +169,10 @@ class Reader:
                     raise ResultError(str(error), len(results) + (error.index or 0)) from None
         return results
 
-    def _batch(self, images: Sequence[Image], run: Run) -> list[Result]:
+    def _batch(self, images: Sequence[Shown], run: Run) -> list[Result]:
         if self.batch_size == 1 and len(images) > 1:
             return [result for image in images for result in self._batch([image], run)]
-        batch, views = self._input(images)
+        batch, views = self._input([image for image, _ in images], [size for _, size in images])
         batch = self._filled(batch)
         try:
             outputs = self._outputs(batch, run)
@@ -184,10 +192,10 @@ class Reader:
         except LayoutError as error:
             raise ModelError(f"The output of {self.name} does not fit the layout: {error}.") from None
 
-    def _input(self, images: Sequence[Image]) -> tuple[NDArray[Any], list[View]]:
+    def _input(self, images: Sequence[Image], sizes: Sequence[Size]) -> tuple[NDArray[Any], list[View]]:
         if self._shared is None:
-            return self._preprocessor(images)
-        return shared_inputs.get(self._shared, images, lambda: self._preprocessor(images))
+            return self._preprocessor(images, sizes)
+        return shared_inputs.get(self._shared, images, lambda: self._preprocessor(images, sizes))
 
     def _filled(self, batch: NDArray[Any]) -> NDArray[Any]:
         """A batch of the size that the model wants.

@@ -1,7 +1,7 @@
 """Pre-processing as data: how an image becomes a model's input, and how coordinates go back to the image."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ IMAGENET_STD: Numbers = (0.229, 0.224, 0.225)
 CHANNELS: dict[str, int] = {"rgb": 3, "bgr": 3, "gray": 1, "rgba": 4, "bgra": 4}
 """How many numbers a pixel has."""
 # Came later: left out where nothing is said, so that versions of models made before stay the same.
-_LATER = ("interpolation", "rounding", "multiple", "shortest", "longest", "resize_to", "crop_at")
+_LATER = ("interpolation", "rounding", "multiple", "shortest", "longest", "resize_to", "crop_at", "source")
 
 
 class Preprocess(BaseModel):
@@ -70,6 +70,9 @@ class Preprocess(BaseModel):
     channels: Channels | None = None
     axes: Literal["nchw", "nhwc"] | None = None
     dtype: DType | None = None
+    source: Literal["rgb", "yuv"] | None = None
+    """Of frames: rgb are all pixels, which are then resized; yuv is resized in one step with the conversion
+    to RGB, which is cheaper, and not the pixels that a model was trained with."""
 
     @field_validator("size", mode="before")
     @classmethod
@@ -139,6 +142,16 @@ _BY_RESIZE: dict[str, dict[str, Any]] = {
     "crop": {"pad": 0, "rounding": "floor"},
     "shortest": {"pad": "mean", "pad_at": "end", "rounding": "floor"},
 }
+
+
+class Shrinking(NamedTuple):
+    """Which size the model wants frames in that are resized before they are RGB."""
+
+    keeps_shape: bool
+    """Whether frames become as large as fits into the size; they become exactly that otherwise."""
+    width: int
+    height: int
+    rounding: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,12 @@ class Converter:
 
         Args:
             frame: as decoded.
-            place: (H, 3 * W) uint8, C-contiguous, to become RGB.
+            place: (H, 3 * W) uint8, C-contiguous, to become RGB; of another size than the frame's, it is
+                scaled.
         """
+        if place.shape != (frame.height, 3 * frame.width):
+            self._with_pyav(frame, place)
+            return
         kind = (frame.format.name, frame.width, frame.height, int(frame.colorspace), int(frame.color_range))
         if kind not in self._contexts:
             self._contexts[kind] = self._tried(frame, place, kind)
@@ -62,7 +66,12 @@ class Converter:
         self._contexts = {}
 
     def _with_pyav(self, frame: VideoFrame, place: NDArray[np.uint8]) -> None:
-        rgb = self._reformatter.reformat(frame, format="rgb24", threads=1)
+        height, width = place.shape[0], place.shape[1] // 3
+        # Scaling takes two pixels of a line for each; kinds that take more cost more than they save.
+        kernel = "BILINEAR" if (height, width) == (frame.height, frame.width) else "FAST_BILINEAR"
+        rgb = self._reformatter.reformat(
+            frame, width, height, format="rgb24", interpolation=kernel, threads=1
+        )
         plane = rgb.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         np.copyto(place, rows[: place.shape[0], : place.shape[1]])

@@ -26,6 +26,7 @@ from lightly_assets.media.decoding.conversion import Converter
 from lightly_assets.media.decoding.decoder import Decoder
 from lightly_assets.media.decoding.job import Job
 from lightly_assets.media.decoding.ring import RingWriter, create_memory
+from lightly_assets.media.fit import Fit
 
 _PARENT_CHECK_SECONDS = 10.0
 _STUCK_SECONDS = 120.0
@@ -35,7 +36,8 @@ _SMALL_BYTES = 1 << 18
 _TELL_SECONDS = 0.005
 
 _Word = list[int | float | bool | None]
-"""What the parent is told of a frame: place, index, seconds, whether a key frame, height, width."""
+"""What the parent is told of a frame: place, index, seconds, whether a key frame, height and width of its
+pixels, and as it was decoded."""
 
 
 def main(fd: int) -> None:
@@ -86,9 +88,10 @@ class _Parent:
         message, ring_fd = self._jobs.get()
         _limit_memory(self._address_space, message.pop("memory_bytes"))
         log.clear()
-        job = Job(**message)
+        fit = message.pop("fit")
+        job = Job(**message, fit=Fit(**fit) if fit else None)
         try:
-            with _RingSink(self, RingWriter(ring_fd), _converters(job.threads)) as sink:
+            with _RingSink(self, RingWriter(ring_fd), _converters(job.threads), job.fit) as sink:
                 outcome = Decoder(job, sink, log).run()
         except Exception as error:
             if is_bug(error):  # the file has no part in it, so it is not blamed
@@ -134,9 +137,10 @@ class _RingSink:
     Large frames are converted beside the decoder, which goes on meanwhile.
     """
 
-    def __init__(self, parent: _Parent, ring: RingWriter, converters: int) -> None:
+    def __init__(self, parent: _Parent, ring: RingWriter, converters: int, fit: Fit | None = None) -> None:
         self._parent = parent
         self._ring = ring
+        self._fit = fit
         self._converters = converters
         self._pool = ThreadPoolExecutor(converters) if converters else None
         self._own = threading.local()
@@ -158,7 +162,9 @@ class _RingSink:
         self._ring.close()
 
     def frame(self, frame: VideoFrame, index: int, seconds: float | None) -> None:
-        height, width = frame.height, frame.width
+        width, height = frame.width, frame.height
+        if self._fit is not None:
+            width, height = self._fit.size(width, height)
         size = height * width * 3
         if not self._ring.fits(size):
             self.flush()
@@ -170,7 +176,7 @@ class _RingSink:
             slot = self._parent.free_place(wait=True)
             assert slot is not None
         place = self._ring.place(slot, height, width)
-        word: _Word = [slot, index, seconds, bool(frame.key_frame), height, width]
+        word: _Word = [slot, index, seconds, bool(frame.key_frame), height, width, frame.height, frame.width]
         if self._pool is None or (size < _SMALL_BYTES and not self._begun):
             self._convert(frame, place)
             self._ready.append(word)

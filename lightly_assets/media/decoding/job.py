@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from lightly_assets.media.fit import Fit
 from lightly_assets.media.info import INTERLACED, MAX_ERRORS, UNKNOWN_COLOURS, VideoInfo
 
 FORMATS = (
@@ -30,6 +31,8 @@ class Job:
     """Threads of the decoder; 0: as many as there are cores."""
     max_pixels: int
     max_frames: int | None
+    fit: Fit | None = None
+    """The size that frames are wanted in; their own where not given."""
 
 
 @dataclass(slots=True)

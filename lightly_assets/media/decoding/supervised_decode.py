@@ -25,7 +25,11 @@ class Frame:
     key_frame: bool
     """Whether it decodes without other frames."""
     image: NDArray[np.uint8]
-    """(H, W, 3) uint8 RGB, C-contiguous, as decoded: rotation is not applied. Yours to keep and to change."""
+    """(H, W, 3) uint8 RGB, C-contiguous, as decoded: rotation is not applied. Yours to keep and to change.
+    With a fit it has that size."""
+    width: int
+    """As decoded, in pixels."""
+    height: int
 
 
 class DecoderBugError(RuntimeError):
@@ -107,15 +111,19 @@ class Pass:
             self._child.send({"free": freed, "layout": self._ring.layout})
 
     def _frame(self, fields: list[object]) -> Frame:
-        if len(fields) != 6:
+        if len(fields) != 8:
             raise NonsenseError("a frame without its fields")
-        slot, index, seconds, key_frame, height, width = fields
+        slot, index, seconds, key_frame, height, width, *decoded = fields
         if not (isinstance(slot, int) and isinstance(height, int) and isinstance(width, int)):
+            raise TypeError
+        rows, columns = decoded
+        if not (isinstance(rows, int) and isinstance(columns, int)):
             raise TypeError
         if not isinstance(index, int) or not (seconds is None or isinstance(seconds, float)):
             raise TypeError
         self.outcome.frames = index + 1
-        return Frame(index, seconds, bool(key_frame), self._ring.take(slot, height, width))
+        image = self._ring.take(slot, height, width)
+        return Frame(index, seconds, bool(key_frame), image, columns, rows)
 
     def _break(self, reason: str) -> None:
         self.outcome.error(reason)

@@ -120,6 +120,7 @@ def _check(settings: Preprocess, given: Preprocess, image_input: Input | None, n
             f"preprocess.resize_to is {given.resize_to}, but resize is {settings.resize} for {what}; "
             "resize_to is what crop cuts from."
         )
+    _check_source(settings, given, what)
     for field in ("mean", "std"):
         numbers: tuple[float, ...] = getattr(settings, field)
         count = CHANNELS[settings.channels or "rgb"]
@@ -135,3 +136,19 @@ def _check(settings: Preprocess, given: Preprocess, image_input: Input | None, n
                 f"preprocess.{field} has {len(numbers)} numbers, but {what} has {count} channels "
                 f"({settings.channels}); say one number, or one for each channel."
             )
+
+
+def _check_source(settings: Preprocess, given: Preprocess, what: str) -> None:
+    """Frames that are resized before they are RGB."""
+    if settings.source != "yuv":
+        return
+    if settings.resize not in ("letterbox", "stretch"):
+        raise ModelError(
+            f"preprocess.source is yuv, but resize is {settings.resize} for {what}; yuv is for letterbox and "
+            "stretch."
+        )
+    if given.interpolation is not None:
+        raise ModelError(
+            f"preprocess.source is yuv, and interpolation is {given.interpolation} for {what}; frames are "
+            "averaged by the decoder then, so leave one of them out."
+        )

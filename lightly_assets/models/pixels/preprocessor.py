@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from lightly_assets.models.pixels.geometry import view_of
 from lightly_assets.models.pixels.kernels import resize_image, split
-from lightly_assets.models.preprocess import CHANNELS, Preprocess, View
+from lightly_assets.models.preprocess import CHANNELS, Preprocess, Shrinking, View
 from lightly_assets.models.protocol import Image
+
+Size = tuple[int, int]
 
 # Takes numbers as they are: scale, mean and std have no use.
 WHOLE_NUMBERS = ("uint8", "int32")
@@ -43,9 +45,27 @@ class Preprocessor:
         """Where an image of this size lies in the input."""
         return view_of(self.settings, width, height)
 
-    def __call__(self, images: Sequence[Image]) -> tuple[NDArray[Any], list[View]]:
-        """The (N, C, h, w) or (N, h, w, C) input of images that give inputs of one size, and their views."""
-        views = [self.view(image.shape[1], image.shape[0]) for image in images]
+    @property
+    def shrinking(self) -> Shrinking | None:
+        """The size that frames are wanted in; None where they are wanted as they are."""
+        settings = self.settings
+        if settings.source != "yuv":
+            return None
+        assert settings.size is not None and settings.rounding is not None
+        return Shrinking(
+            settings.resize == "letterbox", settings.size[1], settings.size[0], settings.rounding
+        )
+
+    def __call__(
+        self, images: Sequence[Image], sizes: Sequence[Size] | None = None
+    ) -> tuple[NDArray[Any], list[View]]:
+        """The (N, C, h, w) or (N, h, w, C) input of images that give inputs of one size, and their views.
+
+        ``sizes`` are the widths and heights of what the images show; where they are resized already, the
+        images have the size that their views say.
+        """
+        sizes = sizes or [(image.shape[1], image.shape[0]) for image in images]
+        views = [self.view(*size) for size in sizes]
         settings = self.settings
         rows, columns = views[0].input_height, views[0].input_width
         planar = settings.axes == "nchw"
@@ -60,6 +80,8 @@ class Preprocessor:
         inner_w, inner_h = round(view.width * view.scale_x), round(view.height * view.scale_y)
         kernel = self.settings.interpolation
         assert kernel is not None
+        if image.shape[:2] not in ((view.height, view.width), (inner_h, inner_w)):
+            raise ValueError(f"an image of {image.shape} is said to be of {view.width} x {view.height}")
         pixels = resize_image(self._with_channels(image), inner_h, inner_w, kernel)
         rows, from_row = _window(int(view.offset_y), inner_h, view.input_height)
         columns, from_column = _window(int(view.offset_x), inner_w, view.input_width)

@@ -118,9 +118,9 @@ class HttpRuntime:
             json.dumps(said, sort_keys=True), self.reader.version_settings(task_type), CODE_VERSION
         )
 
-    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:  # noqa: ARG002
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
-        return self.reader.predict(list(images), self._run)
+        return self.reader.predict(list(images), self._run, sources)
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
         feeds = {self._images.name: batch, **extra_feeds(self._others, batch.shape)}

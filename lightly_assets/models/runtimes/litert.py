@@ -52,9 +52,9 @@ class LiteRtRuntime:
         self.batch_size = self.reader.batch_size
         self.version = version_of(file_hash(self.path), self.reader.version_settings(task_type), CODE_VERSION)
 
-    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:  # noqa: ARG002
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
-        return self.reader.predict(list(images), self._run)
+        return self.reader.predict(list(images), self._run, sources)
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
         for name, values in {self._images: batch, **extra_feeds(self._others, batch.shape)}.items():

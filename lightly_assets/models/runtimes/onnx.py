@@ -126,9 +126,9 @@ class OnnxRuntime:
             return outputs
         return tried_outputs(pixels, image_input, outputs, self._run, self.path.name)
 
-    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:  # noqa: ARG002
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
-        return self.reader.predict(list(images), self._run)
+        return self.reader.predict(list(images), self._run, sources)
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
         feeds = {self._feed.images: batch, **extra_feeds(self._feed.others, batch.shape)}

@@ -79,9 +79,9 @@ class TorchRuntime:
             CODE_VERSION,
         )
 
-    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:  # noqa: ARG002
+    def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
-        return self.reader.predict(list(images), self._run)
+        return self.reader.predict(list(images), self._run, sources)
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
         with self._torch.inference_mode():

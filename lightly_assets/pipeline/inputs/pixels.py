@@ -20,6 +20,7 @@ from lightly_assets.media import (
     probe,
     read_image,
 )
+from lightly_assets.media.fit import Fit
 from lightly_assets.media.images import SixteenBit
 from lightly_assets.media.info import OnDamage
 from lightly_assets.media.stream import damage_message
@@ -40,7 +41,7 @@ class Pixels:
 
     source: Source
     image: NDArray[np.uint8]
-    """(H, W, 3) uint8 RGB."""
+    """(H, W, 3) uint8 RGB; a frame may come in another size than the source's, if it is wanted so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,10 @@ class PixelReader:
         on_damage: OnDamage,
         limits: Limits | None = None,
         sixteen_bit: SixteenBit = "high-byte",
+        fit: Fit | None = None,
     ) -> None:
         self._store = store
+        self._fit = fit
         self._sixteen_bit = sixteen_bit
         self._inputs = iter(inputs)
         self._on_damage = on_damage
@@ -142,7 +145,14 @@ class PixelReader:
             while not self._stop.is_set():
                 while len(opened) < _AHEAD and (following := next(self._inputs, None)) is not None:
                     opened.append(
-                        _Opened(self._store, *following, self._on_damage, self._limits, self._sixteen_bit)
+                        _Opened(
+                            self._store,
+                            *following,
+                            self._on_damage,
+                            self._limits,
+                            self._sixteen_bit,
+                            self._fit,
+                        )
                     )
                 if not opened:
                     break
@@ -189,6 +199,7 @@ class _Opened:
         on_damage: OnDamage,
         limits: Limits | None,
         sixteen_bit: SixteenBit,
+        fit: Fit | None,
     ) -> None:
         self._sixteen_bit = sixteen_bit
         self.input = one
@@ -203,7 +214,7 @@ class _Opened:
         try:
             self.path = str(self._stack.enter_context(store.local_file(one.entry)))
             if one.kind == "video" and pixels:
-                stream = open_video(self.path, on_damage=on_damage, limits=limits)
+                stream = open_video(self.path, on_damage=on_damage, limits=limits, fit=fit)
                 self._stream = self._stack.enter_context(stream)
         except StorageError as error:
             self._error = error
@@ -233,9 +244,9 @@ class _Opened:
             yield Pixels(source, picture.image)
             return
         for frame in self._stream:
-            height, width, _ = frame.image.shape
             self.count += 1
-            yield Pixels(Source(key, frame.index, width, height, time=frame.time), frame.image)
+            source = Source(key, frame.index, frame.width, frame.height, time=frame.time)
+            yield Pixels(source, frame.image)
         self.info = self._stream.info
         # With "keep", too: of a video without a single frame there is nothing to keep.
         if not self.count:

@@ -11,6 +11,7 @@ from lightly_assets.format.names.suffixes import InputKind
 from lightly_assets.format.schema import Schema
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import encode_settings
+from lightly_assets.models.preprocess import Shrinking
 from lightly_assets.models.protocol import LooksUp, Model, ModelError
 from lightly_assets.pipeline.state.records import version
 
@@ -85,6 +86,11 @@ class TaskSetup:
     def looks_up(self) -> bool:
         """Whether the model is labels, which have to meet the inputs."""
         return isinstance(getattr(self.model, "runtime", self.model), LooksUp)
+
+    @cached_property
+    def shrinking(self) -> Shrinking | None:
+        """The size that the model wants frames in that are resized before they are RGB; None: as they are."""
+        return getattr(self.model, "shrinking", None)
 
     def let_go(self) -> None:
         """Free the memory of a model that others run; what it is remains known."""

@@ -18,6 +18,7 @@ from lightly_assets.pipeline.inputs.frame_export import FrameExports
 from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.pipeline.inputs.pixels import Ended, Event, PixelReader, Pixels, Unreadable
 from lightly_assets.pipeline.planning.embedding_setup import AnySetup, EmbeddingSetup
+from lightly_assets.pipeline.planning.frame_size import wanted_fit
 from lightly_assets.pipeline.planning.plan import UnitWork
 from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.lanes import Lanes
@@ -134,7 +135,12 @@ class PredictStage:
         project, exports = self._warehouse.project, self._exports
         feed = UnitFeed(units, self._folder, self._setups, self._encode, exporting=exports is not None)
         reader = PixelReader(
-            self._warehouse.input, feed, project.on_damage, self._limits, project.images.sixteen_bit
+            self._warehouse.input,
+            feed,
+            project.on_damage,
+            self._limits,
+            project.images.sixteen_bit,
+            fit=wanted_fit(self._setups.values()),
         )
         try:
             for event in self._timed(reader):

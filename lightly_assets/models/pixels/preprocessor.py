@@ -80,8 +80,7 @@ class Preprocessor:
         inner_w, inner_h = round(view.width * view.scale_x), round(view.height * view.scale_y)
         kernel = self.settings.interpolation
         assert kernel is not None
-        if image.shape[:2] not in ((view.height, view.width), (inner_h, inner_w)):
-            raise ValueError(f"an image of {image.shape} is said to be of {view.width} x {view.height}")
+        assert image.shape[:2] in ((view.height, view.width), (inner_h, inner_w))
         pixels = resize_image(self._with_channels(image), inner_h, inner_w, kernel)
         rows, from_row = _window(int(view.offset_y), inner_h, view.input_height)
         columns, from_column = _window(int(view.offset_x), inner_w, view.input_width)

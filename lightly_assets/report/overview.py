@@ -29,6 +29,7 @@ def overview(gathered: Gathered) -> Markup:
             tile(warnings, "warnings" if warnings != 1 else "warning"),
         ),
         *(markup('<p class="note">{}</p>', note) for note in gathered.notes),
+        _selected(gathered),
         _tasks(gathered),
         _worst(gathered),
         _findings(report.groups, report.unchecked),
@@ -61,6 +62,33 @@ def _tasks(gathered: Gathered) -> Markup:
     return card("Tasks", table("Open a task for its frames, classes and scores.", head, rows))
 
 
+def _selected(gathered: Gathered) -> Markup:
+    """The frames that a selection has chosen, in its order; each opens in the first task."""
+    rows: list[tuple[int, list[Any]]] = []
+    for one in gathered.galleries[0] if gathered.galleries else []:
+        rank = one["why"].get("selected")
+        if rank is not None:
+            name = gathered.frames[one["f"]]["name"]
+            rows.append((rank, [frame_link(0, name), rank + 1, one["n"], one["u"]]))
+    if not rows:
+        return Markup("")
+    rows.sort(key=lambda row: row[0])
+    task = gathered.figures["tasks"][0]["name"]
+    head = ["Frame", "Order", f"Predictions of {task}", "Uncertainty"]
+    return card("Selected frames", table("In the order of selection.", head, [row for _, row in rows]))
+
+
+def frame_link(task: int, name: str) -> Markup:
+    """Opens a frame in the tab of a task."""
+    return markup(
+        '<a href="#task-{}" data-open-task="{}" data-frame="{}"><bdi>{}</bdi></a>',
+        task,
+        task,
+        Markup(escape(name)),
+        name,
+    )
+
+
 def _worst(gathered: Gathered) -> Markup:
     """The frames with the most faults of each task that was judged."""
     rows = []
@@ -68,13 +96,7 @@ def _worst(gathered: Gathered) -> Markup:
         if judged is None or judged["miou"] is not None:
             continue
         for one in judged["worst"][:_WORST]:
-            name = markup(
-                '<a href="#task-{}" data-open-task="{}" data-frame="{}"><bdi>{}</bdi></a>',
-                place,
-                place,
-                Markup(escape(one["file_name"])),
-                one["file_name"],
-            )
+            name = frame_link(place, one["file_name"])
             kind = markup('<td class="left">{}</td>', task["name"])
             rows.append([name, kind, one["missed"], one["wrong"], one["found"]])
     if not rows:

@@ -312,3 +312,11 @@ def test_the_server_gives_nothing_else(served: int) -> None:
     ):
         assert ask(served, path)[0] == 404, path
     assert ask(served, "/", host="evil.example:80")[0] == 403
+
+
+def test_a_selection_comes_first_and_in_its_order(project: Path) -> None:
+    names = ["cam/v-17-mp4", "cam/v-03-mp4", "cam/v-09-mp4"]
+    text = page(gather(Request(project / "lightly", chosen=names))).decode()
+    card = text[text.index("Selected frames") : text.index("Open a task for its frames")]
+    assert re.findall(r'data-frame="([^"]*)"', card) == [f"{name}.png" for name in names]
+    assert "Selected frames" not in page(gather(Request(project / "lightly"))).decode()

@@ -94,3 +94,14 @@ def test_the_wheel_works_where_the_sources_are_not(built: tuple[Path, Path], tmp
         cwd=tmp_path, env={"PYTHONPATH": str(place)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert where.stdout.startswith(str(place))
+
+
+def test_every_extra_is_tried_and_has_a_row_in_the_docs() -> None:
+    """``make test-extras`` installs each one alone; this only says that none is forgotten."""
+    import runpy
+
+    extras = PROJECT["optional-dependencies"]
+    tries = runpy.run_path(str(ROOT / "tests/extras/run.py"))["TRIES"]
+    page = (ROOT / "docs/install.md").read_text()
+    assert set(tries) - {"(none)"} == set(extras)
+    assert [name for name in tries if f"\n| {name} |" not in page] == []

@@ -100,7 +100,8 @@ def run_anew(project: Path, *, checkout: Path | None = None, watched: bool = Fal
     compileall.compile_dir(str(package / "lightly_assets"), quiet=1)
     environment = {"PYTHONPATH": str(package.absolute())}
     script = _WATCHED if watched else _PLAIN
-    taken, out, err = took([sys.executable, "-c", script, str(project)], **environment)
+    # -P: the folder that this was started in is no place to import from.
+    taken, out, err = took([sys.executable, "-P", "-c", script, str(project)], **environment)
     document: dict[str, Any] = json.loads(out)
     if not document["ok"] or document["failed"]:
         raise SystemExit(out)

@@ -1,6 +1,6 @@
 """A few frames of a unit, kept small while they pass by, for a picture of what was predicted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,9 @@ class Thumbnails:
         return iter([self._kept[number] for number in sorted(self._kept)])
 
 
-def sheet(thumbnails: Thumbnails, texts: Mapping[Source, bytes], schema: Schema) -> bytes | None:
+def sheet(
+    thumbnails: Iterable[tuple[Source, NDArray[np.uint8]]], texts: Mapping[Source, bytes], schema: Schema
+) -> bytes | None:
     """A WebP of the kept frames that say most, with their predictions; None where there is no frame.
 
     Args:

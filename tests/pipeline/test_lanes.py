@@ -10,7 +10,8 @@ import pytest
 
 from lightly_assets.config import load_project
 from lightly_assets.models.pixels.preprocessor import Preprocessor
-from lightly_assets.pipeline.running import lanes
+from lightly_assets.models.results import ResultError
+from lightly_assets.pipeline.running import encode_stage, lanes
 from lightly_assets.pipeline.running.lanes import Lanes
 from lightly_assets.pipeline.running.pipe import Stop, Stopped
 from lightly_assets.pipeline.session import Session
@@ -78,6 +79,26 @@ def test_threads_and_batches_change_no_byte(tmp_path: Path) -> None:
         found.append(stored(small))
     assert len(found[0][0]) == 32 + 2 and len(found[0][1]) == 4
     assert all(one == found[0] for one in found)
+
+
+def test_what_a_lane_cannot_encode_is_encoded_where_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = project(tmp_path / "0", threads=2)
+    run(wanted)
+    real, threads = encode_stage.encode_batch, set()
+
+    def encode_batch(*given: Any) -> Any:
+        threads.add(threading.current_thread().name.partition(" ")[0])
+        if threading.current_thread().name.startswith("model"):
+            raise ResultError("cannot be encoded", 0)
+        return real(*given)
+
+    monkeypatch.setattr(encode_stage, "encode_batch", encode_batch)
+    small = project(tmp_path / "1", threads=2)
+    run(small)
+    assert threads == {"model", "encode"}
+    assert stored(small) == stored(wanted)
 
 
 def test_a_run_says_what_was_waited_for(tmp_path: Path) -> None:

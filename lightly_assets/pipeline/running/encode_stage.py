@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import groupby, islice
 
 from lightly_assets.encoding.encode import Encoded, encode_batch
@@ -21,6 +22,7 @@ from lightly_assets.pipeline.running.pipe import Pipe
 from lightly_assets.pipeline.running.tuning import ENCODED_AT_ONCE
 from lightly_assets.pipeline.running.unit_state import (
     Begin,
+    EncodedRow,
     End,
     Results,
     TaskFailed,
@@ -50,19 +52,34 @@ class EncodeStage:
             match message:
                 case Begin(state):
                     self._begin(state)
-                case Results(rows):
-                    for task, some in _by_task(rows):
-                        if isinstance(task.any_setup, EmbeddingSetup):
-                            take_vectors(task, some)
-                        else:
-                            self._take(task, some, predicted=True)
-                        self._settle(task.unit)
+                case Results(rows, encoded):
+                    self._take_results(rows, encoded)
                 case TaskFailed(task, key, error):
                     task.outcome.failed.setdefault(key, error)
                     self._settle(task.unit)
                 case End():
                     self._end(message)
         self._publish.close()
+
+    def _take_results(
+        self, rows: list[tuple[TaskState, Source, Result]], encoded: list[EncodedRow] | None
+    ) -> None:
+        ready = iter(encoded or ())
+        for task, some in _by_task(rows):
+            if isinstance(task.any_setup, EmbeddingSetup):
+                take_vectors(task, some)
+            elif encoded is None:
+                self._take(task, some, predicted=True)
+            for (source, result), one in zip(some, ready, strict=False):
+                if task.is_open(source.input):
+                    self._write(task, source, result, one)
+            self._settle(task.unit)
+
+    def _write(self, task: TaskState, source: Source, result: Result, one: EncodedRow) -> None:
+        task.predictions.add(source, result)
+        if one.encoded is not None:
+            self._write_singletons(task, source, one.encoded, one.data)
+        task.seen[source.input] += 1
 
     def _begin(self, state: UnitState) -> None:
         for task in state.tasks.values():
@@ -129,7 +146,7 @@ class EncodeStage:
             if predicted:
                 task.predictions.add(source, result)
             if one is not None:
-                self._write_singletons(task, source, one)
+                self._write_singletons(task, source, one, singletons_bytes(one.singletons))
             task.seen[source.input] += 1
         return None
 
@@ -148,10 +165,9 @@ class EncodeStage:
     def _fail(self, task: TaskState, source: Source, error: BadValue) -> None:
         task.outcome.failed[source.input] = f"task '{task.setup.name}', {source}: {error}"
 
-    def _write_singletons(self, task: TaskState, source: Source, encoded: Encoded) -> None:
+    def _write_singletons(self, task: TaskState, source: Source, encoded: Encoded, data: bytes) -> None:
         count = len(encoded.singletons)
-        text = singletons_bytes(encoded.singletons)
-        task.singletons.add(Row(source, count, text))
+        task.singletons.add(Row(source, count, data))
         outcome = task.outcome
         outcome.encoded += 1
         outcome.singletons += count
@@ -163,7 +179,7 @@ class EncodeStage:
         for one in encoded.singletons:
             outcome.categories[task.setup.schema.names[one["category_id"]]] += 1
         if self._sheets and task.unit.thumbnails.shows(source):
-            task.shown[source] = text
+            task.shown[source] = data
 
     def _end(self, end: End) -> None:
         state, key = end.state, end.input.key
@@ -200,15 +216,43 @@ class EncodeStage:
         """Hand on the tasks of a unit that are complete, and the unit once all its inputs are read."""
         for task in state.tasks.values():
             if not task.finished and task.is_complete:
+                picture = None
                 if task.shown:
-                    task.outcome.sheet = sheet(state.thumbnails, task.shown, task.setup.schema)
-                self._hand_on(state, task.close())
+                    picture = partial(sheet, [*state.thumbnails], task.shown, task.setup.schema)
+                self._hand_on(state, task.close(), picture)
         if not (state.waiting or state.closed) and all(task.finished for task in state.tasks.values()):
             self._hand_on(state, None)
 
-    def _hand_on(self, state: UnitState, result: TaskResult | None) -> None:
+    def _hand_on(
+        self,
+        state: UnitState,
+        result: TaskResult | None,
+        picture: Callable[[], bytes | None] | None = None,
+    ) -> None:
         state.hand_on(last=result is None)
-        self._publish.put(ToPublish(state, result))
+        self._publish.put(ToPublish(state, result, picture))
+
+
+def encoded_beside(rows: list[tuple[TaskState, Source, Result]]) -> Results:
+    """Results of a batch, packed and encoded by a thread that has called the model, beside other such ones.
+
+    Where one of them cannot be, they are left as they are: what is wrong is told where they are written.
+    """
+    packed: list[tuple[TaskState, Source, Result]] = []
+    encoded: list[EncodedRow] = []
+    try:
+        for task, some in _by_task(rows):
+            results = [pack(result) for _, result in some]
+            packed += [(task, source, result) for (source, _), result in zip(some, results, strict=True)]
+            if not task.work.encodes:
+                encoded += [EncodedRow(None, b"")] * len(some)
+                continue
+            sizes = [(source.width, source.height) for source, _ in some]
+            for one in encode_batch(results, task.setup.settings, sizes):
+                encoded.append(EncodedRow(one, singletons_bytes(one.singletons)))
+    except BadValue:
+        return Results(rows)
+    return Results(packed, encoded)
 
 
 def _by_task(

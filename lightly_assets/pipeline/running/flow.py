@@ -27,6 +27,7 @@ from lightly_assets.pipeline.running.publish_stage import PublishStage
 from lightly_assets.pipeline.running.tuning import (
     PATIENCE_SECONDS,
     PUBLISHERS_IN_BUCKETS,
+    PUBLISHERS_ON_DISK,
     WAITING_BATCHES,
     WAITING_UNITS,
 )
@@ -69,7 +70,7 @@ class Flow:
         on_disk = warehouse.lightly.local_root is not None and warehouse.state.local_root is not None
         self._publishers = [
             PublishStage(warehouse, publish, self._outcomes)
-            for _ in range(1 if on_disk else PUBLISHERS_IN_BUCKETS)
+            for _ in range(PUBLISHERS_ON_DISK if on_disk else PUBLISHERS_IN_BUCKETS)
         ]
 
     def run(self, units: Sequence[UnitWork]) -> Iterator[UnitOutcome]:

@@ -21,6 +21,7 @@ from lightly_assets.pipeline.planning.embedding_setup import AnySetup, Embedding
 from lightly_assets.pipeline.planning.frame_size import wanted_fit
 from lightly_assets.pipeline.planning.plan import UnitWork
 from lightly_assets.pipeline.running.commit import Warehouse
+from lightly_assets.pipeline.running.encode_stage import encoded_beside
 from lightly_assets.pipeline.running.lanes import Lanes
 from lightly_assets.pipeline.running.pace import Pace
 from lightly_assets.pipeline.running.pipe import Pipe, Stop
@@ -321,7 +322,9 @@ def ask(name: str, model: Model, batch: Batch, pixels: list[tuple[TaskState, Pix
     seconds = time.perf_counter() - start
     batch.learn(len(pixels), brisk=seconds < BRISK_SECONDS)
     rows = [(task, one.source, answer) for (task, one), answer in zip(pixels, answers, strict=True)]
-    return [Answer(Results(rows), [task for task, _ in pixels], seconds / len(pixels))]
+    # Where there is one such thread, the one that encodes works beside it.
+    results = encoded_beside(rows) if model.callers > 1 and not is_embeddings(name) else Results(rows)
+    return [Answer(results, [task for task, _ in pixels], seconds / len(pixels))]
 
 
 def _as_they_are(rows: list[tuple[TaskState, Source, Result]]) -> list[Answer]:

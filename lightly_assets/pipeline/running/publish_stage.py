@@ -25,6 +25,8 @@ class PublishStage:
         while (message := self._publish.get()) is not None:
             state, result = message.state, message.result
             if result is not None:
+                if message.picture is not None:
+                    result.outcome.sheet = message.picture()
                 self._warehouse.store_task(state.outcome, result)
                 state.outcome.tasks[result.setup.name] = result.outcome
             if state.is_published():

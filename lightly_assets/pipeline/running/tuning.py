@@ -8,7 +8,10 @@ WAITING_UNITS = 2
 """Finished tasks of units that wait to be published."""
 PUBLISHERS_IN_BUCKETS = 4
 """Units that are stored and published at once in a bucket: while one is checked, or waits for the reply to a
-single request, others are written. A disk has nobody to wait for: there it is one."""
+single request, others are written."""
+PUBLISHERS_ON_DISK = 2
+"""On a disk the same: at the end of a long video all of its tasks are published, on all cores of a small
+machine."""
 ENCODED_AT_ONCE = 128
 """Stored results that are encoded together."""
 PATIENCE_SECONDS = 3.0

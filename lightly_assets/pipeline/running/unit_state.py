@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lightly_assets.encoding.encode import Encoded
 from lightly_assets.encoding.statistics import Tally
 from lightly_assets.media import VideoInfo
 from lightly_assets.models.protocol import Source
@@ -192,6 +194,18 @@ class Results:
     """What a model said about some images."""
 
     rows: list[tuple[TaskState, Source, Result]]
+    encoded: list[EncodedRow] | None = None
+    """Of each row, where the thread that called the model has packed and encoded it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRow:
+    """What will be written of an image."""
+
+    encoded: Encoded | None
+    """None where only predictions are stored."""
+    data: bytes
+    """The singletons as JSON."""
 
 
 @dataclass
@@ -228,6 +242,8 @@ class ToPublish:
 
     state: UnitState
     result: TaskResult | None
+    picture: Callable[[], bytes | None] | None = None
+    """Draws some frames with their predictions."""
 
 
 ToEncode = Begin | Results | TaskFailed | End

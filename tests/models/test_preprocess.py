@@ -26,7 +26,7 @@ SIZES = [(90, 160), (64, 64), (17, 33), (5, 7), (1, 1), (200, 333)]
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("given", [(180, 320), (97, 55), (20, 301), (1, 7), (34, 66)])
+@pytest.mark.parametrize("given", [(180, 320), (97, 55), (20, 301), (1, 7), (34, 66), (270, 480), (85, 99)])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_opencvs_kernels_are_its_own_to_the_bit(
     given: tuple[int, int], size: tuple[int, int], channels: int

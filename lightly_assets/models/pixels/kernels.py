@@ -46,6 +46,8 @@ def resize_image(image: NDArray[np.uint8], height: int, width: int, kernel: Kern
     if cv2 is not None:
         interpolation = getattr(cv2, f"INTER_{kernel.upper()}")
         contiguous = np.ascontiguousarray(image)
+        if kernel == "linear":
+            contiguous = _rows_that_count(contiguous, height)
         found = np.asarray(cv2.resize(contiguous, (width, height), interpolation=interpolation))
         return found.reshape(height, width, image.shape[2])
     if kernel != "linear":
@@ -54,6 +56,15 @@ def resize_image(image: NDArray[np.uint8], height: int, width: int, kernel: Kern
             "pip install opencv-python-headless."
         )
     return linear(image, height, width)
+
+
+def _rows_that_count(image: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
+    """Of rows of which an odd number becomes one, as of 1080 that become 360, the middle ones.
+
+    The kernel gives the others no weight, but would read them.
+    """
+    together, rest = divmod(image.shape[0], height)
+    return image if rest or together % 2 == 0 else image[together // 2 :: together]
 
 
 def split(image: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:

@@ -1,11 +1,13 @@
 """Selection beside the package that does it: ``python -m benchmarks.selection.speed [--samples 50000]``.
 
 Weights, balance and diversity on the same arrays, through ``lightly_assets.selection`` and by calling
-lightly-mundig directly, as LightlyStudio does; seconds of processor time, in turn. Then the memory that
-``select`` takes for many frames without embeddings.
+lightly-mundig directly; with ``--studio PYTHON``, of an environment that holds LightlyStudio, also by its own
+class. Seconds of processor time, in turn. Then the memory that ``select`` takes for many frames without
+embeddings.
 """
 
 import argparse
+import json
 import resource
 import subprocess
 import sys
@@ -35,8 +37,25 @@ CONFIG = {
 }
 
 
-def compare(samples: int, wanted: int, rounds: int) -> None:
-    """Prints both times and their ratio."""
+STUDIO = """
+import json, sys, time
+import numpy as np
+from lightly_studio.sampling.mundig import Mundig
+
+arrays, wanted = np.load(sys.argv[1]), int(sys.argv[2])
+weights, rows, target, vectors = (arrays[name] for name in ("weights", "rows", "target", "vectors"))
+start = time.process_time()
+mundig = Mundig()
+mundig.add_weighting(weights)
+mundig.add_class_balancing(rows, target)
+mundig.add_diversity(vectors)
+found = mundig.run(wanted)
+print(json.dumps([time.process_time() - start, found]))
+"""
+
+
+def compare(samples: int, wanted: int, rounds: int, studio: str | None) -> None:
+    """Prints the times and their ratios."""
     random = np.random.default_rng(0)
     weights, vectors = random.random(samples), random.random((samples, 128)).astype(np.float32)
     rows, target = random.integers(0, 5, (samples, 10)).astype(float), np.full(10, 0.1)
@@ -52,17 +71,24 @@ def compare(samples: int, wanted: int, rounds: int) -> None:
         selection.add_diversifying_strategy(vectors, 1.0)
         return list(selection.run_selection([], samples, wanted))
 
-    for _ in range(rounds):
-        start = time.process_time()
-        one = ours()
-        middle = time.process_time()
-        other = directly()
-        end = time.process_time()
-        assert one == other
-        print(
-            f"{wanted:,} of {samples:,}: {middle - start:.1f} s, directly {end - middle:.1f} s, "
-            f"{(middle - start) / (end - middle):.2f}×"
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "arrays.npz"
+        np.savez(file, weights=weights, rows=rows, target=target, vectors=vectors)
+        for _ in range(rounds):
+            start = time.process_time()
+            one = ours()
+            middle = time.process_time()
+            other = directly()
+            end = time.process_time()
+            assert one == other
+            text = f"directly {end - middle:.1f} s, {(middle - start) / (end - middle):.2f}×"
+            if studio is not None:
+                command = [studio, "-c", STUDIO, str(file), str(wanted)]
+                done = subprocess.run(command, check=True, capture_output=True, text=True)
+                seconds, theirs = json.loads(done.stdout.splitlines()[-1])
+                assert one == theirs
+                text += f"; LightlyStudio {seconds:.1f} s, {(middle - start) / seconds:.2f}×"
+            print(f"{wanted:,} of {samples:,}: {middle - start:.1f} s, {text}")
 
 
 def memory(files: int) -> None:
@@ -90,10 +116,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--samples", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--studio", help="the Python of an environment with lightly-studio 1.2")
     parser.add_argument("--files", type=int, default=1_000_000)
     options = parser.parse_args()
     if options.rounds:
-        compare(options.samples, 1000, options.rounds)
+        compare(options.samples, 1000, options.rounds, options.studio)
     if options.files:
         memory(options.files)
 

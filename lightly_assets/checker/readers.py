@@ -83,25 +83,25 @@ class FolderReader:
     ) -> Iterator[Listed]:
         """The files of one folder; its folders go to ``pending``."""
         try:
-            with os.scandir(folder) as scan:
-                entries = sorted(scan, key=_by_name)
+            names, others = _listed(folder)
         except FileNotFoundError:
             return
         except OSError:
             yield prefix.rstrip("/"), "file-unreadable"
             return
-        for entry in entries:
-            key = f"{prefix}{entry.name}"
-            if entry.is_file(follow_symlinks=False):
+        for name in names:
+            key = f"{prefix}{name}"
+            if name not in others:
                 yield key, None
                 continue
-            target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+            path = f"{folder}/{name}"
+            target = os.path.realpath(path) if others[name] else path
             kind = _kind(target)
             # What cannot be resolved to the end is a link still: a circle of links.
             if target in above or not _is_inside(target, root) or kind == stat.S_IFLNK:
                 yield key, "link-outside"
             elif kind == stat.S_IFDIR:
-                pending.append((entry.path, f"{key}/", above | {target}))
+                pending.append((path, f"{key}/", above | {target}))
             else:
                 yield key, None if kind == stat.S_IFREG else "file-unreadable"
 
@@ -187,8 +187,20 @@ def too_large(size: int) -> Unreadable:
     return Unreadable("file-too-large", f"The file has {size:,} bytes; 256 MiB are allowed.")
 
 
-def _by_name(entry: os.DirEntry[str]) -> str:
-    return entry.name
+def _listed(folder: str) -> tuple[list[str], dict[str, bool]]:
+    """The names in a folder, sorted; and of those that are no plain files, whether they are links.
+
+    A folder may hold a million files, of which no more than their names is kept.
+    """
+    names: list[str] = []
+    others: dict[str, bool] = {}
+    with os.scandir(folder) as scan:
+        for entry in scan:
+            names.append(entry.name)
+            if not entry.is_file(follow_symlinks=False):
+                others[entry.name] = entry.is_symlink()
+    names.sort()
+    return names, others
 
 
 def _is_inside(path: str, root: str) -> bool:

@@ -108,13 +108,22 @@ def object_frequency(categories: Any, images: Any, num_images: int, num_categori
     largest image of the data set. Where all images are equal, all get 1.
     Three images with categories {0, 0}, {1}, {} → 1, 0.98, 0.9.
     """
+    return scaled_frequency(raw_frequency(categories, images, num_images, num_categories))
+
+
+def raw_frequency(categories: Any, images: Any, num_images: int, num_categories: int) -> Floats:
+    """(num_images,) the sums of :func:`object_frequency`, before they are compared with others."""
     places = _places(categories, num_categories)
     pairs, counts = np.unique(_images(images) * num_categories + places, return_counts=True)
     weights = 1 + 0.25 * (counts - 1)
-    raw = np.bincount(pairs // num_categories, weights=weights, minlength=num_images).astype(np.float64)
+    return np.bincount(pairs // num_categories, weights=weights, minlength=num_images).astype(np.float64)
+
+
+def scaled_frequency(raw: Floats) -> Floats:
+    """(N,) such sums of all images of a data set, from 0.9 to 1; where all are equal, all get 1."""
     low, high = raw.min(initial=np.inf), raw.max(initial=-np.inf)
     if high <= low:
-        return np.ones(num_images)
+        return np.ones(raw.size)
     scaled: Floats = 0.9 + 0.1 * (raw - low) / (high - low)
     return scaled
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from lightly_assets.config.sections.embeddings import PREFIX, embeddings_of
 from lightly_assets.errors import LightlyAssetsError
-from lightly_assets.folders.read import Task
 from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.models.protocol import Image, Source
 from lightly_assets.pipeline.planning.embedding_setup import EmbeddingSetup
@@ -23,6 +22,7 @@ from lightly_assets.pipeline.planning.task_setup import decode_version
 from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.state.vector_tables import read_vectors
 from lightly_assets.selection.errors import SelectionError
+from lightly_assets.selection.figures import TaskFigures
 from lightly_assets.selection.samples import Samples
 
 # The stubs know fewer signatures than pyarrow has.
@@ -69,7 +69,7 @@ class StoredVectors:
             )
         return found
 
-    def objects(self, samples: Samples, task: Task) -> tuple[Vectors, Owners]:
+    def objects(self, samples: Samples, task: TaskFigures) -> tuple[Vectors, Owners]:
         """(M, D) of a task's objects, and (M,) the samples that they are on.
 
         Raises:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.evaluation.evaluate import video_of
-from lightly_assets.folders.read import Task
 from lightly_assets.models.vectors.descriptor import NAME, SIZE, describe
 from lightly_assets.report.pixels import FrameReader
 from lightly_assets.selection.errors import SelectionError
+from lightly_assets.selection.figures import TaskFigures
 from lightly_assets.selection.samples import Samples
 from lightly_assets.storage import NotFound, Store
 
@@ -89,9 +89,10 @@ class Embedder:
         flat = column.flatten().to_numpy()
         return np.asarray(flat, dtype=np.float32).reshape(-1, SIZE)
 
-    def objects(self, samples: Samples, task: Task) -> tuple[Vectors, NDArray[np.int64]]:
+    def objects(self, samples: Samples, task: TaskFigures) -> tuple[Vectors, NDArray[np.int64]]:
         """(M, D) vectors of a task's objects, and (M,) the samples that they are on; nothing is stored."""
         columns = task.columns
+        assert columns is not None
         boxes = columns.boxes_or_hulls()
         ends = np.cumsum(columns.counts)
         rows = {

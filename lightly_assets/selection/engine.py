@@ -37,21 +37,21 @@ class Weights:
     strength: float = 1.0
 
     def add(self, selection: Any, samples: NDArray[np.int64]) -> None:
-        selection.add_weighting_strategy(positive(self.values)[samples].tolist(), self.strength)
+        selection.add_weighting_strategy(taken(positive(self.values), samples), self.strength)
 
 
 @dataclass(frozen=True)
 class Balance:
     """Bring the sum of rows (N, C) close to a target (C,)."""
 
-    rows: Floats
+    rows: Floats | NDArray[np.float32]
     target: Floats
     strength: float = 1.0
 
     def add(self, selection: Any, samples: NDArray[np.int64]) -> None:
         if self.rows.shape[1] != self.target.size:
             raise SelectionError(f"There are {self.rows.shape[1]} classes but {self.target.size} targets.")
-        selection.add_balancing_strategy(self.rows[samples], self.target.tolist(), self.strength)
+        selection.add_balancing_strategy(taken(self.rows, samples), self.target.tolist(), self.strength)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Diversity:
     apart: float | None = None
 
     def add(self, selection: Any, samples: NDArray[np.int64]) -> None:
-        selection.add_diversifying_strategy(self.vectors[samples], self.strength)
+        selection.add_diversifying_strategy(taken(self.vectors, samples), self.strength)
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,12 @@ def distances(vectors: Vectors, vector: Vectors) -> Floats:
     """(N,) Euclidean distances."""
     result: Floats = np.linalg.norm(vectors.astype(np.float64) - vector, axis=1)
     return result
+
+
+def taken(values: Any, samples: NDArray[np.int64]) -> Any:
+    """The rows of these samples; the array itself where they are all, in order."""
+    everything = samples.size == len(values) and bool((samples[:-1] < samples[1:]).all())
+    return values if everything else values[samples]
 
 
 def positive(values: Floats) -> Floats:

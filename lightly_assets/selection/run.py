@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,23 @@ import numpy as np
 from lightly_assets.checker.check import listed_tasks, reader_of
 from lightly_assets.checker.expected import VideoSize, read_input
 from lightly_assets.checker.report import Report
-from lightly_assets.folders.read import Root, read_folder
+from lightly_assets.folders.read import Root
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.report.pixels import FrameReader
 from lightly_assets.selection.embeddings import Embedder
 from lightly_assets.selection.engine import Plan, Vectors, Weights, select
 from lightly_assets.selection.errors import SelectionError
+from lightly_assets.selection.figures import Wanted, read_figures
 from lightly_assets.selection.samples import Samples
 from lightly_assets.selection.strategies import Strategy, Vectorised, achieved, make
 from lightly_assets.selection.vectors import VectorSource, pictures_in
 from lightly_assets.storage import Store, open_store
 from lightly_assets.worker.selection import Tasks, selection_problems
+
+_PLATFORM = {
+    "lightly_path_regex": "how the platform reads file names by it is not documented",
+    "auto_tasks": "these are predictions that the platform makes itself",
+}
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,10 @@ def run_selection(request: Request) -> Selected:
     used = _used_tasks(config) or listed[:1]
     # A task that is not there is told beside those that are.
     tasks = used if set(used) <= set(listed) else listed
-    folder = read_folder(request.lightly, tasks=tasks, wanted=lambda schema: _columns(schema, config))
+    crops = request.vectors is None
+    folder = read_figures(
+        request.lightly, tasks, lambda task, schema: _wanted(task, schema, config, crops=crops)
+    )
     _check_config(config, {name: task.schema for name, task in folder.tasks.items()})
     samples = Samples(folder, reader_of(request.lightly))
     _refuse_errors(folder.report, config)
@@ -161,21 +170,39 @@ def _used_tasks(config: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(str(one["task"]) for one in _inputs(config) if "task" in one))
 
 
-def _columns(schema: Schema, config: Mapping[str, Any]) -> set[str]:
-    """What has to be read of a task's predictions."""
-    wanted = {"probabilities"}
+def _wanted(task: str, schema: Schema, config: Mapping[str, Any], *, crops: bool) -> Wanted:
+    """What has to be known of a task; with ``crops`` also where objects are, for those who cut them out."""
+    given = [one for one in _inputs(config) if one.get("task") == task]
+    fields = {"probabilities"}
     if schema.task_type is TaskType.KEYPOINT_DETECTION:
-        wanted.add("points")
+        fields.add("points")
     if schema.task_type is TaskType.SEMANTIC_SEGMENTATION:
-        wanted.add("runs")
-    if any(one.get("type") == "EMBEDDINGS" and "task" in one for one in _inputs(config)):
-        wanted |= {"boxes", "points"}
-    return wanted
+        fields.add("runs")
+    cut = crops and any(one.get("type") == "EMBEDDINGS" for one in given)
+    return Wanted(
+        frozenset(str(one.get("score")) for one in given if one.get("type") == "SCORES"),
+        any(one.get("type") == "PREDICTIONS" for one in given),
+        frozenset({"boxes", "points"}) if cut else frozenset(),
+        frozenset(fields),
+    )
 
 
 def _check_config(config: Mapping[str, Any], schemas: Mapping[str, Schema]) -> None:
     for problem in selection_problems(config, Tasks(schemas)):
         raise SelectionError(problem)
+    for problem in _platform_only(config):
+        raise SelectionError(problem)
+
+
+def _platform_only(config: Mapping[str, Any]) -> Iterator[str]:
+    """What the platform takes and nothing here does; left out silently, it would be another selection."""
+    for key, why in _PLATFORM.items():
+        if config.get(key):
+            yield f"selection_config.{key} is not run here: {why}."
+    for index, entry in enumerate(config["strategies"]):
+        if entry["strategy"].get("target_range") is not None:
+            where = f"selection_config.strategies[{index}].strategy.target_range"
+            yield f"{where} is not run here: the engine has none such; see stopping_condition_max_sum."
 
 
 def _refuse_errors(report: Report, config: Mapping[str, Any]) -> None:

@@ -10,14 +10,13 @@ import orjson
 from numpy.typing import NDArray
 
 from lightly_assets.checker.readers import Reader, Unreadable
-from lightly_assets.folders.read import Folder, Task
-from lightly_assets.folders.scores import file_scores
 from lightly_assets.format.names.frame_names import parse_frame_name
 from lightly_assets.format.names.suffixes import split_suffix
-from lightly_assets.format.scores import class_distribution, image_class_distribution
 from lightly_assets.selection.errors import SelectionError
+from lightly_assets.selection.figures import Figures, Names, TaskFigures
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.float64] | NDArray[np.float32]
 
 METADATA = ".lightly/metadata/"
 
@@ -29,16 +28,16 @@ class Samples:
     a file in some task counts there as one without predictions.
     """
 
-    def __init__(self, folder: Folder, reader: Reader) -> None:
+    def __init__(self, folder: Figures, reader: Reader) -> None:
         tasks = list(folder.tasks.values())
-        self.stems: list[str] = tasks[0].columns.stems if tasks else []
-        self.names: list[str] = tasks[0].columns.file_names if tasks else []
-        if any(task.columns.stems != self.stems for task in tasks):
+        self.stems = tasks[0].stems if tasks else Names()
+        self.names = tasks[0].names if tasks else Names()
+        if any(task.stems != self.stems for task in tasks):
             names: dict[str, str] = {}
             for task in tasks:
-                names |= zip(task.columns.stems, task.columns.file_names, strict=True)
-            self.stems = sorted(names)
-            self.names = [names[stem] for stem in self.stems]
+                names |= zip(task.stems, task.names, strict=True)
+            stems = sorted(names)
+            self.stems, self.names = Names(stems), Names(names[stem] for stem in stems)
         self._tasks = folder.tasks
         self._reader = reader
 
@@ -58,7 +57,7 @@ class Samples:
             keys.add(self.names[sample] if frame is None else frame.video)
         return sorted(keys)
 
-    def task(self, name: str) -> Task:
+    def task(self, name: str) -> TaskFigures:
         """A task that was read.
 
         Raises:
@@ -70,32 +69,28 @@ class Samples:
 
     def score(self, task: str, score: str) -> Floats:
         """(N,) an active learning score."""
-        known = file_scores(self.task(task), score)
+        known = self.task(task).scores
         if score not in known:
             raise SelectionError(f"'{task}' has no score '{score}'.")
-        return self._aligned(self.task(task), known[score])
+        aligned: Floats = self._aligned(self.task(task), known[score])
+        return aligned
 
-    def category_rows(self, task: str) -> tuple[list[str], Floats, Floats]:
+    def category_rows(self, task: str) -> tuple[list[str], Rows, Rows]:
         """Names of the categories, (N, C) how many of each, and (N, C) their class distribution."""
         found = self.task(task)
-        columns, size = found.columns, len(found.schema.ids)
-        places = np.searchsorted(np.array(found.schema.ids), columns.categories)
-        files = len(columns.stems)
-        flat = np.bincount(columns.files * size + places, minlength=files * size)
-        counts: Floats = flat.reshape(files, size).astype(np.float64)
+        assert found.counts is not None
         names = [one.name for one in found.schema.categories]
-        aligned = self._aligned(found, counts)
-        if not columns.probabilities.size:
-            return names, aligned, aligned
-        vectors = class_distribution(places, size, columns.probabilities)
-        return names, aligned, self._aligned(found, image_class_distribution(vectors, columns.files, files))
+        counts: Rows = self._aligned(found, found.counts)
+        if found.distribution is None:
+            return names, counts, counts
+        return names, counts, self._aligned(found, found.distribution)
 
-    def _aligned(self, task: Task, values: Floats) -> Floats:
+    def _aligned(self, task: TaskFigures, values: Any) -> Any:
         """Values of a task's files as values of samples, 0 where there is no file."""
-        if task.columns.stems == self.stems:
+        if task.stems == self.stems:
             return values
-        result = np.zeros((len(self), *values.shape[1:]))
-        places = [self.place[stem] for stem in task.columns.stems]
+        result = np.zeros((len(self), *values.shape[1:]), dtype=values.dtype)
+        places = [self.place[stem] for stem in task.stems]
         result[places] = values
         return result
 

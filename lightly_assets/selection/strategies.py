@@ -22,7 +22,7 @@ from lightly_assets.selection.engine import (
     typicality,
 )
 from lightly_assets.selection.errors import SelectionError
-from lightly_assets.selection.samples import Samples
+from lightly_assets.selection.samples import Rows, Samples
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -141,7 +141,7 @@ def scalar(given: dict[str, Any], samples: Samples) -> Floats:
         names, counts, _ = samples.category_rows(given["task"])
         wanted = set(given.get("categories") or names)
         kept = [place for place, name in enumerate(names) if name in wanted]
-        return np.asarray(counts[:, kept].sum(axis=1))
+        return np.asarray(counts[:, kept].sum(axis=1, dtype=np.float64))
     values = samples.metadata(given["key"])
     for name, value in zip(samples.names, values, strict=True):
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
@@ -160,7 +160,7 @@ def _balance(
     if distribution == "UNIFORM":
         target = {name: 1 / len(names) for name in names}
     elif distribution == "INPUT":
-        total = rows.sum(axis=0)
+        total = rows.sum(axis=0, dtype=np.float64)
         target = dict(zip(names, (total / max(total.sum(), 1e-12)).tolist(), strict=True))
     else:
         target = {str(name): float(share) for name, share in strategy["target"].items()}
@@ -169,7 +169,7 @@ def _balance(
     missing = [name for name in target if name not in names]
     if missing:
         raise SelectionError(f"BALANCE: no frame has '{missing[0]}'; there are {', '.join(names[:8])}.")
-    chosen = rows[:, columns]
+    chosen = rows if columns == list(range(len(names))) else rows[:, columns]
     shares = list(target.values())
     if rest > _REST:
         # The engine makes targets sum up to 1, so what is not asked for has to have a share of its own.
@@ -181,7 +181,7 @@ def _balance(
     found.wanted = {name: round(share, 6) for name, share in target.items()}
 
 
-def _classes(given: dict[str, Any], samples: Samples) -> tuple[list[str], Floats]:
+def _classes(given: dict[str, Any], samples: Samples) -> tuple[list[str], Rows]:
     """Names of classes, and (N, C) how much of each a sample has."""
     if given["type"] == "PREDICTIONS":
         names, _, rows = samples.category_rows(given["task"])
@@ -251,7 +251,7 @@ def achieved(strategy: Strategy, chosen: list[int], total: int) -> Any:
     """What a selection has achieved of what a strategy wants."""
     part = strategy.part
     if isinstance(part, Balance):
-        sums = part.rows[chosen].sum(axis=0)
+        sums = part.rows[chosen].sum(axis=0, dtype=np.float64)
         shares = sums / sums.sum() if sums.sum() > 0 else sums
         return {name: round(float(share), 6) for name, share in zip(strategy.wanted, shares, strict=True)}
     if isinstance(part, Diversity):

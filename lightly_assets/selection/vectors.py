@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.folders.read import Task
 from lightly_assets.media import MediaError, read_image
 from lightly_assets.models.protocol import Image
 from lightly_assets.selection.errors import SelectionError
+from lightly_assets.selection.figures import TaskFigures
 from lightly_assets.selection.samples import Samples
 
 Vectors = NDArray[np.float32]
@@ -26,7 +26,7 @@ class VectorSource(Protocol):
     def frames(self, samples: Samples) -> Vectors:
         """(N, D) of all samples. Raises SelectionError."""
 
-    def objects(self, samples: Samples, task: Task) -> tuple[Vectors, NDArray[np.int64]]:
+    def objects(self, samples: Samples, task: TaskFigures) -> tuple[Vectors, NDArray[np.int64]]:
         """(M, D) of a task's objects, and (M,) the samples that they are on. Raises SelectionError."""
 
     def pictures(self, images: list[Image], names: list[str]) -> Vectors:

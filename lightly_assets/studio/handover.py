@@ -19,6 +19,7 @@ from lightly_assets.folders.scores import file_scores
 from lightly_assets.format.names.frame_names import parse_frame_name
 from lightly_assets.format.names.keys import validate_key
 from lightly_assets.format.names.suffixes import input_kind, split_suffix
+from lightly_assets.selection.figures import names_of
 from lightly_assets.selection.samples import Samples
 from lightly_assets.storage import Entry, Store, open_store
 from lightly_assets.studio.errors import StudioError
@@ -83,7 +84,7 @@ def hand_over(request: Request, folder: Path) -> list[str]:
     _refuse_errors(found.report)
     if not found.tasks:
         raise StudioError("There are no predictions to hand on; run the project first.")
-    samples = Samples(found, reader_of(request.lightly))
+    samples = Samples(names_of(found), reader_of(request.lightly))
     store = request.input if not isinstance(request.input, str | Path) else open_store(request.input)
     inputs, orphans = _inputs(samples.stems, store, request.skip)
     if not inputs:

@@ -12,11 +12,14 @@ from lightly_assets.selection.engine import (
     Plan,
     Weights,
     distances,
+    package,
     positive,
     select,
+    similarity,
     typicality,
 )
 from lightly_assets.selection.errors import SelectionError
+from lightly_assets.selection.strategies import mean_of_objects, most_of_objects
 
 
 def farthest(vectors: np.ndarray, count: int) -> list[int]:
@@ -143,3 +146,44 @@ def test_typicality_prefers_the_middle_of_a_crowd() -> None:
     found = typicality(vectors, 5)
     assert np.argmin(found) == 30 and found.shape == (31,)
     assert typicality(vectors[:1], 5).tolist() == [1]
+
+
+def between(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(N, M) Euclidean distances."""
+    found: np.ndarray = np.linalg.norm(vectors[:, None].astype(float) - others[None].astype(float), axis=2)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_similarity_and_typicality_are_these_formulas(seed: int) -> None:
+    """Both are relative to the set: the same vectors in another set have other numbers."""
+    random = np.random.default_rng(seed)
+    vectors, queries = random.random((40, 5)).astype(np.float32), random.random((3, 5)).astype(np.float32)
+    near = between(vectors, queries).min(axis=1)
+    assert np.allclose(similarity(vectors, queries), np.exp(-near / near.mean()), atol=1e-5)
+    nearest = np.sort(between(vectors, vectors), axis=1)[:, 1:6]
+    assert np.allclose(typicality(vectors, 5), np.exp(-nearest / nearest.mean()).mean(axis=1), atol=1e-5)
+    assert not np.allclose(similarity(vectors[:20], queries), similarity(vectors, queries)[:20], atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_objects_count_as_the_package_counts_them(seed: int) -> None:
+    """The package's own strategies of objects, alone, select in the same order as our weights."""
+    random = np.random.default_rng(seed)
+    owners = np.sort(random.integers(0, 20, 45))
+    owners = owners[owners != 7]  # a sample without any object
+    vectors, queries = (
+        random.random((owners.size, 4)).astype(np.float32),
+        random.random((2, 4)).astype(np.float32),
+    )
+    parts = [np.flatnonzero(owners == sample).tolist() for sample in range(20)]
+    theirs, typical = package().Selection(), package().Selection()
+    theirs.add_subpart_similarity_strategy(vectors, queries, parts, 1.0)
+    typical.add_subpart_typicality_strategy(vectors, parts, 1.0, 5)
+    empty = sum(not one for one in parts)
+    most = most_of_objects(similarity(vectors, queries), owners, 20)
+    mean = mean_of_objects(typicality(vectors, 5), owners, 20)
+    assert empty and (most == 0).sum() == (mean == 0).sum() == empty
+    count = 20 - empty
+    assert select(Plan(20, count, [Weights(most)])) == theirs.run_selection([], 20, count)
+    assert select(Plan(20, count, [Weights(mean)])) == typical.run_selection([], 20, count)

@@ -237,3 +237,19 @@ def test_descriptions_tell_pictures_apart() -> None:
     near = np.linalg.norm(describe(noisy) - vectors[2])
     assert near < 0.2 < np.linalg.norm(vectors[3] - vectors[2])
     assert describe(np.zeros((1, 1, 3), np.uint8)).shape == (SIZE,)
+
+
+@pytest.mark.parametrize(
+    ("config", "strategy", "sentence"),
+    [
+        ({"lightly_path_regex": "(.*)"}, {}, "lightly_path_regex is not run here"),
+        ({"auto_tasks": [{"name": "x"}]}, {}, "auto_tasks is not run here"),
+        ({}, {"target_range": {"min_sum": 3}}, "target_range is not run here"),
+    ],
+)
+def test_what_only_the_platform_does_is_refused(
+    root: Path, config: dict[str, Any], strategy: dict[str, Any], sentence: str
+) -> None:
+    strategies = [entry(SCORE, type="WEIGHTS", **strategy)]
+    result, document = run(root, {"n_samples": 3, "strategies": strategies} | config)
+    assert result.exit_code == 1 and sentence in document["error"]

@@ -303,13 +303,14 @@ class Session:
 
         Such a process may have left temporary files in the roots, too: they are removed with it.
         """
-        self.warehouse.note_format()
         base = self.project.local_state / "tmp"
         base.mkdir(parents=True, exist_ok=True)
         folder = base / temporary_name()
         folder.mkdir()
         try:
             self._remove_abandoned(base)
+            # Not earlier: the folder tells the next process where one was killed, which then tidies up.
+            self.warehouse.note_format()
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,15 @@ import pytest
 from tests.dg.conftest import Project
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "dagster_project"
-CHAIN = ["frames", "lamps/predictions", "lamps/singletons", "lamps/task_folder", "tasks_json", "videos"]
+CHAIN = [
+    "frames",
+    "lamps/predictions",
+    "lamps/singletons",
+    "lamps/task_folder",
+    "report",
+    "tasks_json",
+    "videos",
+]
 
 
 @pytest.fixture

@@ -114,9 +114,9 @@ def test_tasks_that_see_the_same_share_their_input(tmp_path: Path, monkeypatch: 
     made: list[int] = []
     real = Preprocessor.__call__
 
-    def counted(self: Preprocessor, images: Any) -> Any:
+    def counted(self: Preprocessor, images: Any, *more: Any) -> Any:
         made.extend(map(id, images))
-        return real(self, images)
+        return real(self, images, *more)
 
     alone = project(tmp_path / "alone", tasks=1)
     run(alone)

@@ -45,7 +45,9 @@ def rows(instance: dg.DagsterInstance) -> Counter[tuple[str, ...]]:
     queries = (
         "SELECT dagster_event_type, asset_key, partition FROM event_logs WHERE asset_key IS NOT NULL "
         "OR dagster_event_type = 'ASSET_CHECK_EVALUATION'",
-        "SELECT made.asset_key, made.partition, made.dagster_event_type, one.asset_key, check_name, "
+        # Which of several inputs is the last to be published differs, too.
+        "SELECT made.asset_key, CASE WHEN one.partition IS NULL THEN NULL ELSE made.partition END, "
+        "made.dagster_event_type, one.asset_key, check_name, "
         "one.partition, execution_status FROM asset_check_executions one "
         "LEFT JOIN event_logs made ON made.id = materialization_event_storage_id",
         "SELECT asset_key, key FROM asset_event_tags",

@@ -15,6 +15,7 @@ from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.models.config import encode_settings, parse_model
 from lightly_assets.models.layout_model import Input, Reader
 from lightly_assets.models.layouts.base import Output
+from lightly_assets.models.protocol import Source
 from tests.models.comparison import assert_same
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.npz"))
@@ -42,7 +43,9 @@ def test_the_layout_finds_what_the_package_found(path: Path) -> None:
         raw = [recorded[f"{number}_raw_{place}"] for place in range(image["outputs"])]
         outputs = [one.astype(np.float32) if one.dtype == np.float16 else one for one in raw]
         result = reader.predict(
-            [np.zeros((height, width, 3), dtype=np.uint8)], lambda _, found=outputs: found
+            [np.zeros((height, width, 3), dtype=np.uint8)],
+            lambda _, found=outputs: found,
+            [Source("a.png", None, width, height)],
         )
         written = encode(result[0], settings, width, height)
         found = _found(recorded, number, height, width)

@@ -1,10 +1,12 @@
 """``lightly-assets run --watch``: runs again whenever the input, the project file or a model has changed."""
 
 import json
+import signal
 import time
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -76,23 +78,56 @@ def watch(
     as_json: bool,
 ) -> int:
     """Runs until somebody presses Ctrl-C; the exit code."""
-    changes, told, tries = Changes(), "", 0
     try:
-        while True:
-            try:
-                ended = _look_and_run(changes, config, select, tasks, every, as_json=as_json, first=not told)
-                told, tries = "watching", 0
-            except LightlyAssetsError as error:
-                # Perhaps a store that is away, or a file that is being edited: it is told once.
-                if str(error) != told:
-                    say(f"Error: {error}", error=True)
-                told, tries, ended = str(error), tries + 1, False
-            if ended:
+        with _noted_interrupt() as pressed:
+            if _watch_until(pressed, config, select, tasks, every, as_json=as_json):
                 return FAILED
-            time.sleep(min(every * 2 ** min(tries, 10), max(_LONGEST_WAIT_SECONDS, every)))
     except KeyboardInterrupt:
-        say("Stopped.", error=True)
-        return OK
+        pass
+    say("Stopped.", error=True)
+    return OK
+
+
+def _watch_until(
+    pressed: Collection[int],
+    config: Path,
+    select: Collection[str],
+    tasks: tuple[str, ...] | None,
+    every: float,
+    *,
+    as_json: bool,
+) -> bool:
+    """Looks and runs until there is something in ``pressed``. Returns whether a run was interrupted."""
+    changes, told, tries = Changes(), "", 0
+    while not pressed:
+        try:
+            ended = _look_and_run(changes, config, select, tasks, every, as_json=as_json, first=not told)
+            told, tries = "watching", 0
+        except LightlyAssetsError as error:
+            # Perhaps a store that is away, or a file that is being edited: it is told once.
+            if str(error) != told:
+                say(f"Error: {error}", error=True)
+            told, tries, ended = str(error), tries + 1, False
+        if ended:
+            return True
+        time.sleep(min(every * 2 ** min(tries, 10), max(_LONGEST_WAIT_SECONDS, every)))
+    return False
+
+
+@contextmanager
+def _noted_interrupt() -> Iterator[Collection[int]]:
+    """Ctrl-C raises as always, and is noted: Python drops what is raised while it cleans up objects."""
+    pressed: list[int] = []
+
+    def note(number: int, _: object) -> NoReturn:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _look_and_run(

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from lightly_assets.config import Project
+from lightly_assets.graph.assets.spec_details import Details
 from lightly_assets.graph.keys import Names
 from lightly_assets.graph.resources import project_of
 from lightly_assets.pipeline.project_report import ProjectReport, page_path, report_project, shared_labels
@@ -20,15 +21,19 @@ def build_report(project: Project, names: Names) -> list[dg.AssetsDefinition]:
     if not project.tasks:
         return []
 
+    details = Details(project)
+
     @dg.asset(
         key=names.report,
         deps=[names.tasks_json],
-        group_name=names.name("output"),
+        group_name=names.output_group,
+        owners=details.owners,
+        tags=details.tags,
         kinds={"lightly"},
         required_resource_keys={names.project},
         description="One page about all predictions: figures, and the frames that are worth a look. "
         "Asked for by hand.",
-        metadata=report_link(project),
+        metadata=report_link(project) | details.links(),
     )
     def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         done = report_project(project_of(context.resources, names.project), context.log.info)

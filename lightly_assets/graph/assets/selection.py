@@ -33,6 +33,7 @@ def build_selection(project: Project, names: Names) -> list[dg.AssetsDefinition]
         required_resource_keys={names.project},
         description="Checks everything again, now; then selects frames as worker_run says, on this machine "
         "with lightly-mundig. Asked for by hand.",
+        metadata=details.links(),
     )
     def selection(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with Session(project_of(context.resources, names.project)) as session:

@@ -1,6 +1,7 @@
 """A model of embeddings whose every vector is checked."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
@@ -73,7 +74,12 @@ class VectorModel(CheckedModel):
             for start in range(0, len(group), self.batch_size):
                 some = group[start : start + self.batch_size]
                 given = [images[number] for number in some]
-                made = self._predict_same_size(given, [sources[number] for number in some])
+                # A picture may be a part of what its source names.
+                shown = [
+                    replace(sources[number], width=images[number].shape[1], height=images[number].shape[0])
+                    for number in some
+                ]
+                made = self._predict_same_size(given, shown)
                 found += cast(list[Vector], made)
         return found
 

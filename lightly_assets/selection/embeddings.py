@@ -18,6 +18,7 @@ from lightly_assets.selection.errors import SelectionError
 from lightly_assets.selection.figures import TaskFigures
 from lightly_assets.selection.samples import Samples
 from lightly_assets.storage import NotFound, Store
+from lightly_assets.tracking import step, track
 
 Vectors = NDArray[np.float32]
 
@@ -51,9 +52,11 @@ class Embedder:
         for place, stem in enumerate(samples.stems):
             groups.setdefault(video_of(stem), []).append(place)
         vectors = np.zeros((len(samples), SIZE), dtype=np.float32)
-        for group, places in groups.items():
-            stems = [samples.stems[place] for place in places]
-            vectors[places] = self._group(group, stems, samples.inputs(places))
+        with step("Describing frames", len(samples)) as described:
+            for group, places in groups.items():
+                stems = [samples.stems[place] for place in places]
+                vectors[places] = self._group(group, stems, samples.inputs(places))
+                described.done(len(places))
         return vectors
 
     def _group(self, group: str, stems: list[str], keys: list[str]) -> Vectors:
@@ -66,7 +69,8 @@ class Embedder:
         if stored is not None:
             return stored
         self.progress(f"describing {len(stems):,} frames of {group}")
-        found = {stem: describe(pixels) for stem, pixels in self.reader.read(stems)}
+        frames = track(self.reader.read(stems), f"Frames of {group}", len(stems))
+        found = {stem: describe(pixels) for stem, pixels in frames}
         if missing := [stem for stem in stems if stem not in found]:
             why = self.reader.problems[-1] if self.reader.problems else "the input has no such frame."
             raise SelectionError(f"'{missing[0]}' has no vector: {why}")
@@ -103,7 +107,8 @@ class Embedder:
         self.progress(f"describing {int(columns.counts.sum()):,} objects of {task.name}")
         vectors: list[Vectors] = []
         owners: list[int] = []
-        for stem, pixels in self.reader.read(rows):
+        frames = track(self.reader.read(rows), f"Describing objects of {task.name}", len(rows))
+        for stem, pixels in frames:
             for crop in _crops(pixels, boxes[list(rows[stem])]):
                 vectors.append(describe(crop))
                 owners.append(samples.place[stem])

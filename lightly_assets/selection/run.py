@@ -23,6 +23,7 @@ from lightly_assets.selection.samples import Samples
 from lightly_assets.selection.strategies import Strategy, Vectorised, achieved, make
 from lightly_assets.selection.vectors import VectorSource, pictures_in
 from lightly_assets.storage import Store, open_store
+from lightly_assets.tracking import step
 from lightly_assets.worker.selection import Tasks, selection_problems
 
 _PLATFORM = {
@@ -42,6 +43,7 @@ class Request:
         before: names of frames that were selected earlier; new ones are different from them, and come beside
             them.
         similar_to: names of frames that SIMILARITY compares with; or a folder of pictures.
+        progress: is told what is being done, for logs; bars follow ``tracking``.
         vectors: where vectors come from; the default describes frames of ``input`` as they are needed.
     """
 
@@ -135,7 +137,9 @@ def run_selection(request: Request) -> Selected:
         _candidates(strategies, len(samples)),
         _places(samples, request.before, "--datapool"),
     )
-    chosen = _cut(select(plan), strategies)
+    with step("Selecting frames", wanted) as selecting:
+        chosen = _cut(select(plan), strategies)
+        selecting.done(len(chosen))
     result = Selected(samples, chosen, strategies, wanted)
     if len(chosen) < wanted:
         result.notes.append(

@@ -14,6 +14,7 @@ from lightly_assets.format.names.frame_names import parse_frame_name
 from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.selection.errors import SelectionError
 from lightly_assets.selection.figures import Figures, Names, TaskFigures
+from lightly_assets.tracking import track
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float64] | NDArray[np.float32]
@@ -102,7 +103,7 @@ class Samples:
         """
         path, default = self._metadata_path(key)
         values: list[Any] = []
-        for stem in self.stems:
+        for stem in track(self.stems, f"Reading metadata '{key}'"):
             frame = parse_frame_name(f"{stem}.json")
             files = [stem] if frame is None else [stem, split_suffix(frame.video)[0]]
             found = (_value(self._reader.read(f"{METADATA}{one}.json"), path) for one in files)

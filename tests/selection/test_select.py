@@ -11,6 +11,8 @@ from typer.testing import CliRunner, Result
 
 from lightly_assets.cli import app
 from lightly_assets.models.vectors.descriptor import SIZE, describe
+from lightly_assets.tracking import listening
+from tests.commands.terminal import on_terminal, without_escapes
 from tests.evaluation.folders import write_task
 from tests.report.projects import EMPTY, FRAMES, UNCERTAIN, write_project
 
@@ -146,6 +148,60 @@ def test_typical_frames_and_objects(root: Path) -> None:
         ],
     }
     assert len(set(selected(root, config))) == 4
+
+
+class Told:
+    """Hears of steps: how many items of each are done, and of how many."""
+
+    def __init__(self) -> None:
+        self.steps: list[list[Any]] = []
+
+    def begin(self, what: str, total: int | None) -> int:
+        self.steps.append([what, 0, total])
+        return len(self.steps) - 1
+
+    def advance(self, step: int, count: int) -> None:
+        self.steps[step][1] += count
+
+    def expect(self, step: int, total: int) -> None:
+        self.steps[step][2] = total
+
+    def end(self, step: int) -> None:
+        pass
+
+
+def test_long_steps_say_how_far_they_are(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    folder = tmp_path / "lightly/.lightly/metadata"
+    folder.mkdir()
+    (folder / "schema.json").write_text(json.dumps([{"name": "speed", "path": "speed", "defaultValue": 1}]))
+    strategies = [
+        entry({"type": "METADATA", "key": "speed"}, type="WEIGHTS"),
+        entry({"type": "EMBEDDINGS"}, type="DIVERSITY"),
+        entry({"type": "EMBEDDINGS", "task": "boxes"}, type="DIVERSITY"),
+    ]
+    told = Told()
+    with listening(told):
+        selected(tmp_path, {"n_samples": 4, "strategies": strategies})
+    # Of the thirty frames, one has no object.
+    for step in (
+        ["Reading boxes", 30, 30],
+        ["Reading metadata 'speed'", 30, 30],
+        ["Describing frames", 30, 30],
+        ["Frames of cam/v.mp4", 30, 30],
+        ["Describing objects of boxes", 29, 29],
+        ["Selecting frames", 4, 4],
+        ["Decoding frames", 4, 4],
+    ):
+        assert step in told.steps, (step, told.steps)
+
+
+def test_a_terminal_gets_bars_and_no_lines_between_them(root: Path) -> None:
+    run(root, {"n_samples": 2, "strategies": [entry({"type": "EMBEDDINGS"}, type="DIVERSITY")]})
+    code, said = on_terminal(["select", "--out", "out"], root, width=120)
+    text = without_escapes(said)
+    assert code == 0 and "2 of 30 frames selected." in text, text
+    assert "… reading" not in text and "… describing" not in text, text
 
 
 def test_a_datapool_is_not_selected_again(root: Path) -> None:

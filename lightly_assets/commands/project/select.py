@@ -1,6 +1,6 @@
 """``lightly-assets select``: the selection of ``worker_run``, run on this machine."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +13,6 @@ from lightly_assets.commands.shared import (
     ConfigOption,
     JsonOption,
     errors_for_people,
-    is_quiet,
-    is_terminal,
     open_project,
     print_json,
     read_names,
@@ -63,11 +61,8 @@ def select_command(
         wrong_use(problem, _NOTHING, as_json=as_json)
     with errors_for_people(as_json=as_json, document=_NOTHING), followed(as_json=as_json):
         folder = out or Path(project.base_dir) / "selection"
-        progress = _progress if is_terminal() and not as_json and not is_quiet() else lambda _: None
         pool = [] if datapool is None else read_names(datapool)
-        selected, files = select_here(
-            project, selection, folder, number, pool, _similar(similar_to), progress=progress
-        )
+        selected, files = select_here(project, selection, folder, number, pool, _similar(similar_to))
     document = selected.document()
     if as_json:
         print_json(document)
@@ -87,8 +82,6 @@ def select_here(
     number: int | None = None,
     datapool: Sequence[str] = (),
     similar_to: Path | Sequence[str] = (),
-    *,
-    progress: Callable[[str], None] = lambda _: None,
 ) -> tuple["Selected", list[Path]]:
     """Selects, and writes the lists and the page.
 
@@ -101,7 +94,7 @@ def select_here(
 
     lightly, input, state = (root_of(project, name) for name in ("lightly", "input", "state"))
     with _vectors(project) as vectors:
-        request = Request(selection, lightly, input, state, number, datapool, similar_to, progress, vectors)
+        request = Request(selection, lightly, input, state, number, datapool, similar_to, vectors=vectors)
         selected = run_selection(request)
     return selected, write_selection(selected, folder, lightly, input)
 
@@ -130,7 +123,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
     return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _progress(what: str) -> None:
-    say(f"… {what}", error=True)

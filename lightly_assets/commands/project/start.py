@@ -68,7 +68,7 @@ def _look(out: Path, project: "Project") -> None:
         return
     from lightly_assets.commands.project.select import select_here
 
-    with errors_for_people():
+    with errors_for_people(), followed():
         selected, _ = select_here(project, selection, out / "selection")
     frames = f"{len(selected.chosen):,} of {len(selected.samples):,} frames"
     say(f"      {out}/selection/selection.html: {frames} that are worth a label.")

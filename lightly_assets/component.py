@@ -96,7 +96,7 @@ class LightlyPredictionsComponent(dg.Component, dg.Model, dg.Resolvable):
         attributes:
           config: lightly.yaml
 
-    or with what that file would say:
+    or with what that file would say. Several components live side by side where each has a prefix of its own:
 
     .. code-block:: yaml
 
@@ -117,14 +117,20 @@ class LightlyPredictionsComponent(dg.Component, dg.Model, dg.Resolvable):
     project: _Sections = None
     """Sections of a project in place of a file. Paths are relative to the component's folder."""
     prefix: _Prefix = ""
-    """A word that all names begin with, so that several components live side by side."""
+    """A word that all names begin with, so that several components live side by side.
+
+    Two with the same one, or without, are refused where Dagster loads all of them. What a component or Python
+    code of the project builds by itself is not seen there: Dagster says of it that resources, such as
+    ``lightly_project``, or assets are there twice.
+    """
     upstream: _Upstream = ()
     """Keys of assets that write the input; ``videos`` is shown behind them."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Raises ConfigError: the project is wrong."""
+        """Raises ConfigError: the project is wrong, or another component has the same prefix."""
         folder = Path(context.path)
         folder = folder if folder.is_dir() else folder.parent
+        self._require_own_prefix(context, folder)
         if self.project is None:
             project = load_project(folder / (self.config or "lightly.yaml"))
         elif self.config is None:
@@ -132,3 +138,16 @@ class LightlyPredictionsComponent(dg.Component, dg.Model, dg.Resolvable):
         else:
             raise ConfigError(f"{folder}: a component has 'config' or 'project', not both; leave one out.")
         return build_definitions(project, prefix=self.prefix, upstream=self.upstream)
+
+    def _require_own_prefix(self, context: dg.ComponentLoadContext, folder: Path) -> None:
+        tree = context.component_tree
+        if not tree.is_fully_loaded():
+            return  # this one alone is built, perhaps in a test, and those beside it are not looked for
+        others = tree.get_all_components(LightlyPredictionsComponent)
+        same = sum(one.prefix == self.prefix for one in others)
+        if same > 1:
+            prefix = f"the prefix '{self.prefix}'" if self.prefix else "no prefix"
+            raise ConfigError(
+                f"{folder}: {same} components of this kind have {prefix}, so their assets and jobs would "
+                "have the same names; give each a prefix of its own, such as 'prefix: front'."
+            )

@@ -27,8 +27,11 @@ def build_definitions(
     """The asset graph of a project, from its file or what was read from it.
 
     With a ``prefix`` (a word) all of its names begin with that: asset keys, partitions, jobs and the
-    sensor, so that the definitions of several projects can be merged. ``upstream`` are the keys of assets
-    that write the input, such as ``raw/clips``: the asset ``videos`` is shown behind them.
+    sensor, so that the definitions of several projects can be merged. Without, or with the same one, Dagster
+    refuses to merge them: they "have different resources with same key 'lightly_project'".
+
+    ``upstream`` are the keys of assets that write the input, such as ``raw/clips``: the asset ``videos`` is
+    shown behind them.
 
     Runs of its jobs work in one process: another for their only step would cost seconds. The executor of
     everything else stays that of the definitions they are merged with.

@@ -101,6 +101,16 @@ def open_project(config: Path, *, as_json: bool = False, document: dict[str, Any
         raise typer.Exit(WRONG_USE) from None
 
 
+def say_old_names(project: "Project") -> None:
+    """What of the project file is called otherwise now, with the command that renames it."""
+    path = shlex.quote(min(os.path.relpath(project.path), str(project.path), key=len))
+    for old, new in project.sensor.old_names.items():
+        say(
+            f"Note: sensor.{old} is called sensor.{new} now; this renames it: "
+            f"sed -i.bak s/{old}/{new}/ {path}"
+        )
+
+
 def _elsewhere(config: Path) -> str:
     """Where a project lies that was perhaps meant: ``init`` has made a folder for it."""
     if config != DEFAULT_CONFIG or config.exists():

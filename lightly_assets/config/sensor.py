@@ -1,15 +1,11 @@
 """``sensor:`` in ``lightly.yaml``: how often it looks, how long it waits, how much it asks for."""
 
-import logging
-from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from lightly_assets.config.section import Section
 from lightly_assets.errors import BadValue
-
-log = logging.getLogger(__name__)
 
 _OLD_NAMES = {"stable_seconds": "trusted_age_seconds"}
 
@@ -34,22 +30,26 @@ class SensorSettings(Section):
     runs: Annotated[int, Field(ge=1)] = 2
     """The most runs that are under way or waiting; more work is asked for when one of them ends."""
 
-    @model_validator(mode="before")
+    _old: tuple[str, ...] = PrivateAttr(())
+
+    @model_validator(mode="wrap")
     @classmethod
-    def _old_names(cls, data: Any) -> Any:
-        """Files of before are read as they are; what is called otherwise now is told once."""
+    def _take_old_names(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Files of before are read as they are."""
         if not isinstance(data, dict):
-            return data
-        for old, new in _OLD_NAMES.items():
-            if old not in data:
-                continue
-            if new in data:
+            return handler(data)
+        found = tuple(old for old in _OLD_NAMES if old in data)
+        for old in found:
+            if (new := _OLD_NAMES[old]) in data:
                 raise BadValue(f"sensor has both {new} and {old}, its old name; keep {new}")
-            _tell(old, new)
-            data = {new if key == old else key: value for key, value in data.items()}
-        return data
+        settings = handler({_OLD_NAMES.get(key, key): value for key, value in data.items()})
+        settings._old = found
+        return settings
 
+    @property
+    def old_names(self) -> dict[str, str]:
+        """Keys of the file that are called otherwise now: old and new names.
 
-@cache
-def _tell(old: str, new: str) -> None:
-    log.warning("lightly.yaml: sensor.%s is called sensor.%s now; please rename it.", old, new)
+        The command line tells them. Nothing is logged: each process of each run reads the file.
+        """
+        return {old: _OLD_NAMES[old] for old in self._old}

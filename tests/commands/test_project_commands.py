@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -257,3 +258,17 @@ def test_one_task_after_the_other(small: SmallProject) -> None:
         assert (result.returncode, document(result)["failed"]) == (0, []), result.stderr
         assert len([one for one in small.files() if one.startswith(f"{name}/")]) == 7 + 1
     assert small.read("tasks.json") == ["squares", "others"]
+
+
+def test_an_old_key_is_told_with_the_command_that_renames_it(small: SmallProject) -> None:
+    small.write(sensor={"stable_seconds": 0})
+    command = "sed -i.bak s/stable_seconds/trusted_age_seconds/ lightly.yaml"
+    told = f"Note: sensor.stable_seconds is called sensor.trusted_age_seconds now; this renames it: {command}"
+    for name in ("run", "status", "check"):
+        done = call(small, name)
+        assert done.returncode == 0 and done.stdout.splitlines().count(told) == 1, done.stdout
+        assert "stable_seconds" not in done.stderr
+    assert document(call(small, "status", "--json"))["ok"]
+    subprocess.run(shlex.split(command), cwd=small.folder, check=True)
+    assert "trusted_age_seconds: 0" in small.config.read_text()
+    assert "Note:" not in call(small, "status").stdout

@@ -177,6 +177,42 @@ def test_a_file_and_sections_are_one_too_many(tmp_path: Path) -> None:
     assert "not both; leave one out" in str(caught.value.__cause__)
 
 
+@pytest.mark.parametrize(
+    ("prefixes", "words"),
+    [
+        (("", ""), "2 components of this kind have no prefix, so"),
+        (("rear", "front", "rear"), "2 components of this kind have the prefix 'rear', so"),
+        (("", "front", "rear"), None),
+    ],
+)
+@pytest.mark.parametrize("one_file", [False, True])
+def test_components_with_one_prefix_are_refused(
+    tmp_path: Path, prefixes: tuple[str, ...], words: str | None, one_file: bool
+) -> None:
+    documents: list[dict[str, object]] = []
+    for place, prefix in enumerate(prefixes):
+        small = SmallProject(tmp_path / f"project{place}")
+        small.write()
+        attributes = {"config": str(small.config)} | ({"prefix": prefix} if prefix else {})
+        documents.append({"type": "lightly_assets.LightlyPredictionsComponent", "attributes": attributes})
+    with dg.components.testing.create_defs_folder_sandbox() as sandbox:
+        for place, one in enumerate(documents[:1] if one_file else documents):
+            path = sandbox.scaffold_component(
+                LightlyPredictionsComponent, defs_path=f"place{place}", defs_yaml_contents=one
+            )
+        if one_file:
+            (path / "defs.yaml").write_text(yaml.safe_dump_all(documents))
+        if words is None:
+            with sandbox.build_all_defs() as loaded:
+                keys = {key.to_user_string() for key in loaded.resolve_asset_graph().get_all_asset_keys()}
+            assert {"videos", "front/videos", "rear/videos"} <= keys
+            return
+        with pytest.raises(Exception) as caught, sandbox.build_all_defs():
+            pass
+    assert isinstance(caught.value.__cause__, ConfigError)
+    assert words in str(caught.value.__cause__) and "'prefix: front'" in str(caught.value.__cause__)
+
+
 def test_without_a_project_the_demos_graph_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for whoever types ``dg list defs`` in a fresh checkout."""
     monkeypatch.chdir(tmp_path)

@@ -19,6 +19,7 @@ from lightly_assets.commands.shared import (
     open_project,
     print_json,
     say,
+    say_old_names,
     wrong_use,
 )
 from lightly_assets.commands.tables import for_terminal, show_table
@@ -91,6 +92,8 @@ def check_command(
         _show(report)
     else:
         say(report.to_text())
+    if project is not None and not as_json:
+        say_old_names(project)
     raise typer.Exit(OK if report.ok else FAILED)
 
 

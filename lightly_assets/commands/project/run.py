@@ -24,6 +24,7 @@ from lightly_assets.commands.shared import (
     open_project,
     print_json,
     say,
+    say_old_names,
     shown_bytes,
     wrong_use,
 )
@@ -90,6 +91,7 @@ def run_command(
         print_json(done.document)
     else:
         done.show()
+        say_old_names(project)
     raise typer.Exit(0 if done.ok else FAILED)
 
 

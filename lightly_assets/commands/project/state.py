@@ -17,6 +17,7 @@ from lightly_assets.commands.shared import (
     open_project,
     print_json,
     say,
+    say_old_names,
 )
 from lightly_assets.commands.tables import for_terminal, show_table
 
@@ -45,6 +46,8 @@ def status_command(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = 
     else:
         for line in status.to_lines(_MOST_SHOWN):
             say(line)
+    if not as_json:
+        say_old_names(project)
     raise typer.Exit(0 if not status.failed else FAILED)
 
 

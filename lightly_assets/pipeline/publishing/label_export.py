@@ -1,28 +1,33 @@
 """The predictions of a task in the format of another tool."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from lightly_assets.errors import BadValue
-from lightly_assets.format.names.frame_names import frame_name, prediction_path
+from lightly_assets.format.names.frame_names import frame_name, parse_frame_name, prediction_path
 from lightly_assets.format.names.paths import PREDICTIONS, schema_key, task_folder
 from lightly_assets.format.names.suffixes import input_kind
 from lightly_assets.format.schema import Schema
 from lightly_assets.format.strict_json import parse_json
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.report import some
+from lightly_assets.labels.report import counted, some
 from lightly_assets.labels.writing import WRITERS, Exported, Predicted
 from lightly_assets.media.some_frames import Pictures
 from lightly_assets.pipeline.publishing.label_input import LabelInput
 from lightly_assets.pipeline.publishing.label_pictures import write_pictures
 from lightly_assets.storage import NotFound, Store, open_store
 from lightly_assets.tracking import track
+
+if TYPE_CHECKING:
+    from lightly_assets.media import VideoInfo
 
 # Sizes of so many images are read at once.
 _AT_ONCE = 1000
@@ -39,7 +44,9 @@ def export_task(
     selected: Collection[str] | None = None,
     pictures: str | Path | None = None,
 ) -> Exported:
-    """Writes a task's predictions as another tool reads them.
+    """Writes a task's predictions as another tool reads them; what is refused leaves no labels behind.
+
+    Only inputs are read that the task has predictions of, of these only what is selected.
 
     Args:
         lightly: the Lightly datasource: a folder, a URL or a store.
@@ -54,7 +61,8 @@ def export_task(
             inside ``out``.
 
     Raises:
-        LabelsError: there is no such task or format, the format cannot hold it, or files are of no input.
+        LabelsError: there is no such task or format, the format cannot hold it, files are of no input, or
+            an input that they are of is damaged.
         StorageError: a root is out of reach.
     """
     if format not in WRITERS:
@@ -80,7 +88,7 @@ def export_task(
     if pictures is not None:
         done = _pictures(places, found, Path(out), Path(pictures))
         exported.pictures, exported.pictures_found = done.written + done.found, done.found
-    with _beside(Path(out), pictures) as target:
+    with _whole(Path(out), pictures) as target:
         writer.write(_predicted(store, task, found, places), schema, target, exported)
     return exported
 
@@ -110,7 +118,7 @@ def _places(task: str, found: LabelInput, files: set[str]) -> _Places:
     """Images first and then video by video; what is of no input is an error."""
     images = [key for key in sorted(found.keys) if input_kind(key) == "image"]
     images = [key for key in images if prediction_path(task, key) in files]
-    videos = {key: found.video(key) for key in sorted(found.videos)}
+    videos = _videos(task, found, files - {prediction_path(task, key) for key in images})
     frames = {
         path: (key, index)
         for key, info in videos.items()
@@ -127,6 +135,25 @@ def _places(task: str, found: LabelInput, files: set[str]) -> _Places:
     return _Places(images, frames)
 
 
+def _videos(task: str, found: LabelInput, files: set[str]) -> dict[str, VideoInfo]:
+    """The videos that files may be frames of, by their names; the others are not even opened."""
+    named = {name.video for path in files if (name := parse_frame_name(path.removeprefix(f"{task}/")))}
+    videos: dict[str, VideoInfo] = {}
+    broken: list[str] = []
+    for key in sorted(named.intersection(found.videos)):
+        try:
+            videos[key] = found.video(key)
+        except LabelsError as error:
+            broken.append(str(error).rstrip("."))
+    if broken:
+        more = f" (and {counted(len(broken) - 1, 'more video')})" if len(broken) > 1 else ""
+        raise LabelsError(
+            f"{broken[0]}{more}; '{task}' has predictions of it, so nothing is exported: mend it, or leave "
+            "its frames out with --selected."
+        )
+    return videos
+
+
 def _pictures(places: _Places, found: LabelInput, out: Path, folder: Path) -> Pictures:
     if out.exists() and (not out.is_dir() or any(one.resolve() != folder.resolve() for one in out.iterdir())):
         # The writer would say so, too, but only after all pictures.
@@ -138,10 +165,17 @@ def _pictures(places: _Places, found: LabelInput, out: Path, folder: Path) -> Pi
 
 
 @contextmanager
-def _beside(out: Path, pictures: str | Path | None) -> Iterator[Path]:
-    """Where labels are written: their own folder, also where it has the pictures in it already."""
+def _whole(out: Path, pictures: str | Path | None) -> Iterator[Path]:
+    """Where labels are written: nothing stays of what failed, and pictures may lie there already."""
     if pictures is None or not Path(pictures).resolve().is_relative_to(out.resolve()):
-        yield out
+        taken = out.is_file() or (out.is_dir() and any(out.iterdir()))
+        new = not out.exists()
+        try:
+            yield out
+        except BaseException:
+            if not taken:  # else the writer has refused it, and it is somebody's
+                _remove_written(out, folder=new)
+            raise
         return
     waiting = out.with_name(f".{out.name}.labels")
     shutil.rmtree(waiting, ignore_errors=True)
@@ -151,6 +185,16 @@ def _beside(out: Path, pictures: str | Path | None) -> Iterator[Path]:
             one.replace(out / one.name)
     finally:
         shutil.rmtree(waiting, ignore_errors=True)
+
+
+def _remove_written(out: Path, *, folder: bool) -> None:
+    if out.is_file():
+        out.unlink()
+    elif out.is_dir():
+        for one in list(out.iterdir()):
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
+        if folder:
+            out.rmdir()
 
 
 def _predicted(store: Store, task: str, found: LabelInput, places: _Places) -> Iterator[Predicted]:

@@ -204,6 +204,62 @@ def test_files_of_no_input_stop_an_export(inputs: Path, tmp_path: Path) -> None:
         export_task(tmp_path, "tasks", "coco", tmp_path / "out.json", input=inputs)
 
 
+def damage(root: Path, good: Path) -> None:
+    """Videos that are cut short, empty and of something else, and an image that is none."""
+    (root / "broken").mkdir()
+    data = good.read_bytes()
+    for name, part in {"cut.mp4": data[: len(data) // 2], "empty.AVI": b"", "text.mov": b"text" * 99}.items():
+        (root / "broken" / name).write_bytes(part)
+    (root / "broken/image.png").write_bytes(b"text")
+
+
+@pytest.mark.parametrize("format", ["coco", "yolo", "cvat", "youtube-vis"])
+def test_damage_that_the_task_has_nothing_of_is_in_nobodys_way(
+    format: str, inputs: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(inputs, tmp_path / "input")
+    damage(tmp_path / "input", inputs / "sub/drive 1.mp4")
+    # An image that is called like a frame of a damaged video is an image.
+    images = [] if format == "youtube-vis" else [*IMAGES, "broken/cut-3-mp4.png"]
+    if images:
+        shutil.copy(inputs / "sub/b.c.png", tmp_path / "input" / images[-1])
+    written = write_task(tmp_path / "one", TaskType.OBJECT_DETECTION, [*images, *frames()])
+    out = tmp_path / ("out.json" if format in ("coco", "youtube-vis") else "out")
+    exported = export_task(
+        tmp_path / "one", "task", format, out, input=tmp_path / "input", pictures=tmp_path / "pictures"
+    )
+    assert exported.images == len(written) and exported.predictions == sum(map(len, written.values()))
+
+
+@pytest.mark.parametrize("format", ["coco", "yolo", "cvat", "youtube-vis"])
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["broken/cut-3-mp4.png"], r"'broken/cut\.mp4' cannot be decoded to its end: .*; 'task' has predict"),
+        (
+            ["broken/text-3-mov.png", "broken/empty-0-AVI.png"],
+            r"'broken/empty\.AVI' cannot .* \(and 1 more video\); 'task' .* frames out with --selected",
+        ),
+        (["broken/image.png"], r"The image 'broken/image\.png' of the input is no image"),
+    ],
+)
+def test_damage_that_the_task_has_something_of_is_named_and_nothing_exported(
+    format: str, names: list[str], words: str, inputs: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(inputs, tmp_path / "input")
+    damage(tmp_path / "input", inputs / "sub/drive 1.mp4")
+    images = [] if format == "youtube-vis" else list(IMAGES)
+    write_task(tmp_path / "one", TaskType.OBJECT_DETECTION, [*images, *frames(), *names])
+    (tmp_path / "out").mkdir()
+    out = tmp_path / "out" / ("new.json" if format in ("coco", "youtube-vis") else "new")
+    with pytest.raises(LabelsError, match=words) as caught:
+        export_task(tmp_path / "one", "task", format, out, input=tmp_path / "input")
+    assert "\n" not in str(caught.value) and not list((tmp_path / "out").iterdir())
+    chosen = [*images, *frames()]
+    done = export_task(tmp_path / "one", "task", format, out, input=tmp_path / "input", selected=chosen)
+    assert done.images == len(chosen)
+
+
 def test_names_of_the_format_are_frames_whatever_the_format_counts_from(inputs: Path, tmp_path: Path) -> None:
     """YOLO's frames count from 1, but a frame's own name counts from 0; a number that is said goes before."""
     written = write_task(tmp_path / "one", TaskType.OBJECT_DETECTION, frames()[1:])

@@ -128,6 +128,31 @@ def check(
     return make_report(run.files, run.findings, run.unchecked, skipped)
 
 
+def check_files(
+    root: str | Path | Store,
+    stems: Iterable[str],
+    *,
+    tasks: Iterable[str] | None = None,
+    visitor: Visitor | None = None,
+) -> Report:
+    """Checks these files of the listed tasks of ``root``, and opens no others.
+
+    What only a whole folder tells, as gaps in a video, is not looked for.
+
+    Args:
+        stems: paths in a task's folder without ``.json``; a task need not have a file of each.
+
+    Raises:
+        StorageError: the store of ``root`` is out of reach.
+    """
+    run = _Run(reader_of(root), 1, visitor=visitor, stems=sorted(set(stems)))
+    wanted = None if tasks is None else set(tasks)
+    for task in run.read_tasks():
+        if wanted is None or task in wanted:
+            run.check_task(task)
+    return make_report(run.files, run.findings, run.unchecked)
+
+
 def listed_tasks(root: str | Path | Store) -> list[str]:
     """The tasks that a check of ``root`` would look at; none where ``tasks.json`` is missing or wrong.
 
@@ -180,6 +205,8 @@ class _Chunk:
     schema: Schema
     items: list[Item]
     collect: Callable[[Sequence[ParsedFile]], Any] | None = None
+    named: bool = False
+    """Whether nothing has listed the files, so that some may be missing."""
 
 
 @dataclass
@@ -187,6 +214,8 @@ class _Checked:
     """What came out of a chunk."""
 
     files: int = 0
+    missing: int = 0
+    """Of these files."""
     findings: Findings = field(default_factory=Findings)
     statistics: BoxStatistics = field(default_factory=BoxStatistics)
     collected: list[Any] = field(default_factory=list)
@@ -204,6 +233,8 @@ class _Run:
     unchecked: list[str] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
     visitor: Visitor | None = None
+    stems: Sequence[str] | None = None
+    """Only these files of each task."""
 
     def read_tasks(self) -> list[str]:
         data = self.reader.read(f"{PREDICTIONS}tasks.json")
@@ -235,12 +266,14 @@ class _Run:
         with step(f"Reading {task}") as reading:
             for checked in self._checked(schema, task, reading):
                 reading.done(checked.files)
+                self.files -= checked.missing
                 self.findings.merge(checked.findings)
                 statistics += checked.statistics
                 if self.visitor is not None:
                     for collected in checked.collected:
                         self.visitor.add(collected)
-        self.findings.extend(_corner_findings(task, statistics))
+        if self.stems is None:
+            self.findings.extend(_corner_findings(task, statistics))
 
     def _has_predictions(self, task: str) -> bool:
         schema = f"{PREDICTIONS}{task}/schema.json"
@@ -300,11 +333,15 @@ class _Run:
         collect = self.visitor.collector(task, schema) if self.visitor is not None else None
         while chunk := list(islice(items, _CHUNK)):
             self.files += len(chunk)
-            yield _Chunk(self.reader, self.input_reader, task, schema, chunk, collect)
-        reading.expect(self.files - before)
+            named = self.stems is not None
+            yield _Chunk(self.reader, self.input_reader, task, schema, chunk, collect, named)
+        reading.expect(self.files - before if self.stems is None else len(self.stems))
 
     def _items(self, task: str) -> Iterator[Item]:
         """The prediction files of a task; what the names alone tell goes to the findings."""
+        if self.stems is not None:
+            yield from map(Item, self.stems)
+            return
         prefix = f"{PREDICTIONS}{task}/"
         coverage = self.input.coverage(task) if self.input is not None else None
         series = FrameSeries(task)
@@ -366,11 +403,15 @@ def check_chunk(chunk: _Chunk) -> _Checked:
 
 def _read_and_check(chunk: _Chunk, items: list[Item], checked: _Checked) -> None:
     prefix = f"{PREDICTIONS}{chunk.task}/"
-    contents = chunk.reader.read_many([f"{prefix}{item.stem}.json" for item in items])
+    keys = [f"{prefix}{item.stem}.json" for item in items]
+    contents = chunk.reader.read_named(keys) if chunk.named else chunk.reader.read_many(keys)
     files: list[ParsedFile] = []
     size = 0
     for item, data in zip(items, contents, strict=True):
         if isinstance(data, Unreadable):
+            if chunk.named and data.missing:
+                checked.missing += 1
+                continue
             checked.findings.add(finding(data.rule, f"{chunk.task}/{item.stem}.json", "", data.message))
             continue
         files.append(ParsedFile(data, _parsed(data), item.stem, _expected(chunk, item, checked)))

@@ -52,6 +52,9 @@ class Reader(Protocol):
     def read_many(self, keys: Sequence[str]) -> list[bytes | Unreadable]:
         """The content of each; they come from a listing."""
 
+    def read_named(self, keys: Sequence[str]) -> list[bytes | Unreadable]:
+        """The content of each; no listing has seen them."""
+
     def read_start(self, key: str, length: int | None) -> bytes | Unreadable:
         """The first bytes of a file, or all of them."""
 
@@ -130,6 +133,9 @@ class FolderReader:
             finally:
                 os.close(descriptor)
         return contents
+
+    def read_named(self, keys: Sequence[str]) -> list[bytes | Unreadable]:
+        return [self.read(key) for key in keys]
 
     def read_start(self, key: str, length: int | None) -> bytes | Unreadable:
         if length is None:
@@ -223,6 +229,9 @@ class StoreReader:
     def read_many(self, keys: Sequence[str]) -> list[bytes | Unreadable]:
         with ThreadPoolExecutor(_THREADS) as threads:
             return list(threads.map(self._read, keys))
+
+    def read_named(self, keys: Sequence[str]) -> list[bytes | Unreadable]:
+        return self.read_many(keys)
 
     def read_start(self, key: str, length: int | None) -> bytes | Unreadable:
         return self._read(key, length)

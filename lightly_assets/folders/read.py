@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lightly_assets.checker.check import check
-from lightly_assets.checker.expected import InputIndex, Measure
+from lightly_assets.checker.check import check, check_files, reader_of
+from lightly_assets.checker.expected import InputIndex, Measure, VideoSize, read_input
 from lightly_assets.checker.report import Report
 from lightly_assets.folders.columns import ALL_FIELDS, Collector, Columns
 from lightly_assets.format.rules.fast_path import ParsedFile
@@ -86,11 +86,35 @@ def read_folder(
     fields = wanted if callable(wanted) else frozenset(wanted)
     visitor = _Visitor(fields if callable(fields) else lambda _: fields)
     report = check(root, input, tasks=tasks, measure=measure, processes=processes or cores(), visitor=visitor)
-    found = {
+    return Folder(_tasks(visitor), report, visitor.input)
+
+
+def read_files(
+    root: Root, stems: Iterable[str], input: Root | None = None, *, tasks: Iterable[str] | None = None
+) -> Folder:
+    """Reads and checks these files of the listed tasks alone; no other file of them is opened.
+
+    Args:
+        root: the Lightly datasource.
+        stems: paths in a task's folder without ``.json``; a task need not have a file of each.
+        input: the input datasource; it is listed, and none of it is opened.
+        tasks: only these of the listed tasks.
+
+    Raises:
+        StorageError: the store of a root is out of reach.
+    """
+    visitor = _Visitor(lambda _: ALL_FIELDS)
+    report = check_files(root, stems, tasks=tasks, visitor=visitor)
+    # Which videos there are is all that matters: they are decoded when their frames are needed.
+    index = None if input is None else read_input(reader_of(input), lambda _: VideoSize(0))[0]
+    return Folder(_tasks(visitor), report, index)
+
+
+def _tasks(visitor: _Visitor) -> dict[str, Task]:
+    return {
         name: Task(name, visitor.schemas[name], _ordered(parts, visitor.schemas[name]))
         for name, parts in visitor.parts.items()
     }
-    return Folder(found, report, visitor.input)
 
 
 def cores() -> int:

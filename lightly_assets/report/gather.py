@@ -26,7 +26,7 @@ from lightly_assets.evaluation.evaluate import (
 )
 from lightly_assets.evaluation.objects import EvaluationError
 from lightly_assets.evaluation.precision import RECALLS
-from lightly_assets.folders.read import Folder, Root, Task, read_folder
+from lightly_assets.folders.read import Folder, Root, Task, read_files, read_folder
 from lightly_assets.report.choice import REASONS, Chosen, choose, these
 from lightly_assets.report.comparisons import agreement, drift
 from lightly_assets.report.figures import Measured, figures
@@ -40,6 +40,7 @@ _PICTURE_BYTES = 12_000_000
 _LARGEST_PICTURE = 26_000
 _MOST_CURVES = 12
 _MOST_CONFUSED = 40
+_OF_CHOSEN = "All figures are of the selected frames that are shown here."
 
 
 class ReportError(LightlyAssetsError):
@@ -52,7 +53,8 @@ class Request:
 
     Args:
         frames: how many frames of each task are shown.
-        chosen: exactly these frames, by the paths of their prediction files without ``.json``.
+        chosen: exactly these frames, by the paths of their prediction files without ``.json``. No other
+            prediction file is opened, and all figures are of these.
         against: figures of an earlier report, to see what has moved.
         progress: is told what is being done.
     """
@@ -95,24 +97,38 @@ def gather(request: Request) -> Gathered:
         StorageError: a root is out of reach.
     """
     request.progress("reading and checking the predictions")
-    folder = read_folder(
-        request.root, request.input, tasks=_with_labels(request), processes=request.processes
-    )
+    folder = _read(request)
     names = [name for name in folder.tasks if request.tasks is None or name in request.tasks]
     if not names:
         first = next(iter(folder.report.findings), None)
         why = f": {first.message}" if first is not None else "."
         raise ReportError(f"There is no task to report on{why}")
-    notes: list[str] = []
+    notes = [] if request.chosen is None else [_OF_CHOSEN]
     measured = [Measured(folder.tasks[name]) for name in names]
     request.progress("comparing with labels" if request.labels else "counting")
     judged = _evaluations(folder, names, request, notes)
     counted = {"root": shown_root(request.root), "tasks": [figures(one) for one in measured]}
+    if request.chosen is not None:
+        _without_time(counted)
     chosen = [
         choose(one, request.frames, evaluation) if request.chosen is None else these(one, request.chosen)
         for one, evaluation in zip(measured, judged, strict=True)
     ]
     return _put_together(request, folder, measured, judged, chosen, counted, notes)
+
+
+def _read(request: Request) -> Folder:
+    tasks = _with_labels(request)
+    if request.chosen is not None:
+        return read_files(request.root, request.chosen, request.input, tasks=tasks)
+    return read_folder(request.root, request.input, tasks=tasks, processes=request.processes)
+
+
+def _without_time(counted: dict[str, Any]) -> None:
+    """Of frames from here and there, no line is drawn along a video."""
+    for task in counted["tasks"]:
+        for video in task["videos"]:
+            video |= {"counts": [], "uncertain": []}
 
 
 def _put_together(

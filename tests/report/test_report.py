@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -18,11 +19,15 @@ from typer.testing import CliRunner, Result
 
 from lightly_assets.cli import app
 from lightly_assets.evaluation.objects import EvaluationError
+from lightly_assets.folders.read import read_folder
+from lightly_assets.report.choice import these
 from lightly_assets.report.comparisons import stability
-from lightly_assets.report.gallery import grid_runs, guessed_size
+from lightly_assets.report.figures import Measured
+from lightly_assets.report.gallery import gallery, grid_runs, guessed_size
 from lightly_assets.report.gather import Request, earlier_figures, gather
 from lightly_assets.report.page import page
 from lightly_assets.report.serve import make_server
+from lightly_assets.storage.disk.local import LocalStore
 from tests.evaluation.folders import write_task
 from tests.report.projects import (
     CATEGORIES,
@@ -312,6 +317,49 @@ def test_the_server_gives_nothing_else(served: int) -> None:
     ):
         assert ask(served, path)[0] == 404, path
     assert ask(served, "/", host="evil.example:80")[0] == 403
+
+
+class Opened(LocalStore):
+    """A folder that notes what is opened."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.keys: list[str] = []
+
+    def read(self, key: str) -> bytes:
+        self.keys.append(key)
+        return super().read(key)
+
+
+def test_a_selection_opens_only_the_files_of_its_frames(project: Path, tmp_path: Path) -> None:
+    stems = ["cam/v-17-mp4", "cam/v-03-mp4"]
+    store = Opened(project / "lightly")
+    gathered = gather(Request(store, project / "input", chosen=[*stems, "cam/v-99-mp4"]))
+    below = ".lightly/predictions/"
+    tasks = json.loads((project / "lightly" / below / "tasks.json").read_text())
+    named = {f"{below}{task}/{stem}.json" for task in tasks for stem in [*stems, "cam/v-99-mp4"]}
+    schemas = {f"{below}{task}/schema.json" for task in tasks}
+    assert set(store.keys) == {f"{below}tasks.json"} | schemas | named
+    # Nothing is said of the frames between them.
+    assert [group.rule for group in gathered.report.groups] == ["category-gap"]
+    assert gathered.report.files == len(stems) * len(tasks)
+    # What is drawn of them is what a report about all frames would draw.
+    whole = Measured(read_folder(project / "lightly").tasks["boxes"])
+    places = {stem: place for place, stem in enumerate(gathered.stems)}
+    sizes = dict.fromkeys(stems, (WIDTH, HEIGHT))
+    assert gathered.galleries[0] == gallery(whole, these(whole, stems), sizes, places, None)
+    # On a disk no other file need even be whole, and one behind a link to elsewhere is refused.
+    shutil.copytree(project / "lightly", tmp_path / "lightly")
+    before = page(gather(Request(tmp_path / "lightly", chosen=stems)))
+    for path in (tmp_path / "lightly").rglob("v-*.json"):
+        if not any(stem.endswith(path.stem) for stem in stems):
+            path.write_text("{")
+    assert page(gather(Request(tmp_path / "lightly", chosen=stems))) == before
+    linked = tmp_path / "lightly" / below / "boxes/cam/v-03-mp4.json"
+    linked.unlink()
+    linked.symlink_to(project / "lightly" / below / "boxes/cam/v-03-mp4.json")
+    groups = gather(Request(tmp_path / "lightly", chosen=stems)).report.groups
+    assert [group.rule for group in groups] == ["link-outside", "category-gap"]
 
 
 def test_a_selection_comes_first_and_in_its_order(project: Path) -> None:

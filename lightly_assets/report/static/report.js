@@ -152,7 +152,7 @@
   };
   const lineColour = (i) => (dark() ? PALETTE[i % 7] : mixed(PALETTE[i % 7], 0, 0.28));
   const timeline = (task, holder) => {
-    if (!task.videos.length) return;
+    if (!task.videos.some((one) => one.counts.length)) return;
     const ordered = [...task.videos].sort((a, b) => (b.files > 4) - (a.files > 4) || b.uncertainty - a.uncertainty);
     let video = ordered[0];
     const over = card(holder, "Over time", "Predictions per frame and uncertainty along a video, or a folder's files. Drag to zoom, double-click to zoom out.");

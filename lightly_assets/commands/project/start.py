@@ -63,7 +63,8 @@ def _look(out: Path, project: "Project") -> None:
     if selection is None:  # a project file that somebody has changed, or of an earlier version
         return
     if find_spec("lightly_mundig") is None:
-        say(f"      pip install 'lightly-assets[select]' && {_program()} select -c {out}/lightly.yaml")
+        say(f"      {_pip()} install 'lightly-assets[select]'")
+        say(f"      {_program()} select -c {out}/lightly.yaml")
         say("      says which frames are worth a label (docs/select.md speaks of that package's licence).")
         return
     from lightly_assets.commands.project.select import select_here
@@ -91,6 +92,12 @@ def _program() -> str:
     name = "lightly-assets"
     called = Path(sys.argv[0])
     return name if shutil.which(name) or called.name != name else os.path.relpath(called)
+
+
+def _pip() -> str:
+    """How packages are installed beside this program."""
+    program = Path(_program())
+    return f"{program.with_name('python')} -m pip" if program.parent.name else "pip"
 
 
 def ui_command(

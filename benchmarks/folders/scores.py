@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from benchmarks.report.speed import MEMORY, write_folder
-from lightly_assets.folders.read import cores, read_folder
+from lightly_assets.cores import cores
+from lightly_assets.folders.read import read_folder
 from lightly_assets.folders.scores import file_scores
 
 

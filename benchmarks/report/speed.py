@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from lightly_assets.checker.check import check
-from lightly_assets.folders.read import cores
+from lightly_assets.cores import cores
 from lightly_assets.report.gather import Request, gather
 from lightly_assets.report.page import page
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from lightly_assets.checker.check import check, check_files, reader_of
 from lightly_assets.checker.expected import InputIndex, Measure, VideoSize, read_input
 from lightly_assets.checker.report import Report
+from lightly_assets.cores import cores
 from lightly_assets.folders.columns import ALL_FIELDS, Collector, Columns
 from lightly_assets.format.rules.fast_path import ParsedFile
 from lightly_assets.format.schema import Schema
@@ -115,11 +115,6 @@ def _tasks(visitor: _Visitor) -> dict[str, Task]:
         name: Task(name, visitor.schemas[name], _ordered(parts, visitor.schemas[name]))
         for name, parts in visitor.parts.items()
     }
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _ordered(parts: list[Columns], schema: Schema) -> Columns:

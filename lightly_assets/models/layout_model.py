@@ -262,6 +262,30 @@ def _with_likely(error: LayoutError, config: LayoutModel, outputs: Sequence[Outp
     return f"{text}; they look like layout: {' or layout: '.join(likely)}."
 
 
+def settled_outputs(
+    config: LayoutModel,
+    facts: Facts,
+    image_input: Input,
+    declared: Sequence[Output],
+    run: Run,
+    name: str,
+) -> list[Output]:
+    """The outputs as declared, or, where a size is left open, as a trial on black images shows them.
+
+    Raises:
+        ModelError: the model cannot run on its input.
+    """
+    outputs = list(declared)
+    # How many objects torchvision's detectors return depends on the image, and a black one has none.
+    if not any(None in one.shape[1:] for one in outputs) or config.kind_of_layout.outputs_vary:
+        return outputs
+    defaults = facts.pixels.over(config.kind_of_layout.defaults)
+    pixels = fitted_preprocess(config.preprocess, defaults, image_input, name)
+    if pixels.size is None and pixels.shortest is None:
+        return outputs
+    return tried_outputs(pixels, image_input, outputs, run, name)
+
+
 def tried_outputs(
     settings: Preprocess, image_input: Input | None, declared: Sequence[Output], run: Run, name: str
 ) -> list[Output]:

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from lightly_assets.checker.check import check
 from lightly_assets.checker.expected import InputIndex
 from lightly_assets.checker.report import Report
+from lightly_assets.cores import cores
 from lightly_assets.folders.columns import Collector, Columns
-from lightly_assets.folders.read import Folder, Root, Task, cores
+from lightly_assets.folders.read import Folder, Root, Task
 from lightly_assets.folders.scores import file_scores
 from lightly_assets.format.rules.fast_path import ParsedFile
 from lightly_assets.format.schema import Schema

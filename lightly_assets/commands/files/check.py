@@ -1,6 +1,5 @@
 """``lightly-assets check``: whether a prediction folder is right, whoever wrote it."""
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +22,7 @@ from lightly_assets.commands.shared import (
     wrong_use,
 )
 from lightly_assets.commands.tables import for_terminal, show_table
+from lightly_assets.cores import cores
 
 if TYPE_CHECKING:
     from lightly_assets.checker.report import Report
@@ -72,7 +72,6 @@ def check_command(
     with errors_for_people(as_json=as_json, document=nothing), followed(as_json=as_json):
         from lightly_assets.checker.check import check, listed_tasks
 
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         if project is None:
             unlisted = [name for name in task or () if name not in listed_tasks(root)]
             if unlisted:
@@ -81,11 +80,11 @@ def check_command(
                     f"tasks.json does not list '{unlisted[0]}'; it lists {listed}.", nothing, as_json=as_json
                 )
             damage = on_damage or OnDamage.FAIL
-            report = check(root, input, tasks=task, on_damage=damage.value, processes=processes or cores)
+            report = check(root, input, tasks=task, on_damage=damage.value, processes=processes or cores())
         else:
             if on_damage is not None:
                 project = project.model_copy(update={"on_damage": on_damage.value})
-            report = _check_project(project, task, processes or cores)
+            report = _check_project(project, task, processes or cores())
     if as_json:
         print_json(report.to_json())
     elif for_terminal():

@@ -17,9 +17,9 @@ from lightly_assets.errors import BadValue
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, LayoutModel
 from lightly_assets.models.files import version_of
-from lightly_assets.models.layout_model import Reader, tried_outputs
+from lightly_assets.models.layout_model import Reader, settled_outputs
 from lightly_assets.models.layouts.base import Output
-from lightly_assets.models.pixels.fitting import fitted_preprocess
+from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 from lightly_assets.models.runtimes.shared.inputs import extra_feeds, split_inputs
@@ -105,12 +105,7 @@ class HttpRuntime:
         self._images = image_input
         outputs = [Output(*_described(one, config)) for one in about["outputs"]]
         self._outputs = [one.name for one in outputs]
-        if any(None in one.shape[1:] for one in outputs) and not config.kind_of_layout.outputs_vary:
-            pixels = fitted_preprocess(
-                config.preprocess, config.kind_of_layout.defaults, image_input, config.model
-            )
-            if pixels.size is not None or pixels.shortest is not None:
-                outputs = tried_outputs(pixels, image_input, outputs, self._run, config.model)
+        outputs = settled_outputs(config, Facts(), image_input, outputs, self._run, config.model)
         self.reader = Reader(config, task_type, categories, image_input, outputs, config.model)
         self.batch_size = self.reader.batch_size
         said = {name: about.get(name) for name in ("name", "versions", "platform", "inputs", "outputs")}

@@ -12,14 +12,15 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from lightly_assets.cores import cores
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, FileLayoutModel
 from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
-from lightly_assets.models.layout_model import Reader, tried_outputs
+from lightly_assets.models.layout_model import Reader, settled_outputs
 from lightly_assets.models.layouts.base import Output
 from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.metadata.read import facts_for
-from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
+from lightly_assets.models.pixels.fitting import Input
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 from lightly_assets.models.runtimes.shared.inputs import extra_feeds, split_inputs
@@ -112,19 +113,11 @@ class OnnxRuntime:
         )
 
     def _outputs(self, config: OnnxModel, image_input: Input, facts: Facts) -> list[Output]:
-        outputs = [
+        declared = [
             Output(one.name, _shape(one.shape), _DTYPES.get(one.type, ""), self._graph.last.get(one.name, ""))
             for one in self.session.get_outputs()
         ]
-        declared = not any(None in one.shape[1:] for one in outputs)
-        # How many objects torchvision's detectors return depends on the image, and a black one has none.
-        if declared or config.kind_of_layout.outputs_vary:
-            return outputs
-        defaults = facts.pixels.over(config.kind_of_layout.defaults)
-        pixels = fitted_preprocess(config.preprocess, defaults, image_input, self.path.name)
-        if pixels.size is None and pixels.shortest is None:
-            return outputs
-        return tried_outputs(pixels, image_input, outputs, self._run, self.path.name)
+        return settled_outputs(config, facts, image_input, declared, self._run, self.path.name)
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
         """One result per image; see :class:`~lightly_assets.models.protocol.Model`."""
@@ -173,11 +166,11 @@ def _calls_and_threads(path: Path, config: OnnxModel) -> tuple[int, int]:
     Each call has a thread of its own: that is the cheapest, and the same on every machine. Where there are
     more cores than calls may have images in memory, they share threads, if the numbers do not depend on it.
     """
-    cores = config.threads or usable_cores()
-    calls = min(cores, max(config.batch_size, _PORTION))
+    threads = config.threads or usable_cores()
+    calls = min(threads, max(config.batch_size, _PORTION))
     with suppress(ModelError, ValueError):  # what is no model at all is refused when it is loaded
-        if cores > calls and not read_graph(path).adds_up_in_parts:
-            return calls, cores - calls + 1
+        if threads > calls and not read_graph(path).adds_up_in_parts:
+            return calls, threads - calls + 1
     return calls, 1
 
 
@@ -194,7 +187,7 @@ def usable_cores() -> int:
     told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     if told.isdigit() and int(told):
         return int(told)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores()
 
 
 def _first(error: Exception) -> str:

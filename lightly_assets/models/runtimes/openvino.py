@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, FileLayoutModel
 from lightly_assets.models.files import file_hash, refuse_pickle, version_of
-from lightly_assets.models.layout_model import Reader, tried_outputs
+from lightly_assets.models.layout_model import Reader, settled_outputs
 from lightly_assets.models.layouts.base import Output
 from lightly_assets.models.metadata.read import facts_for
-from lightly_assets.models.pixels.fitting import fitted_preprocess
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 from lightly_assets.models.runtimes.onnx import default_threads
@@ -69,11 +68,7 @@ class OpenVinoRuntime:
             Output(_name(port, f"output{place}"), _shape(port), _dtype(port))
             for place, port in enumerate(self._compiled.outputs)
         ]
-        if any(None in one.shape[1:] for one in outputs) and not config.kind_of_layout.outputs_vary:
-            defaults = facts.pixels.over(config.kind_of_layout.defaults)
-            pixels = fitted_preprocess(config.preprocess, defaults, image_input, self.path.name)
-            if pixels.size is not None or pixels.shortest is not None:
-                outputs = tried_outputs(pixels, image_input, outputs, self._run, self.path.name)
+        outputs = settled_outputs(config, facts, image_input, outputs, self._run, self.path.name)
         self.reader = Reader(
             config,
             task_type,

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from lightly_assets.config.engine import EngineSettings
+from lightly_assets.cores import cores
 from lightly_assets.pipeline.engines.crew import Event
 from lightly_assets.pipeline.engines.messages import Gone, Group, Order, Over
 from lightly_assets.storage.disk.temporary import temporary_name
@@ -60,8 +61,7 @@ class ProcessCrew:
         environment = dict(os.environ)
         if device is not None:
             environment["CUDA_VISIBLE_DEVICES"] = device
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, cores // self.most)))
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // self.most)))
         return environment
 
     def give(self, worker: int, group: Group) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
+
+from lightly_assets.cores import cores
 
 Part = Literal["decoding", "models", "writing"]
 _PARTS: tuple[Part, ...] = ("decoding", "models", "writing")
@@ -41,8 +42,3 @@ class Pace:
             f"Of {seconds:.1f} s on {cores()} cores this was waited for: {shares}; {self.slowest()} set the "
             f"pace, with models called from {callers} thread{'s' if callers > 1 else ''}."
         )
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

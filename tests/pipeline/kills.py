@@ -7,6 +7,7 @@ The process dies right before or right after (every other one).
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,14 +30,18 @@ class Deadly:
     def __init__(self, deadly: int) -> None:
         self.count = 0
         self._deadly = deadly
+        self._lock = threading.Lock()
 
     def around(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **kwargs: Any) -> Any:
-            self.count += 1
-            if self.count == self._deadly and self.count % 2:
+            # Another thread may count on while this one writes.
+            with self._lock:
+                self.count += 1
+                number = self.count
+            if number == self._deadly and number % 2:
                 os.kill(os.getpid(), signal.SIGKILL)
             result = real(*args, **kwargs)
-            if self.count == self._deadly:
+            if number == self._deadly:
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
 

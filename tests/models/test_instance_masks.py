@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lightly_assets.format.rle import encode
 from lightly_assets.models.layouts.shared.masks import (
+    _AT_ONCE,
     masks_above_zero,
     pasted_masks,
     prototype_masks,
@@ -78,16 +79,20 @@ def test_masks_inside_of_boxes(kind: str) -> None:
     for height, width in SIZES:
         for settings in PIXELS:
             view = view_of(settings.complete(), width, height)
-            prototypes = planes_of(kind, 8, 16, 24)
-            coefficients = rng.normal(size=(12, 8)).astype(np.float32)
-            boxes = rng.uniform(-0.2, 1.2, (12, 4)) * [width, height, width, height]
-            boxes = np.concatenate(
-                [np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], 1
-            )
-            boxes[0] = [0, 0, width, height]
-            found = prototype_masks(coefficients, prototypes, boxes, view)
-            wanted = [expected(*one, prototypes, view) for one in zip(coefficients, boxes, strict=True)]
-            assert [one.tolist() for one in found.counts] == wanted
+            # Coarser than the image, and finer.
+            for shape, objects in (((1, 5), 4), ((90, 110), 4), ((16, 24), _AT_ONCE + 5)):
+                prototypes = planes_of(kind, 8, *shape)
+                coefficients = rng.normal(size=(objects, 8)).astype(np.float32)
+                boxes = rng.uniform(-0.2, 1.2, (objects, 4)) * [width, height, width, height]
+                boxes = np.concatenate(
+                    [np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], 1
+                )
+                boxes[0] = [0, 0, width, height]
+                boxes[1] = boxes[2, [2, 3, 0, 1]]  # empty
+                found = prototype_masks(coefficients, prototypes, boxes, view)
+                wanted = [expected(*one, prototypes, view) for one in zip(coefficients, boxes, strict=True)]
+                assert [one.tolist() for one in found.counts] == wanted
+            boxes = boxes[:12]
             check_pasted(planes_of(kind, 12, 6, 5), boxes, view)
 
 
@@ -98,12 +103,13 @@ def expected(
     left, right = max(0, int(np.ceil(box[0]))), min(view.width, int(np.ceil(box[2])))
     top, bottom = max(0, int(np.ceil(box[1]))), min(view.height, int(np.ceil(box[3])))
     if right > left and bottom > top:
-        rows, columns = view.rows(16, top, bottom), view.columns(24, left, right)
+        shape = prototypes.shape[1:]
+        rows, columns = view.rows(shape[0], top, bottom), view.columns(shape[1], left, right)
         # The part that is used: sums of another part may differ in the last bit.
-        y, x = between(16, rows)[0], between(24, columns)[0]
+        y, x = between(shape[0], rows)[0], between(shape[1], columns)[0]
         part = prototypes[:, y[0] : y[-1] + 2, x[0] : x[-1] + 2]
         plane = np.tensordot(coefficients, part, axes=1)
-        mask[top:bottom, left:right] = read_part(plane, rows, columns, (16, 24)) > 0
+        mask[top:bottom, left:right] = read_part(plane, rows, columns, shape) > 0
     return encode(mask)
 
 

@@ -7,9 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.format import rle
+from lightly_assets.models.layouts.shared.crossings import Axis, Crops, run_lengths
 from lightly_assets.models.preprocess import View
 from lightly_assets.models.resize import Line, between, where_above
 from lightly_assets.models.results import RunLengths
+
+# Objects whose masks are made together: what is read of them stays in the cache.
+_AT_ONCE = 32
 
 
 def run_lengths_of_crop(
@@ -55,36 +59,41 @@ def prototype_masks(
     above 0, and inside of the object's box (corners in the image's pixels).
     """
     _, rows, columns = prototypes.shape
-    lines = Line(between(rows, view.rows(rows))), Line(between(columns, view.columns(columns)))
-    masks = [
-        _prototype_mask(one, prototypes, box, lines, view)
-        for one, box in zip(coefficients.astype(np.float32), boxes, strict=True)
-    ]
+    y, x = Axis(between(rows, view.rows(rows))), Axis(between(columns, view.columns(columns)))
+    corners = np.array(boxes, dtype=np.float64).reshape(-1, 2, 2)
+    # The pixels whose index lies in [low, high).
+    corners = np.clip(np.ceil(corners), 0, (view.width, view.height)).astype(np.int64)
+    (left, top), (right, bottom) = corners[:, 0].T, corners[:, 1].T
+    given = coefficients.astype(np.float32)
+    masks = [np.array([view.width * view.height], dtype=np.int64)] * len(given)
+    some = np.flatnonzero((right > left) & (bottom > top))
+    for start in range(0, len(some), _AT_ONCE):
+        these = some[start : start + _AT_ONCE]
+        crops = Crops(y, x, top[these], bottom[these], left[these], right[these])
+        found = _prototype_masks(given[these], prototypes, crops, view)
+        for place, one in zip(these.tolist(), found, strict=True):
+            masks[place] = one
     return RunLengths(masks, view.height, view.width)
 
 
-def _prototype_mask(
-    coefficients: NDArray[Any],
-    prototypes: NDArray[Any],
-    box: NDArray[Any],
-    lines: tuple[Line, Line],
-    view: View,
-) -> NDArray[np.int64]:
-    left, right = _pixels(box[0], box[2], view.width)
-    top, bottom = _pixels(box[1], box[3], view.height)
-    if right <= left or bottom <= top:
-        return np.array([view.width * view.height], dtype=np.int64)
-    y, span_y = lines[0].part(top, bottom)
-    x, span_x = lines[1].part(left, right)
-    part = prototypes[:, span_y, span_x]
-    plane = np.dot(coefficients[None], part.reshape(len(part), -1)).reshape(part.shape[1:])
-    framed = where_above(plane, y, x, 0, frame=1)
-    return run_lengths_of_crop(framed, left, top, view.width, view.height)
-
-
-def _pixels(low: float, high: float, size: int) -> tuple[int, int]:
-    """The pixels whose index lies in [low, high)."""
-    return max(0, math.ceil(low)), min(size, math.ceil(high))
+def _prototype_masks(
+    coefficients: NDArray[np.float32], prototypes: NDArray[Any], crops: Crops, view: View
+) -> list[NDArray[np.int64]]:
+    planes = []
+    for one, (rows, columns) in zip(coefficients, crops.parts(), strict=True):
+        part = prototypes[:, rows, columns]
+        planes.append(np.dot(one[None], part.reshape(len(part), -1)).reshape(part.shape[1:]))
+    if crops.y.is_dense and crops.x.is_dense:
+        return run_lengths(planes, crops, view.height, view.width)
+    # The image is coarser than the prototypes, so its masks are small.
+    found = []
+    for place, plane in enumerate(planes):
+        top, left = int(crops.top[place]), int(crops.left[place])
+        y, _ = Line((crops.y.low, crops.y.share)).part(top, int(crops.bottom[place]))
+        x, _ = Line((crops.x.low, crops.x.share)).part(left, int(crops.right[place]))
+        framed = where_above(plane, y, x, 0, frame=1)
+        found.append(run_lengths_of_crop(framed, left, top, view.width, view.height))
+    return found
 
 
 def masks_above_zero(logits: NDArray[Any], view: View) -> RunLengths:

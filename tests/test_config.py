@@ -31,7 +31,6 @@ PROJECT: list[tuple[dict[str, Any], str]] = [
     ({"datasource": GONE}, "datasource is missing."),
     ({"datasource": "./data"}, 'datasource is "./data"; it must be a mapping of keys to values.'),
     ({"datasource": None}, "datasource is null; it must be a mapping of keys to values."),
-    ({"datasource": {"input": "a"}}, "datasource.lightly is missing (1 more problem)."),
     ({"datasource": ROOTS | {"input": ""}}, "datasource.input is empty; it must not be."),
     ({"datasource": ROOTS | {"input": 3}}, "datasource.input is 3; it must be a text."),
     (
@@ -151,6 +150,21 @@ def test_a_model_is_found_by_its_task(changes: dict[str, Any], sentence: str, tm
 @pytest.mark.parametrize(("changes", "sentence"), NAMES, ids=range(len(NAMES)))
 def test_a_wrong_name_names_no_task(changes: dict[str, Any], sentence: str, tmp_path: Path) -> None:
     assert told(tmp_path, {"tasks": [with_changes(TASK, changes)]}) == sentence
+
+
+def test_several_problems_have_a_line_each(tmp_path: Path) -> None:
+    changes = {"datasource": {"input": "a"}, "tasks": [TASK | {"task_type": "boxes"}], "boxes": 3}
+    head, *lines = told(tmp_path, changes).split("\n")
+    assert head == f"{tmp_path / 'lightly.yaml'} has 4 problems:"
+    assert lines == [
+        "  datasource.lightly is missing.",
+        "  datasource.state is missing.",
+        "  boxes is 3; it must be 'clip' or 'strict'.",
+        f"  task 'people': task_type is \"boxes\"; it must be {TYPES}.",
+    ]
+    head, *lines = told(tmp_path, {f"key_{number}": 1 for number in range(20)}).split("\n")
+    assert head.endswith(" has 20 problems:") and len(lines) == 9
+    assert lines[-1] == "  … and 12 more."
 
 
 FILES: list[tuple[bytes, str]] = [

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from lightly_assets.config.categories import with_categories
 from lightly_assets.config.project import FILE_NAME, Project
@@ -14,13 +15,14 @@ from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.format.rules.messages import (
     field_name,
     known_keys,
-    more_problems,
     problem_sentence,
     problems,
 )
 
 # Fields of a project that its file does not hold.
 _NO_KEYS = ("base_dir", "file_name", "inline")
+# So many problems of a file are told.
+_MOST = 8
 
 
 class ConfigError(LightlyAssetsError):
@@ -98,13 +100,23 @@ def parse_project(data: dict[str, Any], path: Path) -> Project:
     try:
         return Project.model_validate(data | where)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_first_problem(error, data)}") from None
+        raise ConfigError(f"{path}{_all_problems(error, data)}") from None
 
 
-def _first_problem(error: ValidationError, data: dict[str, Any]) -> str:
-    """The first problem as one sentence that names a task by its name, which is what people look for."""
+def _all_problems(error: ValidationError, data: dict[str, Any]) -> str:
+    """The problems as a sentence each: nobody should mend and try, mend and try."""
     details = problems(error)
-    problem, location = details[0], details[0]["loc"]
+    if len(details) == 1:
+        return f": {_sentence(details[0], data)}"
+    lines = [_sentence(one, data) for one in details[:_MOST]]
+    if len(details) > _MOST:
+        lines.append(f"… and {len(details) - _MOST:,} more.")
+    return "\n  ".join([f" has {len(details):,} problems:", *lines])
+
+
+def _sentence(problem: ErrorDetails, data: dict[str, Any]) -> str:
+    """A problem as one sentence that names a task by its name, which is what people look for."""
+    location = problem["loc"]
     name = _task_name(location, data)
     inside = location if name is None else location[2:]
     keys = [key for key in known_keys(Project, location[:-1]) if key not in _NO_KEYS]
@@ -113,8 +125,7 @@ def _first_problem(error: ValidationError, data: dict[str, Any]) -> str:
         sentence = str(problem["ctx"]["error"]).rstrip(".") + "."
     else:
         sentence = problem_sentence(problem, field_name(inside), keys)
-    where = "" if name is None else f"task '{name}': "
-    return where + sentence.rstrip(".") + more_problems(len(details) - 1) + "."
+    return sentence if name is None else f"task '{name}': {sentence}"
 
 
 def _task_name(location: tuple[int | str, ...], data: dict[str, Any]) -> str | None:

@@ -1,11 +1,15 @@
-"""Boxes that cannot be meant: of another image, or shares instead of pixels."""
+"""Boxes and keypoints that cannot be meant: of another image, or shares instead of pixels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.models.results import ResultError
+
+# In a smaller image keypoints may well lie in the first pixel.
+MEANT = 8
 
 
 def check_far(boxes: NDArray[Any], width: int, height: int) -> None:
@@ -43,3 +47,37 @@ def check_shares(boxes: NDArray[Any], images: NDArray[Any], width: int, height: 
                 f"prediction {index}: the box {box} (x1, y1, x2, y2) lies in the first pixel, like all "
                 f"boxes of its {width}×{height} image; coordinates must be pixels, not shares of the image."
             )
+
+
+def check_point_shares(
+    points: NDArray[Any] | Sequence[NDArray[Any]], images: NDArray[Any], width: int, height: int
+) -> None:
+    """Where all keypoints of an image lie in its first pixel they are shares of it.
+
+    ``points`` are arrays (K, 3) of x, y, score, one for each object, ``images`` (N,) says of which image each
+    is. Keypoints at the corner alone say nothing: that is where many put those that they do not see.
+    """
+    if min(width, height) < MEANT or not len(points):
+        return
+    if isinstance(points, np.ndarray):
+        larger = np.asarray((points[..., :2] > 1).any(axis=(1, 2)))
+    else:
+        larger = np.array([bool((one[:, :2] > 1).any()) for one in points])
+    if larger.all():
+        return
+    inside = np.array(
+        [not more and first_pixel(one[:, :2]) for more, one in zip(larger.tolist(), points, strict=True)]
+    )
+    others = images[larger]
+    for index in np.flatnonzero(inside & ~np.isin(images, others))[:1].tolist():
+        raise ResultError(
+            f"prediction {index}: all keypoints lie in the first pixel, like those of all objects of its "
+            f"{width}×{height} image; coordinates must be pixels, not shares of the image."
+        )
+
+
+def first_pixel(points: NDArray[Any]) -> bool:
+    """Whether all (K, 2) x, y, two or more, lie in 0..1, and not all at its edges."""
+    if len(points) < 2 or not ((points >= 0) & (points <= 1)).all():
+        return False
+    return bool(((points > 0) & (points < 1)).any())

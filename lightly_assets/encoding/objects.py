@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.encoding.box_checks import check_far, check_shares
+from lightly_assets.encoding.box_checks import check_far, check_point_shares, check_shares
 from lightly_assets.encoding.class_map import mapped, mapped_probabilities
 from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings
 from lightly_assets.format.boxes import (
@@ -157,6 +157,7 @@ class _Objects:
         }
 
     def _keypoints(self, boxes: NDArray[Any] | None) -> Singletons:
+        check_point_shares(self.result.keypoints, self._owners, self._width, self._height)
         points = self._fit_keypoints(self.result.keypoints)
         if self._moved.any() and self._settings.boxes == "strict":
             raise ResultError(

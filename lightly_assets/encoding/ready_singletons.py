@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lightly_assets.encoding.box_checks import check_far, check_shares
+from lightly_assets.encoding.box_checks import check_far, check_point_shares, check_shares
 from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings
 from lightly_assets.format.boxes import EDGE_TOLERANCE, fits_as_xyxy, widen_flat_boxes
 from lightly_assets.format.rules.prediction_rules import Expected, PredictionRules
@@ -39,6 +39,9 @@ def encode_ready(result: Ready, settings: TaskSettings, width: int, height: int)
         given_boxes = np.array([box for one in singletons if (box := _bbox(one))], dtype=np.float64)
         given_boxes[:, 2:] += given_boxes[:, :2]
         check_shares(given_boxes, np.zeros(len(given_boxes)), width, height)
+    if settings.schema.task_type == "keypoint-detection" and written:
+        points = [np.array(one["keypoints"], dtype=np.float64).reshape(-1, 3) for one in written]
+        check_point_shares(points, np.zeros(len(points)), width, height)
     return Encoded(_suppressed(written, given), clipped, dropped, as_corners=as_corners)
 
 

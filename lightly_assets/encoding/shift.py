@@ -1,11 +1,7 @@
 """Whether what is predicted differs much from the last time, or looks like an accident."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    pass
 from lightly_assets.encoding.statistics import Statistics
 
 ENOUGH = 200
@@ -46,7 +42,8 @@ def _of_a_wrong_layout(now: Statistics) -> list[str]:
             f"Nothing was found in {now.frames:,} frames; if there is something to be found, look at layout, "
             "preprocess and score_threshold."
         ]
-    if given < MANY:
+    # Boxes of which none is left need not be many.
+    if given < MANY and not 2 <= given == now.dropped:
         return []
     for count, what in (
         (now.dropped, "were left smaller than a pixel, as corners that are crossed are"),

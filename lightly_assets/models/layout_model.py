@@ -18,6 +18,7 @@ from lightly_assets.models.layouts.base import (
     described,
     likely_layouts,
 )
+from lightly_assets.models.layouts.shared.values import check_points
 from lightly_assets.models.metadata.agree import check_layout, check_pixels, warn_of_assumed
 from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
@@ -25,7 +26,7 @@ from lightly_assets.models.pixels.preprocessor import Preprocessor, Size
 from lightly_assets.models.pixels.shared import shared_inputs
 from lightly_assets.models.preprocess import CHANNELS, Preprocess, Shrinking, View
 from lightly_assets.models.protocol import Image, ModelError, Source, out_of_memory
-from lightly_assets.models.results import Result, ResultError
+from lightly_assets.models.results import Keypoints, Result, ResultError
 
 Shown = tuple[Image, Size]
 """An image, and the width and height of what it shows."""
@@ -188,7 +189,11 @@ class Reader:
             outputs = [one[: len(images)] if one.shape[:1] == (len(batch),) else one for one in outputs]
         self._check_finite(outputs, len(images))
         try:
-            return self._layout.results(outputs, views)
+            results = self._layout.results(outputs, views)
+            for result, view in zip(results, views, strict=True):
+                if isinstance(result, Keypoints):
+                    check_points(result.keypoints, result.scores, view)
+            return results
         except LayoutError as error:
             raise ModelError(f"The output of {self.name} does not fit the layout: {error}.") from None
 

@@ -18,6 +18,7 @@ from lightly_assets.models.results import (
     Detections,
     Keypoints,
     Ready,
+    ResultError,
     RunLengths,
     SemanticScores,
 )
@@ -194,6 +195,24 @@ def test_objects_with_keypoints_stay_however_flat_their_box(
     strict = replace(settings("keypoint-detection"), boxes="strict")
     (one,) = written(Keypoints([[point]], [0.9], [0], [given]), strict).singletons
     assert one["bbox"] == written_as
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_keypoints_as_shares_of_the_image(ready: bool) -> None:
+    """Of an image whose objects all have them in its first pixel; not where that is but the corner."""
+
+    def given(*objects: list[list[float]]) -> Ready | Keypoints:
+        if not ready:
+            return Keypoints(objects, [0.9] * len(objects), [0] * len(objects))
+        flat = [[value for point in one for value in point] for one in objects]
+        return Ready([{"category_id": 0, "keypoints": one, "score": 0.9} for one in flat])
+
+    shares, corner = [[0.4, 0.5, 0.9], [0.1, 0.7, 0.8]], [[0, 0, 0.0], [0, 0, 0.0]]
+    with pytest.raises(ResultError, match="prediction 0: all keypoints lie in the first pixel"):
+        written(given(shares, corner), settings("keypoint-detection"))
+    for objects in ([shares, [[20, 5, 0.9], [8, 8, 0.5]]], [corner], [[[0.5, 0.5, 0.9]]]):
+        encoded = written(given(*objects), settings("keypoint-detection"))
+        assert len(encoded.singletons) == len(objects)
 
 
 def test_instance_masks() -> None:

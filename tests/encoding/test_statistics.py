@@ -170,3 +170,6 @@ def test_boxes_that_a_wrong_layout_makes_are_told() -> None:
     assert "Nothing was found in 200 frames" in _oddities([], 200)[0]
     assert _oddities([[3, 3, 30, 30]]) == _oddities([], 50) == _oddities([[0, 0, 64, 48]], 49) == []
     assert _oddities([[3, 3, 30, 30], [0, 0, 64, 48]]) == []
+    # Of few boxes it is said where none of them is left, as a first trial on two images has it.
+    assert "2 of 2 boxes were left smaller" in _oddities([[20, 20, 20, 20]], 2)[0]
+    assert _oddities([[20, 20, 20, 20]], 1) == _oddities([[20, 20, 20, 20], [3, 3, 30, 30]], 2) == []

@@ -314,6 +314,17 @@ def test_keypoints_without_scores(tmp_path: Path) -> None:
     np.testing.assert_array_equal(predict(known, KEYPOINTS, 1, layout="yolo").keypoints, told.keypoints)
 
 
+def test_keypoints_as_shares_of_the_input(tmp_path: Path) -> None:
+    shares = constants_model(tmp_path / "s.onnx", yolo(5 + 6, lambda _: [0.4, 0.5, 0.9] * 2), [64, 64])
+    with pytest.raises(ModelError, match="keypoints lie in the first pixel, so they are shares"):
+        predict(shares, KEYPOINTS, 1, layout="yolo")
+    # What is not seen lies at the corner, of all objects where there is none to be seen.
+    unseen = constants_model(tmp_path / "u.onnx", yolo(5 + 6, nothing), [64, 64])
+    assert not predict(unseen, KEYPOINTS, 1, layout="yolo").keypoints.any()
+    unsure = constants_model(tmp_path / "f.onnx", yolo(5 + 6, lambda _: [0.4, 0.5, 0.9] * 2, 0.2), [64, 64])
+    assert len(predict(unsure, KEYPOINTS, 1, layout="yolo", score_threshold=0.1)) == 1
+
+
 def test_the_output_that_is_meant(tmp_path: Path) -> None:
     outputs = {"features": f32([[4, 1, 0, 7]]), "scores": f32([[1, 2, 3]]), "more": f32([[5, 1, 1]])}
     path = constants_model(tmp_path / "m.onnx", outputs, [8, 8])

@@ -19,6 +19,8 @@ _LOW, _HIGH = -0.01, 1.01
 _SURE = 0.25
 # Shares of the input may leave it a little.
 _SHARE = 2.0
+# In a smaller input keypoints may well lie in the first pixel.
+_MEANT = 8
 
 
 def check_shares(values: NDArray[Any], what: str, instead: str) -> None:
@@ -41,6 +43,30 @@ def check_whole(values: NDArray[Any], what: str, instead: str) -> None:
 def are_shares(boxes: NDArray[Any], scores: NDArray[Any]) -> bool:
     """Whether all (N, 4) boxes of an image lie in its first pixels, one of them being sure."""
     return bool(len(boxes)) and scores.max() >= _SURE and np.abs(boxes).max() <= 1.5
+
+
+def check_points(points: Any, scores: NDArray[Any], view: View) -> None:
+    """Raises LayoutError where all keypoints of an image lie in the first pixel of the model's input.
+
+    ``points`` are (N, K, 3) or N arrays (K, 3) in the image's pixels, ``scores`` (N,).
+    """
+    if not len(scores) or scores.max() < _SURE or min(view.input_width, view.input_height) < _MEANT:
+        return
+    scale, offset = np.array([view.scale_x, view.scale_y]), np.array([view.offset_x, view.offset_y])
+    if isinstance(points, np.ndarray):
+        points = points.reshape(1, -1, points.shape[-1])
+    alone = True
+    for one in points:
+        given = one[:, :2] * scale + offset
+        if np.abs(given).max() > 1.5:
+            return
+        # Those that are not seen often lie at the corner.
+        alone = alone and bool(np.abs(given - np.rint(given)).max() < 1e-3 or len(given) < 2)
+    if not alone:
+        raise LayoutError(
+            "keypoints lie in the first pixel, so they are shares of the input; the model must give pixels, "
+            "or a function of your own multiplies them (kind: python)"
+        )
 
 
 def check_relative(boxes: NDArray[Any], instead: str) -> None:

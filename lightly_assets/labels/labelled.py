@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.labels.names import without_secrets
 from lightly_assets.labels.report import Counted
 
 Size = tuple[int, int]
@@ -121,6 +122,9 @@ class LabelledImage:
     """Of its own label file, where names stand inside of it and may have been left behind by a copy."""
     frame: tuple[str, int] | None = None
     """Where no image has the name: a video's name and the number of the frame."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(without_secrets(name) for name in self.names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from lightly_assets.format.names.frame_names import parse_frame_name
 from lightly_assets.format.names.suffixes import input_kind, split_suffix
@@ -73,6 +73,19 @@ def cleaned(name: str) -> str:
     if _DRIVE.match(name):
         name = name[2:]
     return "/".join(part for part in name.split("/") if part not in ("", "."))
+
+
+def without_secrets(name: str) -> str:
+    """A URL without user, password and query, which may be a signature; it is shown and written to logs."""
+    if not _URL.match(name):
+        return name
+    parts = urlsplit(name)
+    if not parts.query and not parts.fragment and "@" not in parts.netloc:
+        return name
+    # Label Studio's path of a local file stands in the query.
+    query = re.search(r"(?:^|&)(d=[^&]+)", parts.query)
+    host = parts.netloc.rpartition("@")[2]
+    return str(urlunsplit((parts.scheme, host, parts.path, query[1] if query else "", "")))
 
 
 def is_foreign(name: str) -> bool:
@@ -295,6 +308,13 @@ def advice(images: Sequence[Sequence[str]], keys: Iterable[str], settings: NameS
         videos = sorted(key for key in keys if input_kind(key) == "video")
         if videos:
             return f"they look like frames of a video: name it with --video {videos[0]}"
+    folded = {key.casefold(): key for key in keys}
+    for given in images:
+        if key := next((folded[name] for one in given if (name := cleaned(one).casefold()) in folded), None):
+            return (
+                f"'{key}' differs from '{given[0]}' in upper and lower case only; write --renames FILE.csv "
+                "with both names in a line, or rename the files"
+            )
     return "is it the right folder? --strip PREFIX takes a prefix off, --renames FILE.csv says which is which"
 
 

@@ -133,6 +133,7 @@ def test_all_images_of_a_file() -> None:
         (["twin.png"], r"could be 'x/twin\.png', 'y/twin\.png'"),
         (["frame_000001.PNG"], r"--video clips/v\.mp4"),
         (["gone.png"], "--strip PREFIX"),
+        (["A.PNG"], "'a.png' differs from 'A.PNG' in upper and lower case only"),
     ],
 )
 def test_advice_was_tried(listed: list[str], text: str) -> None:

@@ -243,3 +243,26 @@ def test_what_agrees_is_read(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").unlink()
     write(tmp_path, {"obj.names": "a\nb\nc\n", "obj.data": "classes= 3\ntrain = train.txt\n"})
     assert read(tmp_path).names == {0: "a", 1: "b", 2: "c"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("0 .6 .6 .9 .9\n0 .7 .5 .95 .9\n0 .1 .1 .3 .3\n", "read as corners x1, y1, x2, y2"),
+        # <class> <confidence> <box>, as older tools for mean average precision want it.
+        ("0 .87 .5 .5 .2 .2\n0 .91 .2 .2 .3 .1\n", "read as a score before the box"),
+        ("0 .05 .5 .2 .2\n" * 3 + "0 .5 .5 .2 .2\n" * 17, "read as the first corner and the size"),
+    ],
+)
+def test_numbers_in_another_order(lines: str, words: str, tmp_path: Path) -> None:
+    write(tmp_path, {"data.yaml": YAML, "labels/train/a.txt": lines})
+    with pytest.raises(LabelsError, match=f"boxes leave their image, and all fit.*{words}"):
+        read(tmp_path)
+
+
+def test_boxes_that_leave_their_image_a_little_are_boxes(tmp_path: Path) -> None:
+    cut = ".98 .5 .2 .2", ".02 .5 .2 .2", ".5 .97 .2 .2", ".5 .5 1.001 1.001"
+    write(tmp_path, {"data.yaml": YAML, "labels/train/a.txt": "".join(f"0 {one}\n" for one in cut)})
+    assert len(read(tmp_path).images[0].read()) == 4
+    write(tmp_path, {"labels/train/a.txt": "".join(f"0 {one} .9\n" for one in cut)})
+    assert [one.score for one in read(tmp_path).images[0].read()] == [0.9] * 4

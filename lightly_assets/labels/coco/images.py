@@ -9,7 +9,7 @@ import numpy as np
 from lightly_assets.errors import BadValue
 from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.names import cleaned, original_name
+from lightly_assets.labels.names import cleaned, original_name, without_secrets
 
 UNKNOWN = -1
 _AMBIGUOUS = -2
@@ -61,8 +61,9 @@ def _names(entry: dict[str, Any]) -> tuple[str, ...]:
     if isinstance(found[0], str) and (original := original_name(found[0])):
         found.append(original)
     names = tuple(dict.fromkeys(name for name in found if isinstance(name, str) and name))
+    names = tuple(without_secrets(name) for name in names)
     urls = (entry.get("coco_url"), entry.get("flickr_url"), entry.get("url"))
-    return names or tuple(url for url in urls[:1] + urls[2:] if isinstance(url, str) and url)
+    return names or tuple(without_secrets(url) for url in urls[:1] + urls[2:] if isinstance(url, str) and url)
 
 
 def _pixels(value: Any) -> int:

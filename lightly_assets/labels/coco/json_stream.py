@@ -34,6 +34,8 @@ _CLASSES[list(b"{[")] = _OPEN
 _CLASSES[list(b"}]")] = _CLOSE
 _KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*$', re.DOTALL)
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
+# Where the parser stopped, or one character before.
+_NO_NUMBER = re.compile(r".?(-?(?:NaN|Infinity))", re.DOTALL)
 _BOM = b"\xef\xbb\xbf"
 # What stands before a list: its key, and small values since the list before.
 _KEY_BYTES = 1 << 12
@@ -101,7 +103,12 @@ class JsonFile:
             raise LabelsError(f"{self.path} is not valid JSON: {self._explained(error)}.") from None
 
     def _explained(self, error: orjson.JSONDecodeError) -> str:
-        lines = os.pread(self._file.fileno(), _CHUNK, self._start).split(b"\n")
+        head = os.pread(self._file.fileno(), _CHUNK, self._start)
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return "it is UTF-16; save it as UTF-8"
+        if word := _NO_NUMBER.match(error.doc, max(error.pos - 1, 0)):
+            return f"it contains {word[1]}, which JSON does not have; write a finite number"
+        lines = head.split(b"\n")
         try:
             if len(lines) > 1 and lines[1].strip() and isinstance(orjson.loads(lines[0]), dict):
                 orjson.loads(lines[1])

@@ -1,5 +1,6 @@
 """One object of a COCO file as a prediction singleton, or why it is none."""
 
+from collections import Counter
 from typing import Any
 
 from lightly_assets.errors import BadValue
@@ -18,6 +19,7 @@ from lightly_assets.labels.coco.shapes import (
     is_ignored,
     oriented_corners,
     rotation,
+    score_elsewhere,
     turned_corners,
 )
 
@@ -50,6 +52,8 @@ class Objects:
         """Polygon parts that were left out because they are none."""
         self.moved = 0
         """Keypoints outside of their image that were moved to its edge."""
+        self.scores: Counter[str] = Counter()
+        """Objects whose score stands under another key, by that key."""
 
     def singleton(self, row: dict[str, Any], width: int, height: int) -> Singleton:
         """An object of an image of ``width`` × ``height`` pixels.
@@ -64,6 +68,9 @@ class Objects:
             return plain
         if self.settings.ignored == "drop" and is_ignored(row):
             raise Dropped("marked as ignored or outside")
+        if row.get("score") is None and (other := score_elsewhere(row)) is not None:
+            row = row | {"score": other[1]}
+            self.scores[other[0]] += 1
         one: Singleton = {"category_id": self._category(row.get("category_id"))}
         score = self._score(row)
         task = self.task_type

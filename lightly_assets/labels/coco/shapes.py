@@ -8,6 +8,7 @@ import numpy as np
 
 from lightly_assets.format import rle
 from lightly_assets.format.coco.masks import from_coco, to_coco
+from lightly_assets.format.rules.well_formed import is_number
 
 Point = tuple[float, float]
 
@@ -177,3 +178,20 @@ def _moved_mask(segmentation: Any, orientation: int, width: int, height: int) ->
     shown = (width, height) if orientation >= 5 else (height, width)
     mask = rle.decode(from_coco(segmentation, *shown), *shown)
     return to_coco(rle.encode(np.ascontiguousarray(_MASK_TO_STORED[orientation](mask))), height, width)
+
+
+SCORE_KEYS = ("confidence", "conf", "probability", "prob", "scores")
+"""Where some write a score; Open Images calls it so, too."""
+
+
+def score_elsewhere(row: dict[str, Any]) -> tuple[str, Any] | None:
+    """The key and the value of a score that is not called ``score``; None where there is none."""
+    attributes = row.get("attributes")
+    for key in SCORE_KEYS:
+        if is_number(row.get(key)):
+            return key, row[key]
+    if isinstance(attributes, dict):
+        for key in ("score", *SCORE_KEYS):
+            if is_number(attributes.get(key)) and 0 <= float(attributes[key]) <= 1:
+                return f"attributes.{key}", float(attributes[key])
+    return None

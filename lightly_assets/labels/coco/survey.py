@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.schema import TaskType
 from lightly_assets.labels.coco.settings import CocoSettings
-from lightly_assets.labels.coco.shapes import bbox_numbers, has_mask, is_ignored, rotation
+from lightly_assets.labels.coco.shapes import bbox_numbers, has_mask, is_ignored, rotation, score_elsewhere
 from lightly_assets.labels.errors import LabelsError
 
 # Keys of an object that say nothing about where it is.
@@ -58,6 +58,8 @@ class Survey:
     """Category ids as they stand in the file, of objects that are not ignored."""
     matched: int = 0
     """Objects whose image is known."""
+    other_scores: int = 0
+    """Objects whose score stands under another key."""
 
     def add(self, rows: list[dict[str, Any]], settings: CocoSettings) -> None:
         """Counts some objects."""
@@ -97,6 +99,7 @@ class Survey:
             self.masks += mask
             self.keypoints += points
             self.keypoint_shares += points and _are_shares(row["keypoints"])
+            self.other_scores += row.get("score") is None and score_elsewhere(row) is not None
             if box and not mask:
                 if "attributes" in row and rotation(row):
                     self.rotated += 1

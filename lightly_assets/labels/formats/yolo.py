@@ -5,9 +5,8 @@ and plain folders of text files. Coordinates are shares of the image.
 """
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from lightly_assets.labels.files.text import (
     share,
     whole,
 )
+from lightly_assets.labels.files.yolo_columns import Kind, kind_of
 from lightly_assets.labels.labelled import Label, LabelledImage, Labels, known
 from lightly_assets.labels.reading import FORMATS, ReadOptions
 
@@ -35,20 +35,7 @@ _NO_LABELS = frozenset(
 )
 _CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _FRAME = re.compile(r"(?P<video>.+)_(?P<number>[0-9]+)")
-_VISIBILITY_TEXTS = frozenset({"0", "1", "2", "0.0", "1.0", "2.0", "0.000000", "1.000000", "2.000000"})
 _VISIBILITIES = {0.0: 0.0, 1.0: 0.5, 2.0: 1.0}
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How the numbers of a line are to be read."""
-
-    shape: str
-    """box, corners, polygon, keypoints or class."""
-    points: int = 0
-    dimensions: int = 3
-    has_score: bool = False
-    has_track: bool = False
 
 
 class Yolo:
@@ -89,7 +76,7 @@ class Yolo:
                 f"{path} has no text file with labels beside its images; for folders of a class each say "
                 "--task-type classification (task_type: classification)."
             )
-        kind = _kind(files, data.get("kpt_shape"), options.task_type)
+        kind = kind_of(files, data.get("kpt_shape"), options.task_type)
         if kind.has_track and not kind.has_score:
             labels.notes.append(
                 "Column 6 holds whole numbers, which are taken for tracks: labels have no score. Percentages "
@@ -233,7 +220,7 @@ def _splits(root: Path, data: dict[str, Any]) -> list[str]:
     return found or ["images"]
 
 
-def _image(listed: _Listed, kind: _Kind) -> LabelledImage:
+def _image(listed: _Listed, kind: Kind) -> LabelledImage:
     file = listed.file
 
     def read() -> Sequence[Label]:
@@ -247,153 +234,7 @@ def _image(listed: _Listed, kind: _Kind) -> LabelledImage:
     )
 
 
-@dataclass
-class _Columns:
-    """What all lines of a data set have in common."""
-
-    counts: Counter[int] = field(default_factory=Counter)
-    """Lines by their number of columns."""
-    sixth: set[float] = field(default_factory=set)
-    seventh: set[float] = field(default_factory=set)
-    """Values of the columns that may be scores and tracks, of lines that have no more than them."""
-    repeats: bool = False
-    """Whether two lines of a file have the same sixth value."""
-    are_tops: bool = False
-    """Whether they are a classifier's: scores and names."""
-    have_visibilities: bool = True
-    """Whether every third value behind the box is 0, 1 or 2."""
-
-    def add(self, file: Path) -> None:
-        sixth: list[float] = []
-        for line in read_text(file).splitlines():
-            parts = line.split()
-            if not parts:
-                continue
-            self.counts[len(parts)] += 1
-            self.are_tops = self.are_tops or _is_top(parts)
-            if len(parts) in (6, 7) and not self.are_tops:
-                sixth.append(number(parts[5], "column 6", f"a line of {file.name}"))
-            if len(parts) == 7 and not self.are_tops:
-                self.seventh.add(number(parts[6], "column 7", f"a line of {file.name}"))
-            if len(parts) > 7:
-                self.have_visibilities &= all(part in _VISIBILITY_TEXTS for part in parts[7::3])
-        self.sixth.update(sixth)
-        self.repeats = self.repeats or len(set(sixth)) < len(sixth)
-
-
-def _kind(files: Sequence[Path], shape: Any, task_type: TaskType | None) -> _Kind:
-    """How to read the lines of all files: their columns say it, or else the settings."""
-    columns = _Columns()
-    for file in files:
-        columns.add(file)
-    counts = set(columns.counts)
-    if columns.are_tops:
-        return _Kind("class")
-    if shape is not None:
-        return _pose(columns.counts, shape)
-    if counts <= {5}:
-        return _Kind("box")
-    # Numbers of tracks are whole; scores are not, beyond 1. A triangle has seven columns, too.
-    tracks = columns.seventh or columns.sixth
-    are_whole = all(value == int(value) for value in tracks)
-    if counts <= {5, 6, 7} and (are_whole or not columns.seventh):
-        has_track = are_whole and (bool(columns.seventh) or max(tracks) > 1)
-        if has_track and not columns.seventh:
-            _refuse_percentages(files, columns)
-        return _Kind("box", has_score=bool(columns.seventh) or not has_track, has_track=has_track)
-    if task_type is TaskType.KEYPOINT_DETECTION:
-        return _pose_by_columns(columns)
-    if task_type in (None, TaskType.OBJECT_DETECTION):
-        _refuse_ambiguous(columns, task_type)
-    scored = {count for count in counts if count > 6 and count % 2 == 0}
-    if scored and any(count > 6 and count % 2 for count in counts):
-        raise LabelsError("Some lines of polygons have a score, and some have none; all must be alike.")
-    return _Kind("corners" if counts <= {9, 10} else "polygon", has_score=bool(scored))
-
-
-def _refuse_percentages(files: Sequence[Path], columns: _Columns) -> None:
-    """Whole numbers that are no tracks: an image has each but once, and its name is numbered.
-
-    Raises:
-        LabelsError: they are percentages, or nobody knows.
-    """
-    if columns.repeats or not any(file.stem[-1:].isdigit() for file in files):
-        raise LabelsError(
-            f"Column 6 is {max(columns.sixth):g} in '{files[0].parent.name}': a score must be in [0, 1], so "
-            "divide percentages by 100; if it numbers tracks, leave the column out."
-        )
-
-
-def _refuse_ambiguous(columns: _Columns, task_type: TaskType | None) -> None:
-    """Lines that can be read in two ways.
-
-    Raises:
-        LabelsError: what to say about them.
-    """
-    counts = set(columns.counts)
-    if counts <= {9, 10} and task_type is None:
-        raise LabelsError(
-            "All lines have four points: they are oriented boxes, or polygons of four points; say "
-            "--task-type instance-segmentation, or object-detection with --rotated enclose for upright boxes."
-        )
-    only = next(iter(counts))
-    if len(counts) == 1 and only > 10 and (only - 5) % 3 < 2:
-        raise LabelsError(
-            f"All lines have {only} columns, which could be poses or polygons; say --task-type "
-            "keypoint-detection or instance-segmentation, or put a data.yaml with kpt_shape beside them."
-        )
-
-
-def _is_top(parts: Sequence[str]) -> bool:
-    """``0.95 golden retriever``: what a classifier writes."""
-    if len(parts) < 2 or not _is_number(parts[0]) or _is_number(parts[1]):
-        return False
-    # Without a letter it is no name, but a number that is written otherwise, such as 0,5.
-    return any(character.isalpha() for part in parts[1:] for character in part)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _pose(counts: Collection[int], shape: Any) -> _Kind:
-    if not isinstance(shape, list) or len(shape) != 2 or shape[1] not in (2, 3) or type(shape[0]) is not int:
-        raise LabelsError(f"kpt_shape is {shape!r}; it must be [number of points, 2 or 3].")
-    extra = {count - 5 - shape[0] * shape[1] for count in counts}
-    if not extra <= {0, 1, 2} or len(extra) > 1:
-        some = ", ".join(map(str, sorted(counts)))
-        raise LabelsError(
-            f"Lines have {some} columns; with kpt_shape {shape} they have {5 + shape[0] * shape[1]} each."
-        )
-    more = extra.pop() if extra else 0
-    return _Kind("keypoints", shape[0], shape[1], has_score=more > 0, has_track=more > 1)
-
-
-def _pose_by_columns(columns: _Columns) -> _Kind:
-    """Points of two or three numbers, with a score or without: where the columns leave no choice."""
-    count = next(iter(columns.counts))
-    fitting = [
-        _Kind("keypoints", (count - 5 - more) // dimensions, dimensions, has_score=more > 0)
-        for dimensions in (3, 2)
-        for more in (0, 1)
-        if len(columns.counts) == 1 and count > 7 and (count - 5 - more) % dimensions == 0
-    ]
-    if len(fitting) > 1 and columns.have_visibilities and fitting[0].dimensions == 3:
-        return fitting[0]
-    if len(fitting) != 1:
-        some = ", ".join(map(str, sorted(columns.counts)))
-        what = "could be poses of several shapes" if fitting else "are no poses"
-        raise LabelsError(
-            f"Lines have {some} columns, which {what}; put a data.yaml with kpt_shape beside the labels."
-        )
-    return fitting[0]
-
-
-def _lines(file: Path, kind: _Kind) -> Iterator[Label]:
+def _lines(file: Path, kind: Kind) -> Iterator[Label]:
     for index, line in enumerate(read_text(file).splitlines(), 1):
         where = f"line {index} of {file.name}"
         if kind.shape == "class":
@@ -407,7 +248,7 @@ def _lines(file: Path, kind: _Kind) -> Iterator[Label]:
             yield _label(parts, kind, where)
 
 
-def _label(parts: Sequence[str], kind: _Kind, where: str) -> Label:
+def _label(parts: Sequence[str], kind: Kind, where: str) -> Label:
     category = whole(parts[0], "the class", where)
     if category < 0:
         raise LabelsError(f"{where}: the class is {category}; classes count from 0.")
@@ -435,7 +276,7 @@ def _box(values: Sequence[float]) -> tuple[float, float, float, float]:
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
-def _person(category: int, values: Sequence[float], kind: _Kind, score: float | None, where: str) -> Label:
+def _person(category: int, values: Sequence[float], kind: Kind, score: float | None, where: str) -> Label:
     points = values[4:]
     check_shares(values[:4], where)
     flat: list[float] = []

@@ -99,7 +99,9 @@ class CocoLabels:
             file_hash(*paths),
             config.predict_settings()
             | {"task_type": task_type, "categories": [(one.id, one.name) for one in categories]}
-            | {"renames": dict(names.renames)},
+            | {"renames": dict(names.renames)}
+            # They were read as 1 before, and other files keep their version.
+            | ({"scores": "elsewhere"} if document.survey.other_scores else {}),
             CODE_VERSION,
         )
 

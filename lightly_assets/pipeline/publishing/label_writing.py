@@ -222,6 +222,8 @@ class Converter:
         if self.reader.objects.repaired:
             parts = counted(self.reader.objects.repaired, "part of a polygon", "parts of polygons")
             report.notes.append(f"{parts} left out that had less than three points.")
+        for key, count in self.reader.objects.scores.items():
+            report.notes.append(f"{counted(count, 'score')} taken from '{key}'.")
         if 2 * report.wrong > document.survey.counted and not self.reader.settings.allow_partial:
             of = f"{report.wrong:,} of {document.survey.counted:,} objects"
             raise LabelsError(f"{document.name}: {of} cannot be written; {report.problems[0]}")

@@ -135,6 +135,11 @@ READ: dict[str, tuple[Any, list[dict[str, Any]]]] = {
     "nulls": (coco(changed(segmentation=None, score=None, keypoints=None)), [GOOD]),
     "empty masks": (coco(changed(segmentation=[]), changed(segmentation=[[]])), [GOOD, GOOD]),
     "a score": (coco(changed(score=0.25)), [GOOD | {"score": 0.25}]),
+    "a score as confidence": (coco(changed(confidence=0.25)), [GOOD | {"score": 0.25}]),
+    "a score under both names": (coco(changed(score=0.5, confidence=0.25)), [GOOD | {"score": 0.5}]),
+    "a score among attributes": (coco(changed(attributes={"score": "x", "confidence": 0.25})), [GOOD | {"score": 0.25}]),
+    "attributes that are no score": (coco(changed(attributes={"score": 7}, confidence=None)), [GOOD]),
+    "a URL with a signature": (coco(BOX, images=image(file_name="https://me:pw@example.org/a.jpg?Signature=x")), [GOOD]),
     "one wrong of many": (coco(BOX, changed(bbox=[1, 2, 3])), [GOOD]),
     "one wrong score of many": (coco(BOX, changed(score=-1)), [GOOD]),
     "one of an unknown image": (coco(BOX, changed(image_id=7)), [GOOD]),
@@ -352,6 +357,28 @@ def test_packed_files_and_byte_order_marks(root: Path) -> None:
         import_coco(root / name, root / "lightly", "labels", input=root / "input")
         written = json.loads((root / "lightly/.lightly/predictions/labels/a.json").read_bytes())
         assert written["predictions"] == [GOOD]
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "Infinity"])
+def test_numbers_that_json_does_not_have_are_named(root: Path, number: str) -> None:
+    text = json.dumps(coco(BOX, changed(score=1))).replace("12, 16", f"12, {number}", 1)
+    refused(root, text, f"contains -?{number.lstrip('-')}, which JSON does not have", None)
+
+
+def test_utf_16_is_named(root: Path) -> None:
+    (root / "labels.json").write_bytes(json.dumps(coco(BOX)).encode("utf-16"))
+    with pytest.raises(LightlyAssetsError, match="it is UTF-16; save it as UTF-8"):
+        import_coco(root / "labels.json", root / "lightly", "labels")
+
+
+def test_a_signature_is_shown_nowhere(root: Path) -> None:
+    urls = [f"https://me:pw@example.org/{name}.jpg?Signature=secret#secret" for name in "abc"]
+    images = [IMAGE | {"id": number, "file_name": url} for number, url in enumerate(urls, 1)]
+    with pytest.raises(LightlyAssetsError, match="2 of 3 images are not in the input, such as") as caught:
+        both(root, coco(BOX, images=images))
+    assert "'https://example.org/b.jpg'" in str(caught.value)
+    with pytest.raises(LightlyAssetsError, match=r"has the id 1, which 'https://example\.org/a\.jpg' has"):
+        both(root, coco(BOX, images=[one | {"id": 1} for one in images]))
 
 
 def test_lines_of_json_are_named(root: Path) -> None:

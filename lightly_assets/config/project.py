@@ -13,17 +13,16 @@ from lightly_assets.config.engine import EngineSettings
 from lightly_assets.config.frames import FrameSettings, ImageSettings
 from lightly_assets.config.graph import GraphSettings
 from lightly_assets.config.section import Section
+from lightly_assets.config.sections.boxes import WITHOUT_BOXES, check_boxes
 from lightly_assets.config.sections.embeddings import EmbeddingSettings
 from lightly_assets.config.sensor import SensorSettings
 from lightly_assets.config.storage import RootsSettings
 from lightly_assets.config.task import Task
 from lightly_assets.errors import BadValue
-from lightly_assets.format.schema import TaskType
 from lightly_assets.models.runtimes.shared.label_lookup import LabelModel
 from lightly_assets.storage.settings import StorageSettings
 
 FILE_NAME = "lightly.yaml"
-_WITHOUT_BOXES = (TaskType.CLASSIFICATION, TaskType.SEMANTIC_SEGMENTATION)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -95,11 +94,16 @@ class Project(Section):
             if name not in types:
                 known = ", ".join(types) or "none"
                 raise BadValue(f"embeddings.objects names '{name}', which is no task; there are {known}")
-            if types[name] in _WITHOUT_BOXES:
+            if types[name] in WITHOUT_BOXES:
                 raise BadValue(
                     f"embeddings.objects names '{name}', a task of {types[name]}, which has no boxes to cut "
                     "objects out"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _boxes_come_from_a_task(self) -> Self:
+        check_boxes(self.tasks)
         return self
 
     @model_validator(mode="after")

@@ -54,7 +54,23 @@ def load_model(
         path = config.file(base_dir)
         facts = facts_for(config, path)
         check_facts(facts, path.name, task, categories, mapped=config.category_map is not None)
-    return CheckedModel(config.load_for(task, categories, base_dir), task)
+    model = CheckedModel(config.load_for(task, categories, base_dir), task)
+    _check_keypoints(model, categories)
+    return model
+
+
+def _check_keypoints(model: "CheckedModel", categories: Sequence[Category]) -> None:
+    """Categories may list their keypoints, as COCO's do: as many as the model has."""
+    reader = getattr(model.runtime, "reader", None)
+    if reader is None or (found := reader.keypoints) is None:
+        return
+    for category in categories:
+        listed = (category.model_extra or {}).get("keypoints")
+        if isinstance(listed, list | tuple) and len(listed) != found:
+            raise ModelError(
+                f"The category '{category.name}' lists {len(listed)} keypoints, but the model {reader.name} "
+                f"has {found}; list them in the model's order, or leave them out."
+            )
 
 
 class CheckedModel:

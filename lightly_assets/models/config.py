@@ -8,7 +8,7 @@ is part of the model's version.
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -18,7 +18,7 @@ from lightly_assets.format.rules.messages import field_name, problem_sentence, s
 from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.models.files import model_file
 from lightly_assets.models.layouts.base import LAYOUTS, Layout, LayoutOptions
-from lightly_assets.models.preprocess import Preprocess
+from lightly_assets.models.preprocess import OF_PARTS, Preprocess
 from lightly_assets.models.protocol import ModelError, Runtime
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -77,6 +77,11 @@ class ModelSettings(BaseModel):
     category_map: dict[int, int] | None = None
     probabilities: bool = True
     reduce: Reduce = "median"
+
+    @property
+    def boxes_task(self) -> str | None:
+        """The task in whose boxes the model looks; None where it looks at whole images."""
+        return None
 
     def predict_settings(self) -> dict[str, Any]:
         """Everything that decides what the model says, as JSON values; the base of its version."""
@@ -202,6 +207,28 @@ class LayoutModel(RawModel):
             raise BadValue(LAYOUTS.refusal("layout", value))
         return value
 
+    @model_validator(mode="after")
+    def _parts_are_cut_out(self) -> Self:
+        if not self.kind_of_layout.in_boxes:
+            return self
+        useless = [name for name in self.preprocess.given() if name not in OF_PARTS]
+        if useless:
+            raise BadValue(
+                f"preprocess.{useless[0]} has no use with layout {self.layout}: what lies around a box is "
+                f"cut out in the size of the model's input; leave it out ({', '.join(OF_PARTS)} can be said)"
+            )
+        for name in ("category_map", "classes"):
+            if getattr(self, name) is not None:
+                raise BadValue(
+                    f"{name} has no use with layout {self.layout}: objects have the categories of their "
+                    "boxes; box_categories says which boxes"
+                )
+        return self
+
+    @property
+    def boxes_task(self) -> str | None:
+        return getattr(self.options, "boxes", None)
+
     @property
     def kind_of_layout(self) -> type[Layout]:
         """The class that reads the outputs."""
@@ -237,6 +264,9 @@ class LayoutModel(RawModel):
             defaults["first_class"] = first
         if self.nms_is_ours and detects:
             defaults |= {"nms_iou": 0.7, "max_detections": 300}
+        if self.kind_of_layout.in_boxes:
+            # The task of the boxes has left out what is not sure enough.
+            defaults["score_threshold"] = 0.0
         settings = self._encode(**defaults)
         if self.kind_of_layout.suppresses_when_predicting:
             settings = settings.model_copy(update={"nms_iou": None})
@@ -281,7 +311,8 @@ def _problem(error: ValidationError, data: Any) -> str:
     field = field_name(tuple(part for part in first["loc"] if part != "options"))
     if first["type"] == "extra_forbidden":
         return _unknown_key(field, data)
-    if first["loc"][-1] == "[key]":
+    last = first["loc"][-1] if first["loc"] else ""
+    if last == "[key]":
         return (
             f"model.category_map has the key {shown(first['input'])}; it maps numbers of the model's classes "
             "to category ids, such as {0: 1}."
@@ -291,7 +322,7 @@ def _problem(error: ValidationError, data: Any) -> str:
         return f"model.layout is missing; it says how the outputs are to be read: {known}."
     if first["type"] == "missing":
         return f"model.{field} is missing; a model of kind {data['kind']} needs it."
-    if first["loc"][-1] == "call":
+    if last == "call":
         return f"model.call is {shown(first['input'])}; it must be package.module:name."
     if first["type"] == "value_error":
         # Validators name their fields themselves.

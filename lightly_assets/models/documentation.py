@@ -38,12 +38,12 @@ def options_table() -> str:
 
 def _row(kind: type[Layout]) -> str:
     tasks = ", ".join(str(task) for task in kind.tasks)
-    pixels = _pixels(kind.defaults)
+    pixels = _pixels(kind.defaults, in_boxes=kind.in_boxes)
     return f"| `{kind.name}` | {kind.outputs} | {kind.families} | {tasks} | {kind.suppression} | {pixels} |"
 
 
-def _pixels(defaults: Preprocess) -> str:
-    parts: list[str] = [defaults.resize or "stretch"]
+def _pixels(defaults: Preprocess, *, in_boxes: bool) -> str:
+    parts: list[str] = ["cut out around a box" if in_boxes else defaults.resize or "stretch"]
     if defaults.size is not None:
         parts.append("×".join(map(str, defaults.size)))
     if defaults.resize == "shortest":

@@ -12,6 +12,7 @@ from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import LayoutModel
 from lightly_assets.models.layouts.base import (
     LAYOUTS,
+    Layout,
     LayoutError,
     Output,
     ReadSettings,
@@ -22,14 +23,14 @@ from lightly_assets.models.layouts.shared.values import check_points
 from lightly_assets.models.metadata.agree import check_layout, check_pixels, warn_of_assumed
 from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
-from lightly_assets.models.pixels.preprocessor import Preprocessor, Size
+from lightly_assets.models.pixels.preprocessor import Preprocessor
 from lightly_assets.models.pixels.shared import shared_inputs
-from lightly_assets.models.preprocess import CHANNELS, Preprocess, Shrinking, View
+from lightly_assets.models.preprocess import CHANNELS, OF_PARTS, Preprocess, Shrinking, View
 from lightly_assets.models.protocol import Image, ModelError, Source, out_of_memory
 from lightly_assets.models.results import Keypoints, Result, ResultError
 
-Shown = tuple[Image, Size]
-"""An image, and the width and height of what it shows."""
+Shown = tuple[Image, Source]
+"""An image, and what it is of: its width and height there, and for some models a box."""
 Run = Callable[[NDArray[Any]], Sequence[NDArray[Any]]]
 
 log = logging.getLogger(__name__)
@@ -83,13 +84,15 @@ class Reader:
                 f"The model {name} does not fit: {_with_likely(error, config, outputs)}"
             ) from None
         self._check_classes(self._layout.classes, outputs)
-        defaults = facts.pixels.over(self._layout.pixels())
+        defaults = _of_file(facts, self._layout).over(self._layout.pixels())
         self.outputs, self.image_input = outputs, image_input
         self.preprocess = fitted_preprocess(config.preprocess, defaults, image_input, name)
+        self._check_input()
         if self._layout.pixels_differ:
             warn_of_assumed(config.preprocess.over(facts.pixels), self.preprocess, name)
         self._preprocessor = Preprocessor(self.preprocess)
-        self._shared = self.preprocess.model_dump_json() if reads_only else None
+        shares = reads_only and not self._layout.in_boxes
+        self._shared = self.preprocess.model_dump_json() if shares else None
         if self._shared is not None:
             shared_inputs.join(self, self._shared)
         self._single = image_input is not None and len(image_input.shape) == 3
@@ -151,6 +154,20 @@ class Reader:
             )
 
     @property
+    def keypoints(self) -> int | None:
+        """How many keypoints an object has; None where the outputs do not say, or have none."""
+        return self._layout.keypoints
+
+    def _check_input(self) -> None:
+        """Outputs whose sizes follow from that of the input must be of it."""
+        size = self.preprocess.size
+        try:
+            if size is not None and not self.preprocess.varies:
+                self._layout.check_input(*size)
+        except LayoutError as error:
+            raise ModelError(f"The model {self.name} does not fit: {error}") from None
+
+    @property
     def shrinking(self) -> Shrinking | None:
         """The size that frames are wanted in; None where they are wanted as they are."""
         return self._preprocessor.shrinking
@@ -158,9 +175,9 @@ class Reader:
     def predict(self, images: Sequence[Image], run: Run, sources: Sequence[Source]) -> list[Result]:
         """One result per image; sources say how large what they show is."""
         results: list[Result] = []
-        shown = list(zip(images, [(one.width, one.height) for one in sources], strict=True))
+        shown = list(zip(images, sources, strict=True))
         # Where the image's size decides the input's, a batch must be of one size.
-        size = (lambda one: (one[0].shape, one[1])) if self.preprocess.varies else (lambda _: None)
+        size = _size if self.preprocess.varies else (lambda _: None)
         for _, same in groupby(shown, key=size):
             group = list(same)
             for start in range(0, len(group), self.batch_size):
@@ -173,7 +190,7 @@ class Reader:
     def _batch(self, images: Sequence[Shown], run: Run) -> list[Result]:
         if self.batch_size == 1 and len(images) > 1:
             return [result for image in images for result in self._batch([image], run)]
-        batch, views = self._input([image for image, _ in images], [size for _, size in images])
+        batch, views = self._input([image for image, _ in images], [source for _, source in images])
         batch = self._filled(batch)
         try:
             outputs = self._outputs(batch, run)
@@ -197,7 +214,15 @@ class Reader:
         except LayoutError as error:
             raise ModelError(f"The output of {self.name} does not fit the layout: {error}.") from None
 
-    def _input(self, images: Sequence[Image], sizes: Sequence[Size]) -> tuple[NDArray[Any], list[View]]:
+    def _input(self, images: Sequence[Image], sources: Sequence[Source]) -> tuple[NDArray[Any], list[View]]:
+        if self._layout.in_boxes:
+            assert self.preprocess.size is not None
+            some = [
+                self._layout.part(image, source, *self.preprocess.size)
+                for image, source in zip(images, sources, strict=True)
+            ]
+            return self._preprocessor([pixels for pixels, _ in some])[0], [view for _, view in some]
+        sizes = [(one.width, one.height) for one in sources]
         if self._shared is None:
             return self._preprocessor(images, sizes)
         return shared_inputs.get(self._shared, images, lambda: self._preprocessor(images, sizes))
@@ -256,6 +281,18 @@ class Reader:
                 bad = ~good.reshape(len(one), -1).all(axis=1)
                 index = int(np.flatnonzero(bad)[0]) if len(one) == count else 0
                 raise ResultError(f"The output of the model {self.name} has NaN or infinite numbers.", index)
+
+
+def _of_file(facts: Facts, layout: Layout) -> Preprocess:
+    """What the model's file says of its pixels; of parts that are cut out, nothing of resizing."""
+    if not layout.in_boxes:
+        return facts.pixels
+    return Preprocess(**{name: value for name, value in facts.pixels.given().items() if name in OF_PARTS})
+
+
+def _size(shown: Shown) -> tuple[object, ...]:
+    image, source = shown
+    return image.shape, source.width, source.height
 
 
 def _with_likely(error: LayoutError, config: LayoutModel, outputs: Sequence[Output]) -> str:

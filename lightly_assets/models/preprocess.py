@@ -28,6 +28,8 @@ IMAGENET_MEAN: Numbers = (0.485, 0.456, 0.406)
 IMAGENET_STD: Numbers = (0.229, 0.224, 0.225)
 CHANNELS: dict[str, int] = {"rgb": 3, "bgr": 3, "gray": 1, "rgba": 4, "bgra": 4}
 """How many numbers a pixel has."""
+# What can be said of parts that are cut out in the size of the model's input.
+OF_PARTS = ("size", "scale", "mean", "std", "channels", "axes", "dtype")
 # Came later: left out where nothing is said, so that versions of models made before stay the same.
 _LATER = ("interpolation", "rounding", "multiple", "shortest", "longest", "resize_to", "crop_at", "source")
 

@@ -138,7 +138,7 @@ def sources_text(sources: Sequence[Source]) -> str:
     if not sources:
         return "no image"
     first, last = sources[0], sources[-1]
-    if len(sources) == 1:
+    if first == last:
         return str(first)
     if first.input == last.input and first.index is not None:
         return f"{first.input}, frames {first.index} to {last.index}"

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from lightly_assets.config import Project
-from lightly_assets.config.sections.embeddings import embeddings_of, is_embeddings
+from lightly_assets.config.sections.embeddings import is_embeddings
 from lightly_assets.format.names.paths import file_keys
 from lightly_assets.format.names.suffixes import PAUSED
 from lightly_assets.media import Limits
@@ -115,7 +115,8 @@ class Session:
         scan = self.scan
         found = [(key, one.kind) for key in new if (one := scan.inputs.get(key) or scan.blocked.get(key))]
         possible = possible_units(found, {folder: len(group) for folder, group in scan.images.items()})
-        units = [(task, unit) for unit in possible for task in ["", *self.all_setups]]
+        bases = [one.of.name for one in self.all_setups.values() if one.of]
+        units = [(task, unit) for unit in possible for task in dict.fromkeys(["", *self.all_setups, *bases])]
         if len(units) > _FEW:
             return self.take_over()
         self.warehouse.index.read_units(units, self.warehouse.records)
@@ -267,7 +268,8 @@ class Session:
         lost = {key for some in outcome.lost.values() for key in some} - outcome.failed.keys()
         for (task, table), some in outcome.lost.items():
             self.warehouse.forget_table(task, table, some)
-            for name in (task, embeddings_of(task)):
+            followers = [one.name for one in self.all_setups.values() if one.of and one.of.name == task]
+            for name in (task, *followers):
                 for key in some if name in outcome.tasks else ():
                     outcome.tasks[name].failed.pop(key, None)
         outcome.lost = {}

@@ -25,6 +25,8 @@ _OFTEN = (
     "probabilities",
     "label_map",
 )
+BOXES_TASK = "objects"
+"""What the task is called in whose boxes a model looks."""
 _DETECTS = (TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION, TaskType.KEYPOINT_DETECTION)
 
 
@@ -43,17 +45,23 @@ class Candidate:
     """The smallest first."""
 
 
-def candidates(facts: Facts, outputs: Sequence[Output]) -> list[Candidate]:
-    """All that fit, the likeliest first."""
-    return sorted(_fitting(facts, outputs), key=lambda one: one.rank)
+def candidates(facts: Facts, outputs: Sequence[Output], size: tuple[int, int] | None) -> list[Candidate]:
+    """All that fit, the likeliest first; ``size`` is the height and width of the model's input."""
+    return sorted(_fitting(facts, outputs, size), key=lambda one: one.rank)
 
 
-def _fitting(facts: Facts, outputs: Sequence[Output]) -> Iterator[Candidate]:
+def _fitting(facts: Facts, outputs: Sequence[Output], size: tuple[int, int] | None) -> Iterator[Candidate]:
     said = [name for name in facts.layouts if name in LAYOUTS]
     wanted = task_types(facts)
     for name in said or LAYOUTS.names:
-        recognised = LAYOUTS[name].recognises(outputs)
-        finding = Finding("layout", name, *_signal(name, facts, outputs, bool(said), recognised))
+        kind = LAYOUTS[name]
+        by_input = size is not None and kind.recognises_input(outputs, *size)
+        recognised = kind.recognises(outputs) or by_input
+        if kind.in_boxes and not (said or recognised):
+            # Such outputs could be of anything.
+            continue
+        of = size if by_input else None
+        finding = Finding("layout", name, *_signal(name, facts, outputs, bool(said), recognised, of))
         first = said.index(name) if said else 0
         for place, task in enumerate(_ordered(LAYOUTS[name].tasks, outputs)):
             if wanted and task not in wanted:
@@ -67,13 +75,20 @@ def _fitting(facts: Facts, outputs: Sequence[Output]) -> Iterator[Candidate]:
 
 
 def _signal(
-    name: str, facts: Facts, outputs: Sequence[Output], said: bool, recognised: bool
+    name: str,
+    facts: Facts,
+    outputs: Sequence[Output],
+    said: bool,
+    recognised: bool,
+    size: tuple[int, int] | None,
 ) -> tuple[str, Sureness]:
     if said:
         return facts.signals.get("layout", facts.family), "found"
     if name == "probabilities" and len(outputs) == 1 and outputs[0].last in ("Softmax", "Sigmoid"):
         return f"output {outputs[0]}, made by {outputs[0].last}", "found"
     shapes = described(outputs)
+    if size is not None:
+        return f"outputs {shapes} of an input of height {size[0]} and width {size[1]}", "found"
     return (f"outputs {shapes}", "found") if recognised else (f"outputs {shapes}", "guess")
 
 
@@ -84,6 +99,9 @@ def _usual(name: str) -> int:
 
 def _variants(name: str, task: TaskType, outputs: Sequence[Output]) -> Iterator[dict[str, Any]]:
     """What a layout may have to be told beside its name; nothing first."""
+    if LAYOUTS[name].in_boxes:
+        yield {"boxes": BOXES_TASK}
+        return
     yield {}
     own = LAYOUTS[name].Options.model_fields
     if "kpt_shape" in own and task is TaskType.KEYPOINT_DETECTION:
@@ -110,6 +128,8 @@ def _tried(
     (classes,) = found[0]
     if facts.names:
         return classes in (None, len(facts.names)), classes
+    if LAYOUTS[name].in_boxes:
+        return True, 1
     # Where they are as many as one says, the outputs do not tell.
     if classes is None or (classes == 1 and found[1] == (2,)):
         return True, None

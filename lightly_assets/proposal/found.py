@@ -37,6 +37,11 @@ class ModelFound:
     """Loaded with these settings; None where nothing fits."""
     config: Any = None
 
+    @property
+    def in_boxes(self) -> bool:
+        """Whether it looks into the boxes of another task."""
+        return "boxes" in self.options
+
     def settings(self) -> dict[str, Any]:
         """What stands under ``model:``."""
         found: dict[str, Any] = {"kind": self.kind, "path": str(self.path), "layout": self.layout}

@@ -15,9 +15,10 @@ from lightly_assets.models.layout_model import Reader
 from lightly_assets.models.layouts.base import LAYOUTS
 from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.metadata.read import facts_of
+from lightly_assets.models.preprocess import OF_PARTS
 from lightly_assets.models.protocol import ModelError, Source
 from lightly_assets.pipeline.inputs.pixels import Pixels
-from lightly_assets.proposal.candidates import Candidate, candidates
+from lightly_assets.proposal.candidates import BOXES_TASK, Candidate, candidates
 from lightly_assets.proposal.findings import Finding
 from lightly_assets.proposal.found import ModelFound
 from lightly_assets.proposal.looking import look_inside
@@ -50,7 +51,7 @@ def look_at_model(path: Path, frames: Sequence[Pixels]) -> ModelFound:
     found.findings += _about_file(reader, found.facts)
     refused: list[str] = []
     doubtful: ModelFound | None = None
-    for candidate in candidates(found.facts, reader.outputs)[:_MOST_TRIES]:
+    for candidate in candidates(found.facts, reader.outputs, reader.preprocess.size)[:_MOST_TRIES]:
         tried = replace(found, findings=list(found.findings))
         try:
             trial = _try(tried, reader, candidate, frames or [_noise()])
@@ -163,10 +164,13 @@ def _about_settings(found: ModelFound) -> Iterator[Finding]:
         what = "write their names, in the model's order"
         yield Finding("classes", f"{len(found.names)}, without names", what, "open")
     model: Any = found.model
+    if found.in_boxes:
+        what = "the task in whose boxes the model looks; write its model"
+        yield Finding("boxes", BOXES_TASK, what, "open")
     used = model.runtime.reader.preprocess
     fixed = model.runtime.reader.image_input
     for name, value in used.given().items():
-        if name not in _SHOWN:
+        if name not in _SHOWN or (found.in_boxes and name not in OF_PARTS):
             continue
         if name in found.guessed:
             yield Finding(name, _shown(value), "the file takes any size; this is a usual one", "guess")

@@ -14,7 +14,10 @@ from lightly_assets.encoding.task_settings import TaskSettings
 from lightly_assets.format.rle import decode
 from lightly_assets.format.schema import Category, Schema, TaskType
 from lightly_assets.models.config import encode_settings
+from lightly_assets.models.crops.objects import Objects, keypoints_in_boxes
 from lightly_assets.models.pixels.preprocessor import WHOLE_NUMBERS
+from lightly_assets.models.protocol import Model
+from lightly_assets.models.results import Result
 from lightly_assets.pictures.draw import draw
 from lightly_assets.pipeline.inputs.pixels import Pixels
 from lightly_assets.proposal.asking import RANGES, is_open
@@ -45,7 +48,7 @@ def try_model(found: ModelFound, frame: Pixels) -> Trial:
         ModelError: it fails, or says what is no result.
     """
     assert found.model is not None
-    (result,) = found.model.predict(frame.image[None], [frame.source])
+    (result,) = _asked(found, found.model, frame)
     schema = _schema(found)
     settings = TaskSettings(schema, encode_settings(found.config, schema.task_type))
     written = encode(result, settings, frame.source.width, frame.source.height).singletons
@@ -54,7 +57,18 @@ def try_model(found: ModelFound, frame: Pixels) -> Trial:
         return Trial(frame, written, *_of_classes(written, names))
     if schema.task_type is TaskType.SEMANTIC_SEGMENTATION:
         return Trial(frame, written, *_of_areas(written, names, frame))
+    if found.in_boxes:
+        return Trial(frame, written, *_of_points(written))
     return Trial(frame, written, *_of_objects(written, names, frame))
+
+
+def _asked(found: ModelFound, model: Model, frame: Pixels) -> Sequence[Result]:
+    """What the model says of a frame; where it looks into boxes, of the whole frame as one."""
+    if not found.in_boxes:
+        return model.predict(frame.image[None], [frame.source])
+    box = np.array([[0, 0, frame.source.width, frame.source.height]], dtype=np.float64)
+    whole = Objects(box, np.ones(1), np.zeros(1, dtype=np.int64))
+    return keypoints_in_boxes(model, [(frame.image, frame.source, whole)], {0: 0})
 
 
 def draw_trial(trial: Trial, found: ModelFound, path: Path) -> None:
@@ -112,6 +126,13 @@ def _of_objects(
     if len(np.unique(np.round(scores, 6))) == 1 and len(found) > 3:
         doubts.append("all scores are equal: another output or layout is likely")
     return rows, doubts
+
+
+def _of_points(found: Sequence[Mapping[str, Any]]) -> tuple[list[tuple[str, str]], list[str]]:
+    (one,) = found
+    scores = np.array(one["keypoints"]).reshape(-1, 3)[:, 2]
+    rows = [("keypoints", str(len(scores))), ("their scores", f"{scores.min():.2f} to {scores.max():.2f}")]
+    return [*rows, ("looked into", "the whole frame, as if it were a box")], []
 
 
 def _of_classes(

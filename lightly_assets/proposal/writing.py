@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from lightly_assets.format.schema import TaskType
+from lightly_assets.proposal.candidates import BOXES_TASK
 from lightly_assets.proposal.findings import Finding
 from lightly_assets.proposal.found import ModelFound
 
@@ -40,6 +41,8 @@ def project_text(folder: Path, root: str, found: ModelFound, listing: Finding | 
     lines = [_HEAD + "datasource:", f"  input: {_quoted(_relative(root, folder))}{_behind(listing)}"]
     lines += ["  lightly: ./lightly  # .lightly/predictions is written here"]
     lines += ["  state: ./state  # what is remembered between runs", "", "tasks:"]
+    if found.in_boxes:
+        lines += _boxes_task(found)
     lines += _task(folder, found)
     return "\n".join(lines) + "\n"
 
@@ -48,6 +51,19 @@ def with_input(template: str, root: str, folder: Path, listing: Finding | None) 
     """The template with an input that was looked at."""
     line = f"  input: {_quoted(_relative(root, folder))}{_behind(listing)}"
     return re.sub(r"(?m)^  input: .*$", lambda _: line, template, count=1)
+
+
+def _boxes_task(found: ModelFound) -> Iterator[str]:
+    """The task in whose boxes the model looks, of which nothing is known."""
+    yield f"  - name: {BOXES_TASK}"
+    yield f"    task_type: {TaskType.OBJECT_DETECTION}"
+    yield "    categories:  # with the names that the keypoints' task has, or say box_categories there"
+    yield from _categories(found)
+    yield f"    model: {{kind: onnx, path: detector.onnx, layout: yolo}}  {OPEN}the model of the boxes"
+
+
+def _categories(found: ModelFound) -> Iterator[str]:
+    yield from (f"      - {{id: {number}, name: {_quoted(name)}}}" for number, name in enumerate(found.names))
 
 
 def _task(folder: Path, found: ModelFound) -> Iterator[str]:
@@ -61,9 +77,7 @@ def _task(folder: Path, found: ModelFound) -> Iterator[str]:
     else:
         missing = f"  {OPEN}the file does not name its classes; write them in the model's order"
         yield "    categories:" + (missing if found.named_by == "nobody" else "  # as you said")
-        yield from (
-            f"      - {{id: {number}, name: {_quoted(name)}}}" for number, name in enumerate(found.names)
-        )
+        yield from _categories(found)
     yield "    model:"
     yield f"      kind: {found.kind}"
     yield f"      path: {_quoted(_relative(str(found.path), folder))}"
@@ -72,8 +86,12 @@ def _task(folder: Path, found: ModelFound) -> Iterator[str]:
     else:
         yield f"      layout: ???  {OPEN}{reasons['layout'].signal}"
     for name, value in found.options.items():
-        yield f"      {name}: {json.dumps(value).strip(chr(34))}  # guess: the outputs' numbers fit so"
-    if found.task_type not in (TaskType.CLASSIFICATION, TaskType.SEMANTIC_SEGMENTATION):
+        why = "the task in whose boxes it looks" if name == "boxes" else "guess: the outputs' numbers fit so"
+        yield f"      {name}: {json.dumps(value).strip(chr(34))}  # {why}"
+    if not found.in_boxes and found.task_type not in (
+        TaskType.CLASSIFICATION,
+        TaskType.SEMANTIC_SEGMENTATION,
+    ):
         yield "      score_threshold: 0.25  # guess: the usual one"
     yield from _pixels(found, reasons)
 

@@ -19,6 +19,7 @@ from lightly_assets.demo.footage import Scene
 from lightly_assets.demo.project import MODELS
 from lightly_assets.models.checked_model import load_model
 from tests.models.onnx_files import constant_model, constants_model
+from tests.models.pose_models import heatmap_model, simcc_model
 
 PROGRAM = Path(sys.executable).with_name("lightly-assets")
 
@@ -255,3 +256,28 @@ def test_on_a_terminal_it_asks_for_what_is_open(tmp_path: Path, footage: Path) -
     assert [one.name for one in task.categories] == ["sunny", "clouded", "rainy"]
     assert task.model.preprocess.mean == (0,)
     assert "# OPEN" not in (tmp_path / "project" / "lightly.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("write", "layout", "signal"),
+    [
+        (simcc_model, "simcc", "found"),
+        (lambda path: simcc_model(path, names=("a", "b")), "simcc", "of an input of height 64 and width 48"),
+        (heatmap_model, "heatmaps", "of an input of height 64 and width 48"),
+    ],
+    ids=["names", "lengths", "maps"],
+)
+def test_models_that_look_into_boxes_need_a_task_of_boxes(
+    write: Any, layout: str, signal: str, tmp_path: Path, footage: Path
+) -> None:
+    model = write(tmp_path / "pose.onnx")
+    result = init(tmp_path / "project", "--model", str(model), "--input", str(footage))
+    assert result.exit_code == 0, result.output
+    (told,) = (line for line in result.output.splitlines() if line.startswith("  layout "))
+    assert told.startswith(f"  layout         {layout}  (outputs ") and (signal == "found" or signal in told)
+    assert "boxes          objects  (OPEN: " in result.output
+    assert "the whole frame, as if it were a box" in result.output
+    assert (tmp_path / "project" / "lightly-init.png").stat().st_size > 0
+    boxes, keypoints = load_project(tmp_path / "project").tasks
+    assert (boxes.name, keypoints.model.layout, keypoints.model.boxes_task) == ("objects", layout, "objects")
+    assert "detector.onnx, layout: yolo}  # OPEN: " in (tmp_path / "project" / "lightly.yaml").read_text()

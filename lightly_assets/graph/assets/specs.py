@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from lightly_assets.config import ConfigError, Project, Task
+from lightly_assets.config.sections.boxes import boxes_task
 from lightly_assets.graph.assets.spec_details import Details
 from lightly_assets.graph.keys import Names
 from lightly_assets.pipeline.state.records import Stage
@@ -131,10 +132,12 @@ def _task_specs(
             f"The published files of .lightly/predictions/{task.name}. 'lightly-assets report' shows them.",
         ),
     )
+    base = boxes_task(task)
+    boxes = {predictions: [names.stage(base, "singletons")]} if base is not None else {}
     return [
         dg.AssetSpec(
             key,
-            deps=[dep],
+            deps=[dep, *boxes.get(key, [])],
             partitions_def=partitions_def,
             skippable=True,
             group_name=names.task_group(task.name),

@@ -13,6 +13,7 @@ from lightly_assets.errors import BadValue
 from lightly_assets.format.registry import Registry
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.preprocess import Preprocess, View
+from lightly_assets.models.protocol import Image, Source
 from lightly_assets.models.results import Result
 
 
@@ -103,6 +104,8 @@ class Layout(ABC):
     """Whether the outputs' sizes depend on what the image shows, so a black one tells nothing of them."""
     minus_infinity: ClassVar[bool] = False
     """Whether -inf is a number like others: a logit of a class that is ruled out."""
+    in_boxes: ClassVar[bool] = False
+    """Whether such models look into the boxes of another task; :meth:`part` cuts out what they see."""
     Options: ClassVar[type[LayoutOptions]] = LayoutOptions
     """What it can be told."""
 
@@ -118,6 +121,11 @@ class Layout(ABC):
         """Whether outputs can hardly be of another layout: by names, dtypes and shapes alone."""
         return False
 
+    @classmethod
+    def recognises_input(cls, outputs: Sequence[Output], height: int, width: int) -> bool:  # noqa: ARG003
+        """The same, where the size of the model's input tells more than the outputs alone."""
+        return False
+
     @property
     def classes(self) -> int | None:
         """How many classes the model has; None where the file does not say."""
@@ -126,6 +134,18 @@ class Layout(ABC):
     def pixels(self) -> Preprocess:
         """Pre-processing that models with these outputs usually want."""
         return self.defaults
+
+    @property
+    def keypoints(self) -> int | None:
+        """How many keypoints an object has; None where the outputs do not say, or have none."""
+        return None
+
+    def check_input(self, height: int, width: int) -> None:  # noqa: B027 - most have nothing to check
+        """Raises LayoutError where the outputs cannot be those of an input of this size."""
+
+    def part(self, image: Image, source: Source, height: int, width: int) -> tuple[Image, View]:
+        """What a model sees that looks into boxes, (height, width, C), and where the image lies in it."""
+        raise NotImplementedError
 
     @abstractmethod
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from lightly_assets.config.sections.embeddings import is_embeddings, objects_of
 from lightly_assets.pipeline.engines.board import Board
 from lightly_assets.pipeline.engines.crew import Crew
 from lightly_assets.pipeline.engines.errors import EngineError
@@ -102,7 +101,7 @@ class Dispatch:
         found: dict[tuple[str, str], None] = {}
         for work in units:
             # The boxes of objects are those of their task.
-            bases = [of for task in work.tasks if is_embeddings(task) and (of := objects_of(task))]
+            bases = [of.name for task in work.tasks if (of := self._setups[task].of)]
             for task in dict.fromkeys(("", *work.tasks, *bases)):
                 found[task, work.unit] = None
                 for row in self._house.index.entries(task, sorted(work.inputs)):

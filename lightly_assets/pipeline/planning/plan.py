@@ -143,7 +143,7 @@ def make_plan(
             if problem:
                 plan.problems.setdefault(key, {})[name] = problem
     for setup in setups.values():
-        if isinstance(setup, EmbeddingSetup) and setup.of is not None and setup.name in selection.tasks:
+        if setup.of is not None and setup.name in selection.tasks:
             before = found.get(setup.of.name)
             _refuse_without_boxes(
                 setup, units, _stale(index, stated, setup.of) if before is None else before, plan
@@ -168,9 +168,9 @@ def _stale(index: Index, stated: list[tuple[str, str, str]], setup: AnySetup) ->
 
 
 def _refuse_without_boxes(
-    setup: EmbeddingSetup, units: Mapping[str, UnitWork], stale: Mapping[str, Stage], plan: Plan
+    setup: AnySetup, units: Mapping[str, UnitWork], stale: Mapping[str, Stage], plan: Plan
 ) -> None:
-    """Objects are described where their boxes are those of today, or come in the same pass."""
+    """Objects are worked on where their boxes are those of today, or come in the same pass."""
     assert setup.of is not None
     for unit in units.values():
         if setup.name not in unit.tasks:
@@ -181,9 +181,12 @@ def _refuse_without_boxes(
         for key in sorted(work.predict - made):
             if stale.get(key) in ("predictions", "singletons"):
                 work.predict.discard(key)
+                what = "whose objects are to be described"
+                if not isinstance(setup, EmbeddingSetup):
+                    what = f"in whose boxes task '{setup.name}' looks"
                 plan.problems.setdefault(key, {})[setup.name] = (
-                    f"'{key}' has no present predictions of task '{setup.of.name}', whose objects are to be "
-                    "described; run that task, too."
+                    f"'{key}' has no present predictions of task '{setup.of.name}', {what}; run that task, "
+                    "too."
                 )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lightly_assets.config import Project, Task
+from lightly_assets.config.sections.boxes import box_classes, boxes_task, in_order
 from lightly_assets.encoding.encode import TaskSettings
 from lightly_assets.errors import BadValue
 from lightly_assets.format.names.suffixes import InputKind
@@ -17,6 +18,8 @@ from lightly_assets.pipeline.state.records import version
 
 # Raise it when the same file gives other frames, or other pixels.
 DECODE_CODE_VERSION = 1
+# Part of the version of tasks that look into boxes: raise it when other pixels are cut out for the same box.
+_CROP_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class TaskSetup:
 
     config: Task
     project: Project
+    of: "TaskSetup | None" = None
+    """The task in whose boxes the model looks; None where it looks at whole images."""
 
     @property
     def name(self) -> str:
@@ -80,7 +85,17 @@ class TaskSetup:
 
     @cached_property
     def model_version(self) -> str:
-        return self.model.version[:24]
+        """Where the model looks into boxes, all that decides which boxes there are is part of it."""
+        own = self.model.version[:24]
+        if self.of is None:
+            return own
+        decides = self.of.model_version, self.of.settings_hash, sorted(self.box_classes.items())
+        return version(own, _CROP_VERSION, *decides)
+
+    @cached_property
+    def box_classes(self) -> dict[int, int]:
+        """Category id of the boxes that are looked into → class of this task."""
+        return {} if self.of is None else box_classes(self.config, self.of.config)
 
     @cached_property
     def looks_up(self) -> bool:
@@ -99,12 +114,14 @@ class TaskSetup:
 
 
 def task_setups(project: Project, names: tuple[str, ...] | None = None) -> dict[str, TaskSetup]:
-    """The project's tasks by name; only some where names are given.
+    """The project's tasks by name, behind those in whose boxes they look; only some where names are given.
 
     Raises:
         BadValue: a name is no task of the project.
     """
-    known = {task.name: TaskSetup(task, project) for task in project.tasks}
+    known: dict[str, TaskSetup] = {}
+    for task in in_order(project.tasks):
+        known[task.name] = TaskSetup(task, project, known.get(boxes_task(task) or ""))
     for name in names or ():
         if name not in known:
             raise BadValue(

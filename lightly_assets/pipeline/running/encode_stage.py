@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import groupby, islice
+from typing import cast
 
 from lightly_assets.encoding.encode import Encoded, encode_batch
 from lightly_assets.encoding.json_bytes import singletons_bytes
 from lightly_assets.errors import BadValue
 from lightly_assets.media import VideoInfo
 from lightly_assets.models.columns import pack
-from lightly_assets.models.protocol import Source
+from lightly_assets.models.protocol import Image, Source
 from lightly_assets.models.results import Result, ResultError
 from lightly_assets.pictures.thumbnails import sheet
 from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.pipeline.planning.embedding_setup import EmbeddingSetup
 from lightly_assets.pipeline.planning.task_setup import decode_version
 from lightly_assets.pipeline.running.commit import TaskResult, Warehouse
+from lightly_assets.pipeline.running.of_boxes.found import parsed_objects
+from lightly_assets.pipeline.running.of_boxes.keypoints import look_into_boxes
 from lightly_assets.pipeline.running.pipe import Pipe
 from lightly_assets.pipeline.running.tuning import ENCODED_AT_ONCE
 from lightly_assets.pipeline.running.unit_state import (
@@ -31,7 +34,7 @@ from lightly_assets.pipeline.running.unit_state import (
     ToPublish,
     UnitState,
 )
-from lightly_assets.pipeline.running.vectors import boxes_of, parsed_boxes, take_vectors
+from lightly_assets.pipeline.running.vectors import take_vectors
 from lightly_assets.pipeline.state.records import InputRecord
 from lightly_assets.pipeline.state.tables import Row, TableLost, read_predictions, read_rows
 
@@ -68,6 +71,9 @@ class EncodeStage:
         for task, some in _by_task(rows):
             if isinstance(task.any_setup, EmbeddingSetup):
                 take_vectors(task, some)
+            elif task.base is not None:
+                images = cast(list[tuple[Source, Image]], some)
+                self._take(task, look_into_boxes(task, task.base, images), predicted=True)
             elif encoded is None:
                 self._take(task, some, predicted=True)
             for (source, result), one in zip(some, ready, strict=False):
@@ -91,7 +97,7 @@ class EncodeStage:
         self._settle(state)
 
     def _find_boxes(self, task: TaskState, base: TaskState | None) -> None:
-        """Of inputs whose objects are to be described, and whose boxes are stored already."""
+        """Of inputs whose objects are needed, and are stored already."""
         assert task.base is not None
         made = set() if base is None else base.work.predict | base.work.encode
         for stored, keys in self._warehouse.stored_singletons(
@@ -100,7 +106,7 @@ class EncodeStage:
             try:
                 with self._warehouse.open(stored) as path:
                     for row in read_rows(path, keys):
-                        task.base.found[row.source.input, row.source.index] = parsed_boxes(row.singletons)
+                        task.base.found[row.source.input, row.source.index] = parsed_objects(row.singletons)
             except TableLost:
                 task.unit.outcome.lost.setdefault((task.base.task, stored), set()).update(keys)
                 task.outcome.failed |= dict.fromkeys(
@@ -174,8 +180,9 @@ class EncodeStage:
         outcome.clipped += encoded.clipped
         outcome.dropped += encoded.dropped
         task.per_input[source.input].add(encoded)
-        if task.boxes is not None and source.input in task.boxes.wanted:
-            task.boxes.found[source.input, source.index] = boxes_of(encoded.singletons)
+        for follower in task.followers:
+            if source.input in follower.wanted:
+                follower.found[source.input, source.index] = parsed_objects(data)
         for one in encoded.singletons:
             outcome.categories[task.setup.schema.names[one["category_id"]]] += 1
         if self._sheets and task.unit.thumbnails.shows(source):

@@ -17,7 +17,7 @@ from lightly_assets.models.results import Result
 from lightly_assets.pipeline.inputs.frame_export import FrameExports
 from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.pipeline.inputs.pixels import Ended, Event, PixelReader, Pixels, Unreadable
-from lightly_assets.pipeline.planning.embedding_setup import AnySetup, EmbeddingSetup
+from lightly_assets.pipeline.planning.embedding_setup import AnySetup
 from lightly_assets.pipeline.planning.frame_size import wanted_fit
 from lightly_assets.pipeline.planning.plan import UnitWork
 from lightly_assets.pipeline.running.commit import Warehouse
@@ -37,7 +37,7 @@ from lightly_assets.pipeline.running.unit_state import (
     UnitState,
 )
 
-# Frames whose objects are described, where their boxes are known already.
+# Frames whose objects are needed, where their boxes are known already.
 _FRAMES_AT_ONCE = 4
 
 
@@ -119,11 +119,11 @@ class PredictStage:
         self._encode, self._stop = encode, stop
         self._limits, self._on_frames, self._sheets = limits, on_frames, sheets
         self._batches: dict[str, Batch] = {name: Batch() for name in setups}
-        self._objects_of = {
-            setup.of.name: name
-            for name, setup in setups.items()
-            if isinstance(setup, EmbeddingSetup) and setup.of is not None
+        self._followers = {
+            base: [name for name, setup in setups.items() if setup.of is not None and setup.of.name == base]
+            for base in setups
         }
+        """Who works on the objects of a task."""
         self._lanes: Lanes[list[Answer]] = Lanes(stop)
         self._pace = Pace()
         self._callers = 1
@@ -218,9 +218,9 @@ class PredictStage:
                 self._flush(name)
 
     def _most(self, name: str, wanted: int) -> int:
-        """Images that are shown to a model at once; those whose objects are described wait for boxes."""
+        """Images that are shown to a model at once; those whose objects are needed wait for boxes."""
         setup = self._setups[name]
-        if isinstance(setup, EmbeddingSetup) and setup.of is not None:
+        if setup.of is not None:
             together = setup.of.name in self._batches
             return batch_size(setup.of.model, wanted) + 1 if together else _FRAMES_AT_ONCE
         return batch_size(setup.model, wanted)
@@ -237,16 +237,19 @@ class PredictStage:
                 self._encode.put(TaskFailed(task, key, f"{_called(name)}, {key}: {error}"))
 
     def _flush(self, name: str) -> None:
-        """Show a batch to a model. Frames whose objects are to be described go behind their boxes."""
-        setup = self._setups[name]
-        if isinstance(setup, EmbeddingSetup) and setup.of is not None:
-            if setup.of.name in self._batches:
-                self._send(setup.of.name)
-            return self._send_frames(name)
-        self._send(name)
-        if name in self._objects_of:
-            self._send_frames(self._objects_of[name])
-        return None
+        """Show a batch to a model. Frames whose objects are needed go behind their boxes."""
+        while (of := self._setups[name].of) is not None and of.name in self._batches:
+            name = of.name
+        if of is None:
+            self._send(name)
+        else:
+            self._send_frames(name)
+        self._send_followers(name)
+
+    def _send_followers(self, name: str) -> None:
+        for follower in self._followers[name]:
+            self._send_frames(follower)
+            self._send_followers(follower)
 
     def _send_frames(self, name: str) -> None:
         """Boxes are known once their task's results are read: the next thread cuts them out."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from lightly_assets.encoding.encode import Encoded
 from lightly_assets.encoding.statistics import Tally
 from lightly_assets.media import VideoInfo
+from lightly_assets.models.crops.objects import Objects
 from lightly_assets.models.protocol import Source
 from lightly_assets.models.results import Result
 from lightly_assets.pictures.thumbnails import Thumbnails
@@ -22,7 +23,6 @@ from lightly_assets.pipeline.planning.plan import TaskWork, UnitWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup
 from lightly_assets.pipeline.running.commit import TaskResult
 from lightly_assets.pipeline.running.outcome import TaskOutcome, UnitOutcome
-from lightly_assets.pipeline.running.vectors import Boxes
 from lightly_assets.pipeline.state.tables import PredictionsWriter, SingletonsWriter
 from lightly_assets.pipeline.state.vector_tables import VectorsWriter
 
@@ -71,13 +71,13 @@ class UnitState:
 
 @dataclass
 class BoxesOf:
-    """The boxes of a task's objects, from where they are made to where the objects are described."""
+    """A task's objects, from where they are found to where they are described, or looked into."""
 
     task: str
     wanted: set[str]
-    """Inputs whose objects are described."""
-    found: dict[tuple[str, int | None], Boxes] = field(default_factory=dict)
-    """Of each frame, until it is described."""
+    """Inputs whose objects are needed."""
+    found: dict[tuple[str, int | None], Objects] = field(default_factory=dict)
+    """Of each frame, until they are needed."""
 
 
 class TaskState:
@@ -96,9 +96,9 @@ class TaskState:
         """The text of the predictions of frames that may be in a picture: masks are smaller so."""
         """Predictions of the frames that are kept for a picture."""
         self.base: BoxesOf | None = None
-        """Of objects' embeddings: where the boxes of their task come."""
-        self.boxes: BoxesOf | None = None
-        """Of a task whose objects are described."""
+        """Of work on the objects of a task: where they come."""
+        self.followers: list[BoxesOf] = []
+        """Who needs the objects of this task."""
         self._vectors: VectorsWriter | None = None
         self._predictions: PredictionsWriter | None = None
         self._singletons: SingletonsWriter | None = None
@@ -118,12 +118,12 @@ class TaskState:
         return self.any_setup
 
     def follow(self, others: dict[str, TaskState]) -> None:
-        """Objects' embeddings take the boxes of their task."""
-        if not isinstance(self.any_setup, EmbeddingSetup) or self.any_setup.of is None:
+        """Work on the objects of a task takes the boxes of that task."""
+        if self.any_setup.of is None:
             return
         self.base = BoxesOf(self.any_setup.of.name, self.work.predict)
         if self.any_setup.of.name in others:
-            others[self.any_setup.of.name].boxes = self.base
+            others[self.any_setup.of.name].followers.append(self.base)
 
     @property
     def vectors(self) -> VectorsWriter:

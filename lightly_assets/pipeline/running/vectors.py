@@ -7,11 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from lightly_assets.errors import BadValue
-from lightly_assets.format.boxes import keypoint_boxes
 from lightly_assets.format.names.frame_names import frame_name
 from lightly_assets.models.protocol import Image, ModelError, Source
 from lightly_assets.pipeline.planning.embedding_setup import EmbeddingSetup
@@ -27,22 +25,6 @@ Boxes = NDArray[np.float64]
 
 LEAST_PIXELS = 4
 """Objects that are smaller have no picture to speak of, and no vector."""
-
-
-def boxes_of(singletons: list[dict[str, Any]]) -> Boxes:
-    """(N, 4) x, y, w, h of a frame's objects; of keypoints without a box the hull of them all."""
-    found = np.empty((len(singletons), 4))
-    for number, one in enumerate(singletons):
-        if "bbox" in one:
-            found[number] = one["bbox"]
-        else:
-            found[number] = keypoint_boxes(np.array(one["keypoints"], dtype=np.float64).reshape(1, -1, 3))[0]
-    return found
-
-
-def parsed_boxes(singletons: bytes) -> Boxes:
-    """The same of a stored list."""
-    return boxes_of(orjson.loads(singletons))
 
 
 def crops(image: Image, boxes: Boxes) -> Iterator[tuple[int, Image]]:
@@ -69,14 +51,14 @@ def take_vectors(task: TaskState, rows: list[tuple[Source, Any]]) -> None:
 
 def _describe(task: TaskState, base: BoxesOf, source: Source, image: Image) -> bool:
     """Describe the objects on a frame; whether that was possible."""
-    boxes = base.found.pop((source.input, source.index), None)
-    if boxes is None:
+    found_objects = base.found.pop((source.input, source.index), None)
+    if found_objects is None:
         task.outcome.failed[source.input] = (
             f"'{source.input}': the objects of task '{base.task}' are not described, because it has no "
             "predictions."
         )
         return False
-    cut = list(crops(image, boxes))
+    cut = list(crops(image, found_objects.boxes))
     try:
         found = task.embedding.model.vectors([pixels for _, pixels in cut], [source] * len(cut))
     except ModelError as error:

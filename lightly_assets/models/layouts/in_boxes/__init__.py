@@ -1,0 +1,1 @@
+"""Layouts of models that look into the boxes of another task."""

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -295,3 +296,48 @@ def _environment() -> dict[str, str]:
 def test_both_kinds_fit_the_protocol(disk: Store) -> None:
     accepted: Store = LocalStore(Path("/nowhere"))
     assert accepted.url == "/nowhere"
+
+
+def test_who_syncs_waits_for_what_another_thread_is_flushing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path)
+    store.write("a/1.json", b"{}")
+    begun, go_on, flushed = threading.Event(), threading.Event(), os.fsync
+
+    def slowly(descriptor: int) -> None:
+        begun.set()
+        assert go_on.wait(10)
+        flushed(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slowly)
+    threads = [threading.Thread(target=store.sync, daemon=True) for _ in range(2)]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    threads[1].join(0.3)
+    assert threads[1].is_alive()
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_many_threads_may_sync_at_once(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    failed: list[Exception] = []
+
+    def work(name: int) -> None:
+        try:
+            for number in range(40):
+                store.write(f"{name}/{number}.json", b"{}")
+                store.sync()
+        except Exception as error:  # noqa: BLE001
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []

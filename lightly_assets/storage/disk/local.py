@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import shutil
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from time import perf_counter, thread_time
 
 from filelock import FileLock, Timeout
 
+from lightly_assets.pulse import beat
 from lightly_assets.storage.disk.durable import flush_file_system, flush_path
 from lightly_assets.storage.disk.folders import OpenFolders
 from lightly_assets.storage.disk.temporary import is_abandoned, is_temporary, temporary_name
@@ -56,6 +58,9 @@ class LocalStore:
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.realpath(root))
         self._inside = os.path.join(self.root, "")  # noqa: PTH118 - keeps the slash at the end
+        self._flushed = threading.Condition()
+        self._flushing = 0
+        """How many threads flush what is not in the queue any more."""
         self._unflushed: deque[str] = deque(maxlen=_FLUSH_SINGLY + 1)
 
     @property
@@ -194,16 +199,36 @@ class LocalStore:
                 with self._errors(key), contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folders.open(parent, create=False))
                     self._unflushed.append(key)
+                    beat()
         self._remove_empty(folder)
         return asked
 
     def sync(self) -> None:
         with self._errors(""):
-            if len(self._unflushed) > _FLUSH_SINGLY:
-                self._unflushed.clear()
-                flush_file_system(self.root)
-            while self._unflushed:
-                flush_path(self.root / self._unflushed.popleft(), self.root)
+            while keys := self._to_flush():
+                try:
+                    if len(keys) > _FLUSH_SINGLY:
+                        flush_file_system(self.root)
+                    else:
+                        flush_path(self.root / keys[0], self.root)
+                except BaseException:
+                    self._unflushed.extendleft(keys)
+                    raise
+                finally:
+                    with self._flushed:
+                        self._flushing -= 1
+                        self._flushed.notify_all()
+        # What this thread has written may be in the hands of another one that flushes.
+        with self._flushed:
+            self._flushed.wait_for(lambda: not self._flushing)
+
+    def _to_flush(self) -> tuple[str, ...]:
+        """Take the next file that is to be flushed; all of them, where they are too many to go one by one."""
+        with self._flushed:
+            most = len(self._unflushed) if len(self._unflushed) > _FLUSH_SINGLY else 1
+            keys = tuple(self._unflushed.popleft() for _ in range(min(most, len(self._unflushed))))
+            self._flushing += bool(keys)
+            return keys
 
     def clock(self) -> datetime:
         return datetime.now(UTC)
@@ -310,6 +335,7 @@ class LocalStore:
                     os.unlink(temporary, dir_fd=folder)
                 raise
         self._unflushed.append(key)
+        beat()
 
     def _remove_empty(self, folder: str) -> None:
         while folder:

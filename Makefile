@@ -72,7 +72,7 @@ test-dg: $(VENV)/.dev  ## The example of a Dagster project with the real dg and 
 
 $(VENV)-ray/.ray: tests/ray_cluster/requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)-ray
-	$(VENV)-ray/bin/python -m pip install --quiet -r tests/ray_cluster/requirements.txt -e .
+	$(VENV)-ray/bin/python -m pip install --quiet -r tests/ray_cluster/requirements.txt -e .[ui]
 	@touch $@
 
 test-ray: $(VENV)-ray/.ray  ## Work on a real Ray cluster on loopback, whose workers, nodes and driver are killed (downloads)

@@ -1,21 +1,26 @@
 """What workers bring, and what they cost, beside a run of one process.
 
-``python -m benchmarks.pipeline.engines [--clips 1000] [--videos 24] [--ms 40] [--ray]``. Rows:
+``python -m benchmarks.pipeline.engines [--clips 1000] [--videos 24] [--ms 40] [--rounds 3] [--ray]``. Rows:
 
 1. two workers of one core against one, with a model that keeps a core busy for ``--ms`` a frame: from the
    moment that all workers are ready to the last outcome
-2. clips of one second (10 frames) and a model that costs nothing: the whole run against that of one process
+2. clips of one second (10 frames) and a model that costs nothing: the whole run against that of one process,
+   by the clock, and in seconds of processor time of all processes of the run and of the cluster, which others
+   on the machine disturb less
 
-``--ray`` does the same on a Ray cluster of two nodes on loopback as well: with the Python of ``.venv-ray``,
-which ``make test-ray`` makes.
+Runs that are compared alternate; the median of ``--rounds`` counts. ``--ray`` does the same on a Ray cluster
+of two nodes on loopback as well: with the Python of ``.venv-ray``, which ``make test-ray`` makes.
 """
 
 import argparse
+import os
 import shutil
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +42,38 @@ def find(images):
 """
 
 
-def run(small: SmallProject, engine: dict[str, Any]) -> tuple[float, float]:
-    """Everything, from nothing: seconds in all, and since the last worker was ready."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Of a run: seconds in all, since the last worker was ready, and of processor time."""
+
+    wall: float
+    working: float
+    cpu: float
+
+
+def cpu() -> float:
+    """Seconds of processor time of this process and all below it, the dead ones included."""
+    ticks: dict[int, float] = {}
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                parents[int(entry.name)] = int(fields[1])
+                ticks[int(entry.name)] = sum(map(int, fields[11:15]))
+    found, last = {os.getpid()}, 0
+    while len(found) != last:
+        last = len(found)
+        found |= {pid for pid, parent in parents.items() if parent in found}
+    return sum(ticks[pid] for pid in found) / os.sysconf("SC_CLK_TCK")
+
+
+def run(small: SmallProject, engine: dict[str, Any]) -> Taken:
+    """Everything, from nothing."""
     for folder in (small.lightly, small.state):
         shutil.rmtree(folder, ignore_errors=True)
     small.write(engine=engine)
+    began = cpu()
     started = ready = time.perf_counter()
 
     def note(_: int, text: str) -> None:
@@ -54,7 +86,23 @@ def run(small: SmallProject, engine: dict[str, Any]) -> tuple[float, float]:
         failed = [outcome.problems() for outcome in session.run(plan, on_note=note) if outcome.problems()]
         assert not failed and plan.units, failed
     ended = time.perf_counter()
-    return ended - started, ended - ready
+    return Taken(ended - started, ended - ready, cpu() - began)
+
+
+def alternated(
+    small: SmallProject, kinds: dict[str, dict[str, Any]], rounds: int, warm: bool = True
+) -> dict[str, Taken]:
+    """Medians of runs with several engines, which take turns."""
+    taken: dict[str, list[Taken]] = {name: [] for name in kinds}
+    for number in range(rounds + warm):
+        for name, engine in kinds.items():
+            found = run(small, engine)
+            if number or not warm:
+                taken[name].append(found)
+    return {
+        name: Taken(*(statistics.median(getattr(one, what) for one in some) for what in Taken.__slots__))
+        for name, some in taken.items()
+    }
 
 
 def project(folder: Path, count: int, frames: int, seconds: float) -> SmallProject:
@@ -93,30 +141,36 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1000, help="of one second")
     parser.add_argument("--videos", type=int, default=24, help="for the busy model, of 30 frames")
     parser.add_argument("--ms", type=float, default=40.0, help="of a core for a frame")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ray", action="store_true", help="on a Ray cluster as well")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, engines(on_ray=asked.ray) as kinds:
-        busy = project(Path(folder) / "busy", asked.videos, 30, asked.ms / 1000)
-        clips = project(Path(folder) / "clips", asked.clips, 10, 0.0)
-        for name, engine in kinds.items():
-            two = run(busy, engine | {"workers": 2})[1]
-            one = run(busy, engine | {"workers": 1})
-            # A run of one process has nobody to wait for.
-            alone = one[0] if name == "local" else one[1]
-            print(
-                f"{name}: one worker {alone:.1f} s, two {two:.1f} s: {alone / two:.2f} times as fast",
-                flush=True,
-            )
-        here = run(clips, {"kind": "local"})[0]
-        print(f"{asked.clips} clips, one process: {here:.1f} s", flush=True)
-        for name, engine in kinds.items():
-            there, working = run(clips, engine | {"workers": 2})
-            print(
-                f"{asked.clips} clips, {name} with two workers: {there:.1f} s, "
-                f"{there / here:.2f} times as long; {working:.1f} s, {working / here:.2f} times, "
-                "once the workers were ready",
-                flush=True,
-            )
+        if asked.videos:
+            busy = project(Path(folder) / "busy", asked.videos, 30, asked.ms / 1000)
+            for name, engine in kinds.items():
+                two_and_one = {f"{count}": engine | {"workers": count} for count in (2, 1)}
+                found = alternated(busy, two_and_one, asked.rounds)
+                # A run of one process has nobody to wait for.
+                alone = found["1"].wall if name == "local" else found["1"].working
+                two = found["2"].working
+                print(
+                    f"{name}: one worker {alone:.1f} s, two {two:.1f} s: {alone / two:.2f} times as fast",
+                    flush=True,
+                )
+        if asked.clips:
+            clips = project(Path(folder) / "clips", asked.clips, 10, 0.0)
+            pairs = {name: engine | {"workers": 2} for name, engine in kinds.items()}
+            found = alternated(clips, {"here": {"kind": "local"}} | pairs, asked.rounds)
+            here = found.pop("here")
+            print(f"{asked.clips} clips, one process: {here.wall:.1f} s, {here.cpu:.1f} s of CPU")
+            for name, one in found.items():
+                print(
+                    f"{asked.clips} clips, {name} with two workers: {one.wall:.1f} s, "
+                    f"{one.wall / here.wall:.2f} times as long; {one.working:.1f} s, "
+                    f"{one.working / here.wall:.2f} times, once the workers were ready; "
+                    f"{one.cpu:.1f} s of CPU, {one.cpu / here.cpu:.2f} times",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

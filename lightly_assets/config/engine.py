@@ -10,8 +10,8 @@ from lightly_assets.errors import BadValue
 from lightly_assets.format.rules.messages import shown
 
 _OF_KIND = {
-    "local": ("workers", "devices"),
-    "ray": ("workers", "address", "cpus", "gpus", "shared", "runtime_env"),
+    "local": ("workers", "devices", "stall_seconds"),
+    "ray": ("workers", "stall_seconds", "address", "cpus", "gpus", "shared", "runtime_env"),
 }
 _ADDRESS = re.compile(r"auto|(ray://)?[^/\s@]+:\d+")
 _DEVICE = re.compile(r"\d+|[A-Za-z][\w:/-]*")
@@ -37,6 +37,10 @@ class EngineSettings(Section):
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Processes that work at once. ``auto``: one for each of ``devices``, or as many as the cluster has room
     for; without devices the run's own process does the work."""
+    stall_seconds: Annotated[float, Field(gt=0)] = 1800
+    """A worker of which nothing comes for so long, no frame, no file and no answer of a model, is ended, and
+    what it had is tried by others, as after a crash. More than a model may need for its longest call, the
+    first one included, or for being loaded."""
     devices: tuple[Annotated[int, Field(ge=0)] | str, ...] = ()
     """With ``local``: GPUs as ``CUDA_VISIBLE_DEVICES`` names them, such as ``[0, 1]``; a process for each."""
     address: str = "auto"
@@ -72,6 +76,11 @@ class EngineSettings(Section):
         for name in self.model_fields_set - {"kind", *_OF_KIND[self.kind]}:
             allowed = ", ".join(_OF_KIND[self.kind])
             raise BadValue(f"engine.{name} is no key of an engine of kind {self.kind}, which has {allowed}")
+        if "stall_seconds" in self.model_fields_set and self.in_this_process:
+            raise BadValue(
+                "engine.stall_seconds is about workers, and the run's own process does the work; set workers "
+                "to at least 2, or devices, or leave it out"
+            )
         if self.workers != "auto" and self.workers < len(self.devices):
             raise BadValue(
                 f"engine.workers is {self.workers}, but there are {len(self.devices)} devices; leave workers "

@@ -68,6 +68,8 @@ class Cluster:
             "RAY_health_check_period_ms": "1000",
             "RAY_health_check_timeout_ms": "2000",
             "RAY_health_check_failure_threshold": "3",
+            # A client's server starts a Python that imports all of Ray; by default it has 30 s for that.
+            "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "150",
         }
         self._started: list[subprocess.Popen[bytes]] = []
         self._start(

@@ -12,6 +12,7 @@ from lightly_assets.media.decoding.decoder_process import ChildDiedError, pool
 from lightly_assets.media.decoding.job import Job, Outcome
 from lightly_assets.media.decoding.limits import Limits
 from lightly_assets.media.decoding.ring import NonsenseError, RingReader
+from lightly_assets.pulse import beat
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +64,7 @@ class Pass:
         try:
             while not self._finished:
                 message = self._next_message()
+                beat()
                 if "frames" in message:
                     for fields in message["frames"]:
                         yield self._frame(fields)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,13 +51,15 @@ class Dispatch:
     ) -> None:
         self._crew, self._house, self._setups = crew, house, setups
         self._on_frames, self._on_note = on_frames, on_note
+        seconds = house.project.engine.stall_seconds
+        self._stalled = f"was ended, as nothing came of it for {spelled(seconds)}"
         self._names: dict[int, str] = {}
         """Of the workers that are ready."""
         self._starting: set[int] = set()
         self._groups: dict[int, deque[tuple[Group, set[int]]]] = {}
         """What each worker has: groups, the oldest first, with the numbers of what is not done yet."""
         self._fruitless = 0
-        self._waiting_since = time.monotonic()
+        self._heard = self._waiting_since = time.monotonic()
         self.deaths = 0
 
     def run(self, units: Sequence[UnitWork]) -> Iterator[UnitOutcome]:
@@ -72,14 +73,19 @@ class Dispatch:
         while not board.finished:
             self._hire(board)
             self._hand_out(board)
-            try:
-                worker, report = self._crew.events.get(timeout=_SAY_SECONDS)
-            except queue.Empty:
+            event = self._crew.watch.get()
+            for worker in self._crew.watch.stalled():
+                self._crew.end(worker, self._stalled)
+            if event is not None:
+                self._heard = time.monotonic()
+                yield from self._take(board, *event)
+            elif time.monotonic() - self._heard > _SAY_SECONDS:
+                self._heard = time.monotonic()
                 self._wait()
-                continue
-            yield from self._take(board, worker, report)
 
     def _hire(self, board: Board) -> None:
+        if self._names and self._fruitless >= _FRUITLESS:
+            return  # where the next one would be put, none comes up; those that work go on
         wanted = min(self._crew.most, board.size)
         while len(self._names) + len(self._starting) < wanted:
             self._starting.add(self._crew.hire())
@@ -94,6 +100,7 @@ class Dispatch:
                 group = board.take(beside=bool(groups))
                 if group is not None:
                     groups.append((group, set(group.units)))
+                    self._crew.watch.given(worker)
                     self._crew.give(worker, group)
 
     def _records(self, units: Sequence[UnitWork]) -> list[tuple[str, str]]:
@@ -154,12 +161,14 @@ class Dispatch:
         self._starting.discard(worker)
         if name is None:
             self._fruitless += 1
-            if self._fruitless >= _FRUITLESS:
-                raise EngineError(
-                    f"No worker comes up: {self._fruitless} of them ended while they loaded their models, "
-                    f"the last one {gone.how}."
-                )
+            told = f"{self._fruitless} of them ended while they loaded their models, the last one {gone.how}"
+            if self._fruitless >= _FRUITLESS and not self._names:
+                raise EngineError(f"No worker comes up: {told}.")
+            if self._fruitless == _FRUITLESS:
+                self._on_note(logging.WARNING, f"No more workers are started: {told}.")
             return
+        if not self._names:
+            self._waiting_since, self._fruitless = time.monotonic(), 0
         groups = [(group, numbers) for group, numbers in self._groups.pop(worker, ()) if numbers]
         self._on_note(logging.WARNING, f"The worker {name} {gone.how}; what it had is done by others.")
         for _, numbers in groups[1:]:
@@ -178,3 +187,9 @@ class Dispatch:
             )
         elif self._starting:
             self._on_note(logging.WARNING, f"Waiting for a worker to come up: {self._crew.hint()}.")
+
+
+def spelled(seconds: float) -> str:
+    """A time as people say it: ``30 minutes``, ``2.5 seconds``."""
+    count, unit = (seconds, "second") if seconds < 120 else (seconds / 60, "minute")
+    return f"{count:g} {unit}{'' if count == 1 else 's'}"

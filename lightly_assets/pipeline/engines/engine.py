@@ -62,7 +62,7 @@ def open_engine(
     order = _order(house.project, setups, known, terms)
     crew: Crew
     if settings.kind == "ray":
-        from lightly_assets.pipeline.engines.on_ray import RayCrew  # late: an extra
+        from lightly_assets.pipeline.engines.cluster.ray_crew import RayCrew  # late: an extra
 
         crew = RayCrew(house, order, folder)
     else:

@@ -55,6 +55,11 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """The worker has its place, and begins to load its models."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The models are loaded."""
 
@@ -83,6 +88,11 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True)
+class Alive:
+    """The worker gets on with what is no new frame, such as files that it writes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A line for the log."""
 
@@ -102,7 +112,7 @@ class Over:
     """The worker has ended in good order, and left nothing."""
 
 
-Report = Ready | Done | Ended | Frames | Note | Failed | Over
+Report = Begun | Ready | Done | Ended | Frames | Alive | Note | Failed | Over
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from lightly_assets.media.decoding.decoder_process import pool
-from lightly_assets.pipeline.engines.messages import Over
+from lightly_assets.pipeline.engines.messages import Begun, Over
 from lightly_assets.pipeline.engines.worker import Worker
 
 _POLL_SECONDS = 0.5
@@ -23,6 +23,7 @@ def main(pipe: int) -> None:
     connection: Connection[Any, Any] = Connection(pipe)
     order, folder, name = connection.recv()
     worker = Worker(pickle.loads(order), folder, name)  # noqa: S301 - from our own process
+    worker.say(Begun())
     threads = [
         threading.Thread(target=_listen, args=(connection, worker), daemon=True),
         threading.Thread(target=_tell, args=(connection, worker)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import queue
 import signal
 import socket
 import subprocess
@@ -18,8 +17,8 @@ from pathlib import Path
 
 from lightly_assets.config.engine import EngineSettings
 from lightly_assets.cores import cores
-from lightly_assets.pipeline.engines.crew import Event
 from lightly_assets.pipeline.engines.messages import Gone, Group, Order, Over
+from lightly_assets.pipeline.engines.watch import Watch
 from lightly_assets.storage.disk.temporary import temporary_name
 
 _BOOT = (
@@ -39,7 +38,7 @@ class ProcessCrew:
         self._order, self._folder = pickle.dumps(order), folder
         self._workers: dict[int, _Process] = {}
         self._hired = 0
-        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.watch = Watch(settings.stall_seconds)
 
     def hire(self) -> int:
         """Start another process."""
@@ -52,7 +51,7 @@ class ProcessCrew:
         name = f"worker-{number}" if device is None else f"worker-{number}-on-{device}"
         folder = self._folder / temporary_name()
         folder.mkdir(parents=True)
-        worker = _Process(number, device, self._environment(device), self.events)
+        worker = _Process(number, device, self._environment(device), self.watch)
         worker.send((self._order, folder, name))
         self._workers[number] = worker
         return number
@@ -71,6 +70,11 @@ class ProcessCrew:
         """They load their models."""
         return "its models are being loaded"
 
+    def end(self, worker: int, how: str) -> None:
+        """Kill a process."""
+        self._workers[worker].kill()
+        self.watch.put(worker, Gone(how))
+
     def close(self) -> bool:
         """End all processes within seconds; whether all of them have ended in good order."""
         for worker in self._workers.values():
@@ -83,11 +87,9 @@ class ProcessCrew:
 class _Process:
     """One worker process, and the thread that listens to it."""
 
-    def __init__(
-        self, number: int, device: str | None, environment: dict[str, str], events: queue.SimpleQueue[Event]
-    ) -> None:
+    def __init__(self, number: int, device: str | None, environment: dict[str, str], watch: Watch) -> None:
         self.device = device
-        self._number, self._events = number, events
+        self._number, self._watch = number, watch
         ours, theirs = socket.socketpair()
         with theirs:
             arguments = [json.dumps([entry or os.getcwd() for entry in sys.path]), str(theirs.fileno())]  # noqa: PTH109
@@ -115,11 +117,11 @@ class _Process:
             while True:
                 report = self._pipe.recv()
                 self._over = isinstance(report, Over)
-                self._events.put((self._number, report))  # type: ignore[arg-type]
+                self._watch.put(self._number, report)  # type: ignore[arg-type]
         except (EOFError, OSError):
             pass
         if not self._over:
-            self._events.put((self._number, Gone(self._epitaph())))
+            self._watch.put(self._number, Gone(self._epitaph()))
 
     def _epitaph(self) -> str:
         try:
@@ -133,6 +135,9 @@ class _Process:
         if name == "SIGKILL":
             return "was killed (SIGKILL), as it happens where memory is not enough"
         return f"crashed ({name})"
+
+    def kill(self) -> None:
+        self._process.kill()
 
     def end(self, deadline: float) -> bool:
         """Wait for its end, and see to it; whether it ended in good order."""

@@ -20,6 +20,7 @@ from lightly_assets.config.sections.embeddings import is_embeddings
 from lightly_assets.format.schema import Schema
 from lightly_assets.pipeline.engines.errors import EngineError
 from lightly_assets.pipeline.engines.messages import (
+    Alive,
     Done,
     Ended,
     Failed,
@@ -39,6 +40,7 @@ from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.flow import Flow
 from lightly_assets.pipeline.running.pipe import Stopped
 from lightly_assets.pipeline.state.records import Record
+from lightly_assets.pulse import last_beat
 
 _OURS = "lightly_assets"
 
@@ -78,6 +80,7 @@ class Worker:
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._frames: Counter[str] = Counter()
+        self._beat = last_beat()
         self._flow: Flow | None = None
         self._stopped = False
 
@@ -104,7 +107,10 @@ class Worker:
             pass
         with self._lock:
             frames, self._frames = self._frames, Counter()
-        return [Frames(frames), *found] if frames else found
+            alive, self._beat = last_beat() != self._beat, last_beat()
+        if frames:
+            return [Frames(frames), *found]
+        return [Alive(), *found] if alive and not found else found
 
     def run(self) -> None:
         """Work until there is no more, or :meth:`stop` was called."""

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from lightly_assets.pipeline.running.pipe import Stop
 from lightly_assets.pipeline.running.tuning import POLL_SECONDS
+from lightly_assets.pulse import beat
 
 T = TypeVar("T")
 
@@ -35,6 +36,7 @@ class Call(Generic[T]):
             self._error = error
         del self._work  # and the pixels with it
         self._done.set()
+        beat()
 
     @property
     def is_done(self) -> bool:

@@ -5,6 +5,7 @@ import threading
 from typing import Generic, TypeVar
 
 from lightly_assets.pipeline.running.tuning import POLL_SECONDS
+from lightly_assets.pulse import beat
 
 T = TypeVar("T")
 
@@ -57,6 +58,7 @@ class Pipe(Generic[T]):
         while True:
             self._stop.check()
             try:
-                return self._queue.put(message, timeout=POLL_SECONDS)
+                self._queue.put(message, timeout=POLL_SECONDS)
             except queue.Full:
                 continue
+            return beat()

@@ -16,6 +16,7 @@ from lightly_assets.format.schema import TaskType
 from lightly_assets.models.columns import columns_schema, from_batch, to_batch
 from lightly_assets.models.protocol import Source
 from lightly_assets.models.results import Result
+from lightly_assets.pulse import beat
 from lightly_assets.storage import Changed, NotFound, Store
 
 # The stubs know fewer signatures than pyarrow has.
@@ -188,6 +189,7 @@ def read_batches(path: Path, keys: Collection[str] | None = None) -> Iterator[An
     """The record batches of a table; only the rows of some inputs, or all."""
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_READ_ROWS):
+            beat()
             if keys is not None and not set(batch.column("input").to_pylist()).issubset(keys):
                 import pyarrow.compute  # late: hundreds of functions, and mostly all rows are wanted
 

@@ -18,9 +18,11 @@ from uuid import uuid4
 import obstore
 from obstore.exceptions import BaseError, InvalidPathError
 
+from lightly_assets.pulse import beat
 from lightly_assets.storage.bucket import s3_listing
 from lightly_assets.storage.bucket.claims import EXPIRY, LOCKS, claimed
 from lightly_assets.storage.bucket.native_errors import GivenUpEarly, translated
+from lightly_assets.storage.bucket.reading import PART, read_range, save
 from lightly_assets.storage.cache import DownloadCache
 from lightly_assets.storage.connect import connect, endpoint_of
 from lightly_assets.storage.keys import check_folder, check_key
@@ -39,14 +41,12 @@ from lightly_assets.storage.store import (
 )
 
 if TYPE_CHECKING:
-    from obstore import GetResult, ObjectMeta, PutMode, PutResult, UpdateVersion
-    from obstore.store import ObjectStore as NativeStore
+    from obstore import ObjectMeta, PutMode, PutResult, UpdateVersion
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _BATCH = 1000  # keys of one listing page and of one delete request, the most that S3 takes
-_PART = 16 * 2**20  # smaller files are one request, which the client repeats by itself
 _PATIENCE_SECONDS = 240.0
 _SETTINGS = {
     "s3": "`storage:` and the AWS variables of the environment",
@@ -155,7 +155,7 @@ class ObjectStore:
         if length <= 0:
             return b""
         check_key(key)
-        return self._ask(key, _read_range, self._native, key, start, length)
+        return self._ask(key, read_range, self._native, key, start, length)
 
     def read_versioned(self, key: str) -> tuple[bytes, str]:
         def get() -> tuple[bytes, str]:
@@ -177,7 +177,7 @@ class ObjectStore:
     # Writing
 
     def write(self, key: str, data: bytes) -> None:
-        self._ask(key, obstore.put, self._native, check_key(key), data, chunk_size=_PART, max_concurrency=4)
+        self._ask(key, obstore.put, self._native, check_key(key), data, chunk_size=PART, max_concurrency=4)
 
     def write_many(self, items: Iterable[tuple[str, bytes]]) -> int:
         stream, most = iter(items), self._options.concurrency
@@ -209,7 +209,7 @@ class ObjectStore:
     def upload(self, key: str, path: Path) -> None:
         if not path.is_file():
             raise StorageError(f"{path} is not a file, so it cannot be uploaded.")
-        self._ask(key, obstore.put, self._native, check_key(key), path, chunk_size=_PART, max_concurrency=4)
+        self._ask(key, obstore.put, self._native, check_key(key), path, chunk_size=PART, max_concurrency=4)
 
     def delete_many(self, keys: Iterable[str]) -> int:
         stream = iter(keys)
@@ -276,7 +276,9 @@ class ObjectStore:
     def _call(self, key: str, action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         _Process.check()
         try:
-            return action(*args, **kwargs)
+            found = action(*args, **kwargs)
+            beat()
+            return found
         except StorageError:
             raise
         except _NATIVE_ERRORS as error:
@@ -331,7 +333,7 @@ class ObjectStore:
             found = obstore.get(self._native, entry.key, options={"if_match": f'"{wanted}"'})
             # Servers that ignore the condition say in the reply which version it is.
             if _fingerprint(found.meta) == entry.fingerprint:
-                _save(found, target)
+                save(found, target)
 
         with suppress(Conflict, NotFound):  # the check below says it better
             self._ask(entry.key, fetch)
@@ -454,26 +456,3 @@ def _token(found: ObjectMeta | PutResult) -> str:
 def _pause(attempt: int, *, longest: float) -> float:
     """Seconds: exponential, with full jitter."""
     return random.uniform(0, min(longest, 0.1 * 2**attempt))  # noqa: S311
-
-
-def _read_range(native: NativeStore, key: str, start: int, length: int) -> bytes:
-    try:
-        return bytes(obstore.get_range(native, key, start=start, length=length))
-    except BaseError as error:
-        if "non-partial" not in str(error):  # rclone answers a range with status 200
-            raise
-    data = b""
-    for part in obstore.get(native, key).stream(min_chunk_size=2**16):
-        data += part
-        if len(data) >= start + length:
-            break
-    return data[start : start + length]
-
-
-def _save(found: GetResult, target: Path) -> None:
-    with target.open("wb") as file:
-        for part in found.stream(min_chunk_size=_PART):
-            try:
-                file.write(part)
-            except OSError as error:  # not to be taken for a failure of the store
-                raise Unavailable(f"The download cache {target.parent}: {error.strerror}.") from None

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from lightly_assets.config import ConfigError, load_project, parse_project
+from lightly_assets.pipeline.engines.cluster.shipping import files_of, unpack
 from lightly_assets.pipeline.engines.errors import EngineError
-from lightly_assets.pipeline.engines.shipping import files_of, unpack
 from lightly_assets.pipeline.session import Session
 from tests.projects import SmallProject, task, write_image
 
@@ -21,17 +21,23 @@ ROOTS = {"datasource": {"input": "./i", "lightly": "./l", "state": "./s"}}
         ({"kind": "spark"}, "engine.kind is \"spark\"; it must be 'local' or 'ray'."),
         (
             {"kind": "local", "gpus": 1},
-            "engine.gpus is no key of an engine of kind local, which has workers, devices.",
+            "engine.gpus is no key of an engine of kind local, which has workers, devices, stall_seconds.",
         ),
         (
             {"kind": "ray", "devices": [0]},
-            "engine.devices is no key of an engine of kind ray, which has workers, address, cpus, gpus, "
-            "shared, runtime_env.",
+            "engine.devices is no key of an engine of kind ray, which has workers, stall_seconds, address, "
+            "cpus, gpus, shared, runtime_env.",
         ),
         (
             {"devices": [0, 1, 2], "workers": 2},
             "engine.workers is 2, but there are 3 devices; leave workers out, or give each device at "
             "least one.",
+        ),
+        ({"workers": 2, "stall_seconds": 0}, "engine.stall_seconds is 0; it must be more than 0."),
+        (
+            {"stall_seconds": 60},
+            "engine.stall_seconds is about workers, and the run's own process does the work; set workers to "
+            "at least 2, or devices, or leave it out.",
         ),
         ({"workers": 0}, "engine.workers is 0; it must be auto or an integer, at least 1."),
         (

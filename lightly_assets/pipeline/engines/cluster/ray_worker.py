@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from lightly_assets.media.decoding.decoder_process import pool
+from lightly_assets.pipeline.engines.cluster.shipping import unpack
 from lightly_assets.pipeline.engines.errors import EngineError
 from lightly_assets.pipeline.engines.messages import Failed, Order, Report, portable
-from lightly_assets.pipeline.engines.shipping import unpack
 from lightly_assets.pipeline.engines.worker import Worker
 from lightly_assets.storage.disk.temporary import is_abandoned, temporary_name
 
@@ -51,8 +51,6 @@ class RayWorker:
             self._worker = self._made(pickle.loads(order), number, files, ray.get)  # noqa: S301 - our own
         except BaseException as error:  # noqa: BLE001 - raised again where the run was begun
             self._failed.append(Failed(portable(error)))
-            return
-        self._thread.start()
 
     def _made(
         self, order: Order, number: int, files: list[tuple[str, str, Any]], fetch: Callable[[Any], bytes]
@@ -73,6 +71,11 @@ class RayWorker:
         pool.close()
         shutil.rmtree(self._folder or "", ignore_errors=True)
 
+    def begin(self) -> None:
+        """Load the models, and work."""
+        if self._worker is not None:
+            self._thread.start()
+
     def give(self, group: bytes) -> None:
         """Work on a group once what was given before is done."""
         if self._worker is not None:
@@ -88,5 +91,8 @@ class RayWorker:
         """End within seconds; whether nothing is left."""
         if self._worker is not None:
             self._worker.stop()
-            self._thread.join(_STOP_SECONDS)
+            if self._thread.ident is None:
+                shutil.rmtree(self._folder or "", ignore_errors=True)
+            else:
+                self._thread.join(_STOP_SECONDS)
         return not self._thread.is_alive()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import queue
 import re
 import signal
 import socket
@@ -19,11 +18,11 @@ from typing import Any
 
 from lightly_assets.config import Project
 from lightly_assets.config.engine import EngineSettings
-from lightly_assets.pipeline.engines.crew import Event
+from lightly_assets.pipeline.engines.cluster.ray_worker import RayWorker
+from lightly_assets.pipeline.engines.cluster.shipping import files_of
 from lightly_assets.pipeline.engines.errors import EngineError
-from lightly_assets.pipeline.engines.messages import Failed, Gone, Group, Order
-from lightly_assets.pipeline.engines.ray_worker import RayWorker
-from lightly_assets.pipeline.engines.shipping import files_of
+from lightly_assets.pipeline.engines.messages import Begun, Failed, Gone, Group, Order
+from lightly_assets.pipeline.engines.watch import Watch
 from lightly_assets.pipeline.running.commit import Warehouse
 
 _TAKE_SECONDS = 1.0
@@ -32,6 +31,8 @@ _PATIENCE_SECONDS = 4.0
 _KNOCK_SECONDS = 10.0
 # Calls of an actor that may be under way at once: taking, giving, stopping.
 _CALLS = 4
+# In the place of a worker's number, for what befalls all of them.
+_NOBODY = -1
 
 
 class RayCrew:
@@ -45,7 +46,7 @@ class RayCrew:
         self._settings = settings = house.project.engine
         self._ray = ray = _ray()
         self._ours = _connect(ray, settings)
-        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.watch = Watch(settings.stall_seconds)
         self._actors: dict[int, Any] = {}
         self._nodes: dict[int, str] = {}
         self._taking: dict[Any, int] = {}
@@ -87,7 +88,7 @@ class RayCrew:
         with self._lock:
             number, self._hired = self._hired, self._hired + 1
             actor = self._actors[number] = self._actor.remote(self._order, number, self._files)
-            self._taking[actor.take.remote(_TAKE_SECONDS)] = number
+            self._taking[actor.take.remote(0)] = number
         return number
 
     def give(self, worker: int, group: Group) -> None:
@@ -105,19 +106,25 @@ class RayCrew:
         )
 
     def _listen(self) -> None:
-        while not self._closing.is_set():
-            with self._lock:
-                waiting = list(self._taking)
-            if not waiting:
-                self._closing.wait(_POLL_SECONDS)
-                continue
-            ready, _ = self._ray.wait(waiting, num_returns=1, timeout=_POLL_SECONDS)
-            for one in ready:
-                self._heard(one)
+        try:
+            while not self._closing.is_set():
+                with self._lock:
+                    waiting = list(self._taking)
+                if not waiting:
+                    self._closing.wait(_POLL_SECONDS)
+                    continue
+                ready, _ = self._ray.wait(waiting, num_returns=1, timeout=_POLL_SECONDS)
+                for one in ready:
+                    self._heard(one)
+        except BaseException as error:  # noqa: BLE001 - raised again by the run, which would wait for ever
+            if not self._closing.is_set():
+                self.watch.put(_NOBODY, Failed(error))
 
     def _heard(self, taken: Any) -> None:
         with self._lock:
-            number = self._taking.pop(taken)
+            number = self._taking.pop(taken, None)
+            if number is None:
+                return  # ended meanwhile
             actor = self._actors[number]
         try:
             node, reports = self._ray.get(taken)
@@ -125,28 +132,43 @@ class RayCrew:
             if not self._closing.is_set():
                 self._lost(number, error)
             return
-        self._nodes[number] = node
+        if number not in self._nodes:
+            # From now on, and no sooner, it is known that it has a place: then it may hang.
+            self._nodes[number] = node
+            self.watch.put(number, Begun())
+            actor.begin.remote()
         for report in pickle.loads(reports):  # noqa: S301 - our own
-            self.events.put((number, report))
+            self.watch.put(number, report)
         with self._lock:
-            self._taking[actor.take.remote(_TAKE_SECONDS)] = number
+            if number in self._actors:
+                self._taking[actor.take.remote(_TAKE_SECONDS)] = number
+
+    def end(self, worker: int, how: str) -> None:
+        """Kill an actor, whatever its threads do."""
+        with self._lock:
+            actor = self._actors.pop(worker, None)
+            self._taking = {taken: number for taken, number in self._taking.items() if number != worker}
+        if actor is not None:
+            self._ray.kill(actor)
+            self.watch.put(worker, Gone(how))
 
     def _lost(self, number: int, error: Exception) -> None:
         with self._lock:
-            actor = self._actors.pop(number)
+            actor = self._actors.pop(number, None)
+        if actor is None:
+            return  # ended meanwhile
         # What is only out of reach must not go on with what others do now.
         self._ray.kill(actor)
         text = " ".join(str(error).split())
         if "No module named 'lightly_assets" in text:
-            self.events.put((number, Failed(EngineError(_NOT_INSTALLED))))
+            self.watch.put(number, Failed(EngineError(_NOT_INSTALLED)))
         elif type(error).__name__ == "RuntimeEnvSetupError":
-            self.events.put(
-                (number, Failed(EngineError(f"Ray cannot make engine.runtime_env: {_short(text)}.")))
-            )
+            reason = f"Ray cannot make engine.runtime_env: {_short(text)}."
+            self.watch.put(number, Failed(EngineError(reason)))
         else:
             lost = self._is_lost(number, text)
             how = "was lost with its host" if lost else f"died ({_short(text)})"
-            self.events.put((number, Gone(how, innocent=lost)))
+            self.watch.put(number, Gone(how, innocent=lost))
 
     def _is_lost(self, number: int, text: str) -> bool:
         """Whether its host is gone, which Ray may learn a moment later."""
@@ -208,6 +230,12 @@ def _connect(ray: Any, settings: EngineSettings) -> bool:
         with _own_signals():
             ray.init(settings.address, namespace="lightly-assets", **given)
     except ConnectionError as error:
+        if "failure from server" in str(error):  # its last line says why
+            reason = _short(str(error).rstrip("'\" \n").rpartition("Error: ")[2])
+            raise EngineError(
+                f"The Ray cluster at {settings.address} does not take this run: {reason}; where it only was "
+                "too busy, run again."
+            ) from None
         raise _no_cluster(settings.address, _short(str(error))) from None
     except (RuntimeError, ValueError, OSError) as error:
         raise EngineError(

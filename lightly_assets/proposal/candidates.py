@@ -102,8 +102,10 @@ def _variants(name: str, task: TaskType, outputs: Sequence[Output]) -> Iterator[
     if LAYOUTS[name].in_boxes:
         yield {"boxes": BOXES_TASK}
         return
-    yield {}
     own = LAYOUTS[name].Options.model_fields
+    if "classes_axis" in own and _classes_come_last(outputs):
+        yield {"classes_axis": "last"}
+    yield {}
     if "kpt_shape" in own and task is TaskType.KEYPOINT_DETECTION:
         columns = min((size for size in outputs[0].shape[1:] if size is not None), default=0)
         extra = columns - (6 if name == "yolo_nms" else 5)
@@ -113,6 +115,17 @@ def _variants(name: str, task: TaskType, outputs: Sequence[Output]) -> Iterator[
         yield {"order": "rows"}
     if "unit" in own:
         yield {"unit": "share"}
+
+
+def _classes_come_last(outputs: Sequence[Output]) -> bool:
+    """Of a (B, h, w, C) output, as TensorFlow writes it: fewer classes than rows and columns, mostly."""
+    for output in outputs:
+        if len(output.shape) == 4:
+            _, first, second, last = output.shape
+            if first is None or second is None or last is None or second == last:
+                continue
+            return first == second or last < min(first, second)
+    return False
 
 
 def _tried(

@@ -159,5 +159,7 @@ def _of_areas(
     rows = [
         (f"  {name}", f"{100 * share:.1f} % of the image") for name, share in shares.most_common(_MOST_ROWS)
     ]
-    doubts = [] if len(shares) > 1 else ["one class covers the whole image"]
-    return rows, doubts
+    if not shares:
+        return rows, ["no class is found in this frame; pixels or layout may be wrong"]
+    whole = max(shares.values()) >= _WHOLE
+    return rows, ["one class covers the whole image"] if whole else []

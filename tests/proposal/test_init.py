@@ -128,6 +128,7 @@ def yolo(*columns: list[float], count: int = 100) -> Any:
 
 POINTS = [20.0, 30.0] * 21
 POSE = [20.0, 30.0, 0.9] * 17
+SURFACES = np.random.default_rng(3).normal(0, 4, (1, 3, 64, 64)).astype(np.float32)
 KINDS: list[tuple[str, Any, tuple[str, str]]] = [
     ("yolo", yolo([32, 32, 20, 20, 0.1, 0.9], [20, 20, 8, 8, 0.8, 0]), ("yolo", "object-detection")),
     ("rows", yolo([32, 32, 20, 20, 0.1, 0.9]).transpose(0, 2, 1), ("yolo", "object-detection")),
@@ -136,6 +137,9 @@ KINDS: list[tuple[str, Any, tuple[str, str]]] = [
     ("objectness", yolo([32, 32, 20, 20, 0.9, 0.1, 0.9]).transpose(0, 2, 1), ("yolov5", "object-detection")),
     ("softmax", np.array([[0.7, 0.2, 0.1]]), ("probabilities", "classification")),
     ("logits", np.array([[3.7, -0.2, -5.1]]), ("logits", "classification")),
+    ("classes last", SURFACES.transpose(0, 2, 3, 1), ("logits", "semantic-segmentation")),
+    ("classes first", SURFACES, ("logits", "semantic-segmentation")),
+    ("coarse", np.repeat(SURFACES[..., ::8, ::8], 5, axis=1), ("logits", "semantic-segmentation")),
 ]
 
 
@@ -148,6 +152,10 @@ def test_the_numbers_of_outputs_tell_what_their_shapes_do_not(
     model = constant_model(tmp_path / "m.onnx", output, [64, 64])
     _, task = proposed(tmp_path / "project", model, footage)
     assert (task.model.layout, task.task_type) == wanted
+    if wanted[1] == "semantic-segmentation":
+        text = (tmp_path / "project" / "lightly.yaml").read_text()
+        assert ("classes_axis: last" in text) == (name == "classes last")
+        assert len(task.categories) == (15 if name == "coarse" else 3)
     if name == "pose without scores":
         assert "kpt_shape: [21, 2]" in (tmp_path / "project" / "lightly.yaml").read_text()
     if name == "rows":

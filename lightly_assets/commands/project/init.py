@@ -1,6 +1,8 @@
 """``lightly-assets init``: a ``lightly.yaml`` to start from, or one that fits a model and an input."""
 
+import logging
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +11,8 @@ import typer
 from lightly_assets.commands.shared import DEFAULT_CONFIG, FAILED, WRONG_USE, errors_for_people, say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lightly_assets.proposal.findings import Finding
     from lightly_assets.proposal.found import ModelFound
 
@@ -88,15 +92,29 @@ def _propose(folder: Path, path: Path, model: Path | None, input_root: str | Non
         _write(path, with_input(TEMPLATE, root, folder, seen.findings[0] if seen else None))
         say(f"{path} is written. Put in your categories and model, then: lightly-assets run -c {path}")
         return True
-    found = look_at_model(model.resolve(), seen.frames if seen is not None else ())
-    _show("Model", found.findings)
-    if found.model is not None:
-        _ask(found)
-        _try(found, folder)
+    with _guesses_told_once():
+        found = look_at_model(model.resolve(), seen.frames if seen is not None else ())
+        _show("Model", found.findings)
+        if found.model is not None:
+            _ask(found)
+            _try(found, folder)
     _write(path, project_text(folder, root, found, seen.findings[0] if seen else None))
     say()
     _tell_what_is_open(path, found)
     return found.model is not None
+
+
+@contextmanager
+def _guesses_told_once() -> "Iterator[None]":
+    """The table of findings says what is a guess; models that are tried need not say it again, each."""
+    from lightly_assets.models.metadata.agree import log
+
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _absolute(root: str, base: Path) -> str:

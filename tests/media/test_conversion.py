@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lightly_assets.media.decoding import conversion
 from lightly_assets.media.decoding.conversion import Converter
+from lightly_assets.media.decoding.places import Place
 
 GUARD = 173
 
@@ -35,7 +36,8 @@ def converted(converter: Converter, frame: av.VideoFrame) -> NDArray[np.uint8]:
     """Between guards that nothing may touch."""
     height, columns = frame.height, 3 * frame.width
     memory = np.full((height + 2, columns), GUARD, dtype=np.uint8)
-    converter(frame, memory[1:-1])
+    pixels = memoryview(memory).cast("B")[columns : (height + 1) * columns]
+    converter(frame, Place(pixels, height, frame.width))
     assert (memory[[0, -1]] == GUARD).all()
     return memory[1:-1]
 

@@ -181,6 +181,17 @@ def test_sound_files_share_a_decoder(corpus: Corpus) -> None:
         assert decoders() == before
 
 
+def test_a_decoder_starts_without_what_only_its_parent_needs(corpus: Corpus) -> None:
+    with no_idle_decoders():
+        for name in ("n10.mp4", "plain.mp4", "vp9.webm"):
+            with open_video(corpus.path(name)) as stream:
+                assert len(list(stream)) > 0
+        (decoder,) = decoders()
+        loaded = Path(f"/proc/{decoder}/maps").read_text()
+    assert "/av/video/frame" in loaded
+    assert "/numpy/" not in loaded
+
+
 def test_decoders_end_with_their_parent(corpus: Corpus) -> None:
     script = (
         "import os, signal, sys; from lightly_assets.media import open_video\n"
@@ -210,7 +221,8 @@ def test_decoders_end_with_their_parent(corpus: Corpus) -> None:
 
 def test_a_decoder_cannot_be_made_to_run_code_or_write_elsewhere(corpus: Corpus) -> None:
     """What a decoder says is checked: places outside the shared memory are refused."""
-    from lightly_assets.media.decoding.ring import RingReader, RingWriter
+    from lightly_assets.media.decoding.places import RingWriter
+    from lightly_assets.media.decoding.ring import RingReader
 
     reader = RingReader()
     writer = RingWriter(os.dup(reader.fd))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightly_assets.commands.completion import tasks_of_project
-from lightly_assets.commands.garbage import collect_garbage_as_usual
+from lightly_assets.commands.garbage import collect_garbage_as_usual, hardly_collect_garbage
 from lightly_assets.commands.project.instance import forget_gone_partitions, use_instance
 from lightly_assets.commands.project.progress import Progress
 from lightly_assets.commands.shared import (
@@ -79,6 +79,7 @@ def run_command(
             wrong_use("--dry-run and --watch exclude each other; name one of them.", as_json=as_json)
         code = watch_input(config, select or (), tuple(task) if task else None, every, as_json=as_json)
         raise typer.Exit(code)
+    hardly_collect_garbage()
     from lightly_assets.pipeline.running.outcome import RunSummary
 
     empty = RunSummary().to_json()

@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
+
+from lightly_assets.media.decoding.places import Place
 
 # As in FFmpeg's public headers, where they never change.
 _FORMATS = {"yuv420p": 0, "yuvj420p": 12}
@@ -40,15 +40,14 @@ class Converter:
         self._contexts: dict[_Kind, Any] = {}
         """By kind of frame; None where only PyAV converts it."""
 
-    def __call__(self, frame: VideoFrame, place: NDArray[np.uint8]) -> None:
+    def __call__(self, frame: VideoFrame, place: Place) -> None:
         """Write a frame.
 
         Args:
             frame: as decoded.
-            place: (H, 3 * W) uint8, C-contiguous, to become RGB; of another size than the frame's, it is
-                scaled.
+            place: to become RGB; of another size than the frame's, it is scaled.
         """
-        if place.shape != (frame.height, 3 * frame.width):
+        if (place.height, place.width) != (frame.height, frame.width):
             self._with_pyav(frame, place)
             return
         kind = (frame.format.name, frame.width, frame.height, int(frame.colorspace), int(frame.color_range))
@@ -65,25 +64,29 @@ class Converter:
                 _library().sws_freeContext(context)
         self._contexts = {}
 
-    def _with_pyav(self, frame: VideoFrame, place: NDArray[np.uint8]) -> None:
-        height, width = place.shape[0], place.shape[1] // 3
+    def _with_pyav(self, frame: VideoFrame, place: Place) -> None:
+        height, width, row = place.height, place.width, 3 * place.width
         # Scaling takes two pixels of a line for each; kinds that take more cost more than they save.
         kernel = "BILINEAR" if (height, width) == (frame.height, frame.width) else "FAST_BILINEAR"
         rgb = self._reformatter.reformat(
             frame, width, height, format="rgb24", interpolation=kernel, threads=1
         )
         plane = rgb.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        np.copyto(place, rows[: place.shape[0], : place.shape[1]])
+        pixels, line = memoryview(plane), plane.line_size
+        if line == row:
+            place.pixels[:] = pixels[: height * row]
+            return
+        for number in range(height):
+            place.pixels[number * row : (number + 1) * row] = pixels[number * line : number * line + row]
 
-    def _tried(self, frame: VideoFrame, place: NDArray[np.uint8], kind: _Kind) -> Any:
+    def _tried(self, frame: VideoFrame, place: Place, kind: _Kind) -> Any:
         """What converts frames of a kind directly; None where that does not give what PyAV gives."""
         context = _context(*kind)
         if context is None:
             return None
         self._with_pyav(frame, place)
-        wanted = place.copy()
-        if _scale(context, frame, place) and np.array_equal(place, wanted):
+        wanted = bytes(place.pixels)
+        if _scale(context, frame, place) and bytes(place.pixels) == wanted:
             return context
         _library().sws_freeContext(context)
         return None
@@ -128,13 +131,14 @@ def _context(pixels: str, width: int, height: int, colours: int, levels: int) ->
     return context
 
 
-def _scale(context: Any, frame: VideoFrame, place: NDArray[np.uint8]) -> bool:
+def _scale(context: Any, frame: VideoFrame, place: Place) -> bool:
     planes = frame.planes
     if len(planes) != 3 or min(plane.line_size for plane in planes) <= 0:
         return False
     source = (ctypes.c_void_p * _PLANES)(*(plane.buffer_ptr for plane in planes), None)
     strides = (ctypes.c_int * _PLANES)(*(plane.line_size for plane in planes), 0)
-    target = (ctypes.c_void_p * _PLANES)(place.ctypes.data, None, None, None)
-    target_strides = (ctypes.c_int * _PLANES)(place.strides[0], 0, 0, 0)
+    start = ctypes.addressof(ctypes.c_ubyte.from_buffer(place.pixels))
+    target = (ctypes.c_void_p * _PLANES)(start, None, None, None)
+    target_strides = (ctypes.c_int * _PLANES)(3 * place.width, 0, 0, 0)
     rows = _library().sws_scale(context, source, strides, 0, frame.height, target, target_strides)
     return bool(rows == frame.height)

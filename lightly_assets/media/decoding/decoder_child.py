@@ -16,16 +16,14 @@ from types import TracebackType
 from typing import Self
 
 import av.logging
-import numpy as np
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
 from lightly_assets.errors import is_bug
 from lightly_assets.media.decoding.channel import Channel, ChannelClosedError, Message
 from lightly_assets.media.decoding.conversion import Converter
 from lightly_assets.media.decoding.decoder import Decoder
 from lightly_assets.media.decoding.job import Job
-from lightly_assets.media.decoding.ring import RingWriter, create_memory
+from lightly_assets.media.decoding.places import Place, RingWriter, create_memory
 from lightly_assets.media.fit import Fit
 
 _PARENT_CHECK_SECONDS = 10.0
@@ -209,7 +207,7 @@ class _RingSink:
             self._ready = []
         self._told = time.monotonic()
 
-    def _convert(self, frame: VideoFrame, place: NDArray[np.uint8]) -> None:
+    def _convert(self, frame: VideoFrame, place: Place) -> None:
         if not hasattr(self._own, "converter"):
             self._own.converter = Converter()
             self._made.append(self._own.converter)

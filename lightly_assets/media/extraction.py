@@ -17,7 +17,7 @@ from lightly_assets.media.export import PngExport
 from lightly_assets.media.ffmpeg_program import find_ffmpeg, write_pngs
 from lightly_assets.media.info import OnDamage, VideoInfo
 from lightly_assets.media.png import png_size
-from lightly_assets.media.probe import probe
+from lightly_assets.media.probing import probe
 from lightly_assets.media.stream import damage_message, open_video
 
 Engine = Literal["pyav", "ffmpeg"]

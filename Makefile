@@ -103,13 +103,15 @@ test-models: $(VENV)/.dev  ## Compare trained models with their own packages on 
 	$(VENV)-models/bin/python -m pytest -q -s tests/trained
 
 # Their requirements exclude each other.
-test-servers: $(VENV)/.dev  ## Ask models behind MLServer and KServe's own server (large downloads)
+test-servers: $(VENV)/.dev  ## Ask models behind MLServer, KServe's own server and Triton (large downloads)
 	$(PYTHON) -m venv $(VENV)-mlserver
 	$(VENV)-mlserver/bin/python -m pip install --quiet -r tests/servers/requirements-mlserver.txt
 	$(PYTHON) -m venv $(VENV)-kserve
 	$(VENV)-kserve/bin/python -m pip install --quiet -r tests/servers/requirements-kserve.txt
+	$(PYTHON) -m venv $(VENV)-triton
+	$(VENV)-triton/bin/python -m pip install --quiet -r tests/servers/requirements-triton.txt
 	MLSERVER_PYTHON=$(CURDIR)/$(VENV)-mlserver/bin/python KSERVE_PYTHON=$(CURDIR)/$(VENV)-kserve/bin/python \
-	  $(BIN)/python -m pytest -q tests/servers
+	  TRITON_PYTHON=$(CURDIR)/$(VENV)-triton/bin/python $(BIN)/python -m pytest -q tests/servers
 
 test-studio: $(VENV)/.dev  ## Read back with LightlyStudio what is handed on to it (large downloads)
 	$(PYTHON) -m venv $(VENV)-studio

@@ -50,10 +50,11 @@ class Preprocess(BaseModel):
     """How the sides of the resized image become whole numbers, where they are not given."""
     pad: Annotated[int, Field(ge=0, le=255)] | Literal["mean"] | None = None
     """The value of the padding, before scale, mean and std; ``mean`` is what becomes 0."""
-    pad_at: Literal["both", "end"] | None = None
-    """Padding on both sides, or only at the right and the bottom."""
+    pad_at: Literal["both", "end", "none"] | None = None
+    """Padding on both sides, or only at the right and the bottom; none: not padded, but stretched to the
+    nearest ``multiple``."""
     multiple: Pixels | None = None
-    """letterbox, shortest: pad only up to a multiple of this instead of the whole size."""
+    """letterbox, shortest, none: pad only up to a multiple of this instead of the whole size."""
     shortest: Pixels | None = None
     """shortest: the shorter side of the resized image."""
     longest: Pixels | None = None

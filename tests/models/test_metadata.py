@@ -13,6 +13,7 @@ from lightly_assets.config import ConfigError, load_project
 from lightly_assets.format.schema import Category
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
+from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.metadata.read import facts_of
 from lightly_assets.models.preprocess import Preprocess
 from lightly_assets.models.protocol import ModelError
@@ -308,6 +309,11 @@ def test_metadata_of_ultralytics_in_other_places(tmp_path: Path) -> None:
             archive.writestr(name, text)
         facts = facts_of(path)
         assert (facts.task, facts.pixels.size, facts.layouts) == ("segment", (320, 320), ("yolo",))
+    # TensorFlow's own metadata puts a list of labels there, which says nothing of the pixels.
+    path.write_bytes(b"TFL3 and weights")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labels.txt", "person\n")
+    assert facts_of(path) == Facts()
 
 
 def test_the_task_of_an_mmdeploy_folder(tmp_path: Path) -> None:

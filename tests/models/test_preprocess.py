@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from lightly_assets.models.pixels.fitting import fitted_preprocess
 from lightly_assets.models.pixels.kernels import Kernel, linear, resize_image
 from lightly_assets.models.pixels.preprocessor import Preprocessor
 from lightly_assets.models.preprocess import Preprocess
+from lightly_assets.models.protocol import ModelError
 from lightly_assets.models.resize import between, resample
 
 
@@ -132,6 +134,41 @@ def test_a_rectangle_is_padded_to_a_multiple_only() -> None:
     assert (view.offset_y, view.input_height, view.input_width) == (12, 96, 128)
     assert (batch[0, :, 12:84] == 200).all()
     assert (batch[0, :, :12] == 114).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "size", "wanted"),
+    [
+        ({"resize": "none"}, (720, 1280), (704, 1280)),  # 22.5 is rounded to even, as PP-OCR does
+        ({"resize": "none"}, (10, 49), (32, 64)),
+        ({"resize": "shortest", "shortest": 736}, (480, 640), (736, 992)),
+        ({"resize": "letterbox", "size": (960, 960)}, (1080, 1920), (544, 960)),
+    ],
+)
+def test_sides_become_the_nearest_multiple(
+    given: dict[str, Any], size: tuple[int, int], wanted: tuple[int, int]
+) -> None:
+    image = picture(*size)
+    settings = Preprocess(multiple=32, pad_at="none", interpolation="linear", scale=1.0, **given)
+    batch, (view,) = Preprocessor(settings)([image])
+    np.testing.assert_array_equal(batch[0].transpose(1, 2, 0), cv2.resize(image, wanted[::-1]))
+    far = np.array([[wanted[1], wanted[0]]], dtype=np.float64)
+    np.testing.assert_allclose(view.to_image(far), [size[::-1]])
+
+
+def test_an_image_of_its_own_size_is_padded_to_a_multiple() -> None:
+    image = np.full((90, 160, 3), 200, dtype=np.uint8)
+    settings = Preprocess(resize="none", multiple=64, pad_at="end", pad=7, scale=1.0)
+    batch, _ = Preprocessor(settings)([image])
+    assert batch.shape == (1, 3, 128, 192)
+    assert (batch[0, :, :90, :160] == 200).all() and (batch[0, :, 90:] == 7).all()
+    with pytest.raises(ModelError, match=r"pad_at is none for the model m.onnx, and multiple is not given"):
+        fitted_preprocess(
+            settings.model_copy(update={"pad_at": "none", "multiple": None}),
+            settings.model_copy(update={"multiple": None}),
+            None,
+            "m.onnx",
+        )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,5 @@
 
 import os
 
-collect_ignore_glob = (
-    [] if "MLSERVER_PYTHON" in os.environ and "KSERVE_PYTHON" in os.environ else ["test_*.py"]
-)
+SERVERS = ("MLSERVER_PYTHON", "KSERVE_PYTHON", "TRITON_PYTHON")
+collect_ignore_glob = [] if all(one in os.environ for one in SERVERS) else ["test_*.py"]

@@ -1,10 +1,12 @@
 """``kind: http`` against servers that people run: the same results as the same file has here.
 
-``MLSERVER_PYTHON`` and ``KSERVE_PYTHON`` are interpreters that have them; see ``make test-servers``.
+``MLSERVER_PYTHON``, ``KSERVE_PYTHON`` and ``TRITON_PYTHON`` are interpreters that have them; see
+``make test-servers``.
 """
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -36,11 +38,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], folder: Path, port: int) -> Iterator[str]:
+def running(command: list[str], folder: Path, port: int, **environment: str) -> Iterator[str]:
     """The URL of a server, as soon as its model is ready."""
-    url = f"http://127.0.0.1:{port}"
+    url, variables = f"http://127.0.0.1:{port}", os.environ | environment
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=variables)
         try:
             for _ in range(600):
                 assert process.poll() is None, (folder / "log").read_text()[-2000:]
@@ -88,7 +90,50 @@ def kserve(model: Path, described: dict[str, Any]) -> Iterator[str]:
         yield url
 
 
-SERVERS = {"MLServer": (mlserver, {}), "KServe": (kserve, {}), "KServe, binary": (kserve, {"binary": True})}
+@contextmanager
+def triton(model: Path, described: dict[str, Any]) -> Iterator[str]:
+    """Triton's own program, as NVIDIA's package carries it, without a GPU; it batches and names no batch."""
+    folder, port, python = model.parent, free_port(), Path(os.environ["TRITON_PYTHON"])
+    (packages,) = (python.parents[1] / "lib").glob("python3*/site-packages")
+    server, version = packages / "pytriton" / "tritonserver", packages.parent.name.removeprefix("python")
+    backend = shutil.copytree(server / "backends" / "python", folder / "backends" / "python")
+    stub = "triton_python_backend_stub"
+    shutil.copy(server / "python_backend_stubs" / version / stub, backend / stub).chmod(0o755)
+    served = folder / "served" / "people" / "1"
+    served.mkdir(parents=True)
+    shutil.copy(HERE / "triton_model.py", served / "model.py")
+    shutil.copy(model, served / "model.onnx")
+    lines = ['backend: "python"', "max_batch_size: 4", "instance_group [{kind: KIND_CPU}]"]
+    for group, tensors in (("input", described["inputs"]), ("output", described["outputs"])):
+        for one in tensors:
+            about = f'name: "{one["name"]}" data_type: TYPE_{one["datatype"]} dims: {one["shape"][1:]}'
+            lines.append(f"{group} [{{{about}}}]")
+    (served.parent / "config.pbtxt").write_text("\n".join(lines))
+    command = [
+        str(server / "bin" / "tritonserver"),
+        f"--model-repository={folder / 'served'}",
+        f"--backend-directory={folder / 'backends'}",
+        "--http-address=127.0.0.1",
+        f"--http-port={port}",
+        "--allow-grpc=false",
+        "--allow-metrics=false",
+        # Connections that are kept alive would be waited for.
+        "--exit-timeout-secs=2",
+    ]
+    libraries = str(packages / "nvidia_pytriton.libs")
+    # Its helper is started as the first Python of PATH.
+    path = f"{python.parent}:{os.environ['PATH']}"
+    with running(command, folder, port, LD_LIBRARY_PATH=libraries, PATH=path) as url:
+        yield url
+
+
+SERVERS = {
+    "MLServer": (mlserver, {}),
+    "KServe": (kserve, {}),
+    "KServe, binary": (kserve, {"binary": True}),
+    "Triton": (triton, {}),
+    "Triton, JSON": (triton, {"binary": False}),
+}
 
 
 def load(folder: Path, count: int, task_type: str, **settings: Any) -> Any:
@@ -116,7 +161,7 @@ def test_every_number_is_the_one_of_the_file(name: str, tmp_path: Path) -> None:
             np.testing.assert_array_equal(one.scores, other.scores)
 
 
-@pytest.mark.parametrize("name", ["MLServer", "KServe"])
+@pytest.mark.parametrize("name", ["MLServer", "KServe", "Triton"])
 def test_boxes_and_what_is_not_there(name: str, tmp_path: Path) -> None:
     server, _ = SERVERS[name]
     path = constant_model(tmp_path / "m.onnx", ROWS, [64, 64])

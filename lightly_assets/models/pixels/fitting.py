@@ -120,6 +120,11 @@ def _check(settings: Preprocess, given: Preprocess, image_input: Input | None, n
             f"preprocess.resize_to is {given.resize_to}, but resize is {settings.resize} for {what}; "
             "resize_to is what crop cuts from."
         )
+    if given.pad_at == "none" and settings.multiple is None:
+        raise ModelError(
+            f"preprocess.pad_at is none for {what}, and multiple is not given; say multiple: what the sides "
+            "become the nearest multiple of (or resize: stretch with a size)."
+        )
     _check_source(settings, given, what)
     for field in ("mean", "std"):
         numbers: tuple[float, ...] = getattr(settings, field)

@@ -17,7 +17,7 @@ def view_of(settings: Preprocess, width: int, height: int) -> View:
         height: of the image, pixels.
     """
     if settings.resize == "none":
-        return View(width, height, width, height, 1.0, 1.0, 0.0, 0.0)
+        return _padded(settings, (width, height), (width, height), (width, height))
     if settings.resize == "letterbox":
         return _letterbox(settings, width, height)
     if settings.resize == "shortest":
@@ -50,7 +50,10 @@ def _padded(
     settings: Preprocess, image: tuple[int, int], inner: tuple[int, int], full: tuple[int, int]
 ) -> View:
     """Sizes are width and height here; ``full`` is the input's, unless padding ends at a multiple before."""
-    if settings.multiple is None:
+    if settings.multiple is not None and settings.pad_at == "none":
+        inner = (_nearest(inner[0], settings.multiple), _nearest(inner[1], settings.multiple))
+        most = [0, 0]
+    elif settings.multiple is None:
         most = [max(0, there - here) for here, there in zip(inner, full, strict=True)]
     else:
         most = [-side % settings.multiple for side in inner]
@@ -58,6 +61,10 @@ def _padded(
     input_w, input_h = (side + space for side, space in zip(inner, most, strict=True))
     scale_x, scale_y = inner[0] / image[0], inner[1] / image[1]
     return View(*image, input_w, input_h, scale_x, scale_y, left, top)
+
+
+def _nearest(side: int, multiple: int) -> int:
+    return max(1, round(side / multiple)) * multiple
 
 
 def _shortest(settings: Preprocess, width: int, height: int) -> tuple[int, int]:

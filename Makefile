@@ -85,7 +85,7 @@ test-hosts: $(VENV)-ray/.ray  ## Two hosts in network name spaces, one of them l
 test-torch: $(VENV)/.dev  ## Compare with torch, torchvision, ultralytics and transformers (large downloads)
 	$(PYTHON) -m venv $(VENV)-torch
 	$(VENV)-torch/bin/python -m pip install --quiet -r tests/torch/requirements.txt -e .
-	YOLO_OFFLINE=1 $(VENV)-torch/bin/python -m pytest -q tests/torch
+	YOLO_OFFLINE=1 $(VENV)-torch/bin/python -m pytest -q --timeout 900 tests/torch
 
 # The tools write the files in an environment of their own; they are read in ours.
 test-labels: $(VENV)/.dev  ## Import what the exporters of labelling tools write (large downloads)
@@ -100,7 +100,7 @@ test-models: $(VENV)/.dev  ## Compare trained models with their own packages on 
 	$(PYTHON) -m venv $(VENV)-models
 	$(VENV)-models/bin/python -m pip install --quiet -r tests/trained/runtime.txt -e .
 	$(VENV)-models/bin/python -m pip install --quiet --no-deps -r tests/trained/requirements.txt
-	$(VENV)-models/bin/python -m pytest -q -s tests/trained
+	$(VENV)-models/bin/python -m pytest -q -s --timeout 900 tests/trained
 
 # Their requirements exclude each other.
 test-servers: $(VENV)/.dev  ## Ask models behind MLServer, KServe's own server and Triton (large downloads)

@@ -17,8 +17,8 @@ DAY = 86_400
 class Measured:
     """Each with the command that says it."""
 
-    frames_per_core_second: float = 155.0
-    """1080p h264, the whole chain, a model that takes no time: ``benchmarks.pipeline.chain_speed``."""
+    frames_per_core_second: float = 130.0
+    """1080p h264, the whole chain without a model, 7.7 ms of CPU: ``benchmarks.frame --measure``."""
     dagster_seconds: float = 0.041
     """Of an input of its own partition, the slower of two: ``benchmarks.graph.incremental --rows 2``."""
     dagster_bytes: float = 35e3
@@ -28,8 +28,6 @@ class Measured:
     ``benchmarks.pipeline.takeover``."""
     record_writes: int = 3
     """The same; two more for each further task."""
-    record_bytes: float = 172.0
-    """Of a record in a segment: ``benchmarks.pipeline.takeover``."""
     take_over_seconds_per_record: float = 3.0 / 20_000
     """From a segment at 20 ms a request, listing included: ``benchmarks.pipeline.takeover``."""
     listed_per_request: int = 1_000

@@ -54,7 +54,7 @@ class WorkerHouse(Warehouse):
         self._written = Written()
 
     def note_record(self, record: Record, version: str) -> None:
-        super().note_record(record, version)
+        self.index.put(record, None)
         with self._lock:
             self._written.records.append((record, version))
 

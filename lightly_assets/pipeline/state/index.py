@@ -257,10 +257,14 @@ class Index:
                 connection.executemany("DELETE FROM entries WHERE record = ?", keys)
                 connection.executemany("DELETE FROM records WHERE key = ?", keys)
 
-    def put(self, record: Record, version: str) -> None:
-        """Take over a record that was just written, or read, in this version."""
+    def put(self, record: Record, version: str | None) -> None:
+        """Take over a record that was just written, or read, in this version.
+
+        Without a version, the next refresh reads it again; an index that is never refreshed needs none.
+        """
         key = record_key(record.task, record.unit)
-        self._put_all([(record, key, self._store.fingerprint_of(key, version), None)])
+        fingerprint = "" if version is None else self._store.fingerprint_of(key, version)
+        self._put_all([(record, key, fingerprint, None)])
 
     def _put_all(self, found: Collection[tuple[Record, str, str, str | None]]) -> None:
         """Take over (record, key, fingerprint, seen), each unless its writer has done so since ``seen``."""

@@ -207,6 +207,43 @@ def test_others_follow_it_in_turn(small: SmallProject, decoded: list[str]) -> No
     assert small.files() == files and run(small).updated == []
 
 
+def test_stored_boxes_that_are_lost_are_made_again(small: SmallProject) -> None:
+    inputs(small)
+    run(small)
+    small.images_seen()
+    before = small.files()
+    for path in (small.state / "singletons" / "squares").rglob("*.parquet"):
+        path.unlink()
+    small.write(tasks=[pose(padding=2), task("squares")])
+    summary = run(small)
+    assert summary.ok, summary.failed
+    assert small.images_seen() == 0, "what the detector said is still there"
+    after = small.files()
+    assert after.keys() == before.keys() and after != before
+    small.write(tasks=[pose(), task("squares")])
+    assert run(small).ok and small.files() == before
+
+
+def test_boxes_may_be_labels(small: SmallProject) -> None:
+    inputs(small)
+    labels = {
+        "images": [
+            {"id": 1, "file_name": "stills/one.png", "width": 96, "height": 64},
+            {"id": 2, "file_name": "stills/none.png", "width": 96, "height": 64},
+        ],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 7, "bbox": [20, 24, 16, 16], "area": 256}],
+        "categories": [{"id": 7, "name": "square"}],
+    }
+    (small.folder / "labels.json").write_text(json.dumps(labels))
+    boxes = task("squares") | {"model": {"kind": "coco", "path": "labels.json"}}
+    small.write(tasks=[pose(), boxes], include=["stills/*"])
+    summary = run(small)
+    assert summary.ok, summary.failed
+    (one,) = small.read("pose/stills/one.json")["predictions"]
+    assert one["bbox"] == [20, 24, 16, 16] and one["score"] == 1
+    assert small.read("pose/stills/none.json")["predictions"] == []
+
+
 def test_worker_processes_write_the_same(small: SmallProject, tmp_path: Path) -> None:
     inputs(small)
     run(small)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from itertools import groupby, islice
 from typing import cast
@@ -19,7 +19,6 @@ from lightly_assets.pipeline.inputs.listing import Input
 from lightly_assets.pipeline.planning.embedding_setup import EmbeddingSetup
 from lightly_assets.pipeline.planning.task_setup import decode_version
 from lightly_assets.pipeline.running.commit import TaskResult, Warehouse
-from lightly_assets.pipeline.running.of_boxes.found import parsed_objects
 from lightly_assets.pipeline.running.of_boxes.keypoints import look_into_boxes
 from lightly_assets.pipeline.running.pipe import Pipe
 from lightly_assets.pipeline.running.tuning import ENCODED_AT_ONCE
@@ -100,19 +99,14 @@ class EncodeStage:
         """Of inputs whose objects are needed, and are stored already."""
         assert task.base is not None
         made = set() if base is None else base.work.predict | base.work.encode
-        for stored, keys in self._warehouse.stored_singletons(
-            task.base.task, task.work.predict - made
-        ).items():
-            try:
-                with self._warehouse.open(stored) as path:
-                    for row in read_rows(path, keys):
-                        task.base.found[row.source.input, row.source.index] = parsed_objects(row.singletons)
-            except TableLost:
-                task.unit.outcome.lost.setdefault((task.base.task, stored), set()).update(keys)
-                task.outcome.failed |= dict.fromkeys(
-                    keys,
-                    f"The stored singletons of task '{task.base.task}' are gone; materialise them again.",
-                )
+        missing = task.work.predict - made
+        for table, keys in self._warehouse.stored_singletons(task.base.task, missing).items():
+            task.base.read_later(table, keys, self._rows(table, keys))
+
+    def _rows(self, table: str, keys: set[str]) -> Generator[Row]:
+        """The rows of a stored table, which is opened once the first is asked for. Raises TableLost."""
+        with self._warehouse.open(table) as path:
+            yield from read_rows(path, keys)
 
     def _encode_again(self, task: TaskState) -> None:
         """Encode stored predictions with the settings of today."""
@@ -181,8 +175,7 @@ class EncodeStage:
         outcome.dropped += encoded.dropped
         task.per_input[source.input].add(encoded)
         for follower in task.followers:
-            if source.input in follower.wanted:
-                follower.found[source.input, source.index] = parsed_objects(data)
+            follower.add(source, data)
         for one in encoded.singletons:
             outcome.categories[task.setup.schema.names[one["category_id"]]] += 1
         if self._sheets and task.unit.thumbnails.shows(source):

@@ -23,7 +23,7 @@ from lightly_assets.pipeline.planning.plan import UnitWork
 from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.encode_stage import encoded_beside
 from lightly_assets.pipeline.running.lanes import Lanes
-from lightly_assets.pipeline.running.pace import Pace
+from lightly_assets.pipeline.running.pace import Pace, Part
 from lightly_assets.pipeline.running.pipe import Pipe, Stop
 from lightly_assets.pipeline.running.tuning import BRISK_SECONDS
 from lightly_assets.pipeline.running.unit_state import (
@@ -124,6 +124,8 @@ class PredictStage:
             for base in setups
         }
         """Who works on the objects of a task."""
+        # The thread that writes asks their models.
+        self._behind: Part = "models" if any(self._followers.values()) else "writing"
         self._lanes: Lanes[list[Answer]] = Lanes(stop)
         self._pace = Pace()
         self._callers = 1
@@ -283,7 +285,7 @@ class PredictStage:
             if found is None:
                 return
             for answer in found:
-                with self._pace.waiting("writing"):
+                with self._pace.waiting(self._behind):
                     self._encode.put(answer.message)
                 for task in answer.tasks:
                     task.outcome.predict_seconds += answer.seconds

@@ -12,7 +12,6 @@ from pathlib import Path
 from lightly_assets.encoding.encode import Encoded
 from lightly_assets.encoding.statistics import Tally
 from lightly_assets.media import VideoInfo
-from lightly_assets.models.crops.objects import Objects
 from lightly_assets.models.protocol import Source
 from lightly_assets.models.results import Result
 from lightly_assets.pictures.thumbnails import Thumbnails
@@ -22,6 +21,7 @@ from lightly_assets.pipeline.planning.embedding_setup import AnySetup, Embedding
 from lightly_assets.pipeline.planning.plan import TaskWork, UnitWork
 from lightly_assets.pipeline.planning.task_setup import TaskSetup
 from lightly_assets.pipeline.running.commit import TaskResult
+from lightly_assets.pipeline.running.of_boxes.found import BoxesOf
 from lightly_assets.pipeline.running.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.state.tables import PredictionsWriter, SingletonsWriter
 from lightly_assets.pipeline.state.vector_tables import VectorsWriter
@@ -67,17 +67,6 @@ class UnitState:
         with self._lock:
             self._unpublished -= 1
             return self.closed and not self._unpublished
-
-
-@dataclass
-class BoxesOf:
-    """A task's objects, from where they are found to where they are described, or looked into."""
-
-    task: str
-    wanted: set[str]
-    """Inputs whose objects are needed."""
-    found: dict[tuple[str, int | None], Objects] = field(default_factory=dict)
-    """Of each frame, until they are needed."""
 
 
 class TaskState:
@@ -158,6 +147,8 @@ class TaskState:
 
     def close(self) -> TaskResult:
         self.finished = True
+        if self.base is not None:
+            self.base.close()
         predictions, singletons = _closed(self._predictions), _closed(self._singletons)
         statistics = {key: tally.statistics for key, tally in self.per_input.items()}
         if self._vectors is not None:

@@ -18,8 +18,9 @@ from lightly_assets.pipeline.state.vector_tables import merge_vectors
 
 if TYPE_CHECKING:
     from lightly_assets.pipeline.running.commit import TaskResult, Warehouse
+    from lightly_assets.pipeline.running.of_boxes.found import BoxesOf
     from lightly_assets.pipeline.running.outcome import UnitOutcome
-    from lightly_assets.pipeline.running.unit_state import BoxesOf, TaskState
+    from lightly_assets.pipeline.running.unit_state import TaskState
 
 Boxes = NDArray[np.float64]
 
@@ -51,14 +52,15 @@ def take_vectors(task: TaskState, rows: list[tuple[Source, Any]]) -> None:
 
 def _describe(task: TaskState, base: BoxesOf, source: Source, image: Image) -> bool:
     """Describe the objects on a frame; whether that was possible."""
-    found_objects = base.found.pop((source.input, source.index), None)
-    if found_objects is None:
-        task.outcome.failed[source.input] = (
+    objects = base.take(task, source)
+    if objects is None:
+        reason = (
             f"'{source.input}': the objects of task '{base.task}' are not described, because it has no "
             "predictions."
         )
+        task.outcome.failed.setdefault(source.input, reason)
         return False
-    cut = list(crops(image, found_objects.boxes))
+    cut = list(crops(image, objects.boxes))
     try:
         found = task.embedding.model.vectors([pixels for _, pixels in cut], [source] * len(cut))
     except ModelError as error:

@@ -11,7 +11,8 @@ from lightly_assets.models.protocol import Image, ModelError, Source
 from lightly_assets.models.results import Result
 
 if TYPE_CHECKING:
-    from lightly_assets.pipeline.running.unit_state import BoxesOf, TaskState
+    from lightly_assets.pipeline.running.of_boxes.found import BoxesOf
+    from lightly_assets.pipeline.running.unit_state import TaskState
 
 
 def look_into_boxes(
@@ -22,12 +23,13 @@ def look_into_boxes(
     for source, image in rows:
         if not task.is_open(source.input):
             continue
-        found = base.found.pop((source.input, source.index), None)
+        found = base.take(task, source)
         if found is None:
-            task.outcome.failed[source.input] = (
+            reason = (
                 f"'{source.input}': task '{task.setup.name}' has no boxes to look into, because task "
                 f"'{base.task}' has no predictions."
             )
+            task.outcome.failed.setdefault(source.input, reason)
             continue
         shown.append((image, source, _wanted(task, found)))
     shown = [one for one in shown if task.is_open(one[1].input)]

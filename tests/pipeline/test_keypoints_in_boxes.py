@@ -196,6 +196,7 @@ def test_others_follow_it_in_turn(small: SmallProject, decoded: list[str]) -> No
     second = pose("again", "pose", box_threshold=0.31)
     small.write(tasks=[second, pose(), task("squares")], embeddings={"objects": ["again", "pose", "squares"]})
     assert run(small).ok and sorted(decoded) == ["a.v2.mp4", "b.mp4"]
+    assert small.calls() == ["find 4"] * 4 + ["find 1"], "whoever follows does not break batches up"
     first, then = small.read("pose/b-1-mp4.json"), small.read("again/b-1-mp4.json")
     assert first["predictions"] and [one["bbox"] for one in first["predictions"]] == [
         one["bbox"] for one in then["predictions"]

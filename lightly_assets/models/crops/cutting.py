@@ -54,12 +54,13 @@ def cut_out(image: Image, view: View) -> Image:
     """
     columns = _taps(view.scale_x, view.offset_x, view.input_width, image.shape[1])
     rows = _taps(view.scale_y, view.offset_y, view.input_height, image.shape[0])
-    first, last = int(columns.before.min()), int(columns.after.max()) + 1
-    part = image[:, first:last]
-    lines = _mixed(part[rows.before], part[rows.after], rows, (slice(None), None, None))
-    left, right = lines[:, columns.before - first], lines[:, columns.after - first]
-    pixels = _mixed(left, right, columns, (None, slice(None), None))
-    return np.asarray(np.rint(pixels).astype(np.uint8))
+    count = view.input_width
+    # Only what has weight becomes numbers, however large the part is.
+    wanted = np.concatenate([columns.before, columns.after])
+    above, below = (np.take(image[one], wanted, axis=1) for one in (rows.before, rows.after))
+    lines = _mixed(above, below, rows, (slice(None), None, None))
+    pixels = _mixed(lines[:, :count], lines[:, count:], columns, (None, slice(None), None))
+    return np.asarray(np.rint(pixels, out=pixels).astype(np.uint8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,11 @@ def _mixed(
     along: tuple[slice | None, ...],
 ) -> NDArray[np.float32]:
     """Two pictures mixed along one axis."""
-    low = np.multiply(first, taps.has_before[along], dtype=np.float32)
-    high = np.multiply(second, taps.has_after[along], dtype=np.float32)
+    low, high = first.astype(np.float32), second.astype(np.float32)
+    if not taps.has_before.all():
+        low *= taps.has_before[along]
+    if not taps.has_after.all():
+        high *= taps.has_after[along]
     high -= low
     high *= taps.share[along]
     high += low

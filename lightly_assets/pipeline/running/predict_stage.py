@@ -221,11 +221,18 @@ class PredictStage:
 
     def _most(self, name: str, wanted: int) -> int:
         """Images that are shown to a model at once; those whose objects are needed wait for boxes."""
-        setup = self._setups[name]
+        root = self._root(name)
+        setup = self._setups[root]
         if setup.of is not None:
-            together = setup.of.name in self._batches
-            return batch_size(setup.of.model, wanted) + 1 if together else _FRAMES_AT_ONCE
-        return batch_size(setup.model, wanted)
+            return _FRAMES_AT_ONCE
+        # One more than the model that comes first, whose full batch takes them along.
+        return batch_size(setup.model, wanted) + (root != name)
+
+    def _root(self, name: str) -> str:
+        """What looks at the frames first, of those that work on each other's objects."""
+        while (of := self._setups[name].of) is not None and of.name in self._batches:
+            name = of.name
+        return name
 
     def _check_end(self, state: UnitState, event: Ended) -> None:
         """Labels may be of frames that a video does not have."""
@@ -240,9 +247,8 @@ class PredictStage:
 
     def _flush(self, name: str) -> None:
         """Show a batch to a model. Frames whose objects are needed go behind their boxes."""
-        while (of := self._setups[name].of) is not None and of.name in self._batches:
-            name = of.name
-        if of is None:
+        name = self._root(name)
+        if self._setups[name].of is None:
             self._send(name)
         else:
             self._send_frames(name)

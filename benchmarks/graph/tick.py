@@ -89,6 +89,7 @@ def main() -> None:
         other = get_context("spawn").Process(target=known, args=(small, count), kwargs={"files": True})
         other.start()  # its memory is not that of a tick
         other.join()
+        assert other.exitcode == 0, f"the inputs were not made: {other.exitcode}"
         home = Path(folder) / "home"
         home.mkdir()
         (home / "dagster.yaml").write_text(settings(url))

@@ -201,3 +201,5 @@ class Doctor(Part):
 
     ok: bool
     roots: list[Root]
+    dagster: list[Tried]
+    """What was looked at in the project's instance of Dagster; nothing where there is none yet."""

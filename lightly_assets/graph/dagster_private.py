@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine
 
 log = logging.getLogger(__name__)
 
+_LATEST = ("asset_key", "event_type", "partitions", "after_cursor")
 _KEYS = ("keys", "after_storage_id", "partition_keys")
 _SQL = "dagster._core.storage.event_log.sql_event_log"
 _RECORDS = "dagster._core.storage.asset_check_execution_record"
@@ -162,10 +163,13 @@ NAMES = (
             ("dagster._core.storage.dagster_run", "FINISHED_STATUSES", None),
             ("dagster._core.storage.event_log.schema", "AssetCheckExecutionsTable", None),
             ("dagster._core.storage.event_log.schema", "AssetEventTagsTable", None),
+            ("dagster._core.storage.event_log.schema", "DynamicPartitionsTable", None),
             ("dagster._core.storage.event_log.schema", "SqlEventLogStorageTable", None),
             (_SQL, "SqlEventLogStorage", None),
             (_SQL, "SqlEventLogStorage.get_asset_check_state", ("keys",)),
             (_SQL, "SqlEventLogStorage.get_asset_check_partition_info", _KEYS),
+            (_SQL, "SqlEventLogStorage.get_latest_storage_id_by_partition", _LATEST),
+            (_SQL, "SqlEventLogStorage._get_latest_unpartitioned_materialization_storage_ids", ("keys",)),
             (_SQL, "SqlEventLogStorage.index_connection", ()),
             (_SQL, "SqlEventLogStorage.index_transaction", ()),
             (_SQL, "SqlEventLogStorage._instance", None),
@@ -233,6 +237,7 @@ if TYPE_CHECKING:
     )
     from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as AssetCheckExecutionsTable
     from dagster._core.storage.event_log.schema import AssetEventTagsTable as AssetEventTagsTable
+    from dagster._core.storage.event_log.schema import DynamicPartitionsTable as DynamicPartitionsTable
     from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as SqlEventLogStorageTable
     from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage as SqlEventLogStorage
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import (

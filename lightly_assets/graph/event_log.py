@@ -16,9 +16,8 @@ an instance can be switched to this class and back at any time. In the instance'
 import os
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,11 +27,10 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 from lightly_assets.graph.dagster_private import (
     FINISHED_STATUSES,
     AssetCheckExecutionsTable,
-    AssetCheckPartitionInfo,
     AssetCheckState,
     AssetEventTagsTable,
     ConfigurableClassData,
-    SerializableEntitySubset,
+    DynamicPartitionsTable,
     SqlEventLogStorage,
     SqlEventLogStorageTable,
     SqliteEventLogStorage,
@@ -41,12 +39,10 @@ from lightly_assets.graph.dagster_private import (
     knows_checks_of_partitions,
 )
 from lightly_assets.graph.dagster_private import (
-    AssetCheckExecutionRecordStatus as Recorded,
-)
-from lightly_assets.graph.dagster_private import (
     AssetCheckExecutionResolvedStatus as Status,
 )
 from lightly_assets.graph.keys import PLAIN, Names
+from lightly_assets.graph.known_checks import KnownCheck, RowsRead
 
 if TYPE_CHECKING:
     _Base = SqlEventLogStorage
@@ -56,6 +52,7 @@ else:
 if TYPE_CHECKING or knows_checks_of_partitions():
     _Checks = AssetCheckExecutionsTable.c
     _Events = SqlEventLogStorageTable.c
+    _Partitions = DynamicPartitionsTable.c
 _OF_PARTITIONS = tuple(
     kind.value
     for kind in (
@@ -74,36 +71,26 @@ _OVERLAP = 1_000
 # More changed partitions than that are read with all others, in one query.
 _FEW = 500
 
-
-@dataclass
-class _Rows:
-    """How much of a check was read: where rows that were read are gone, all of it is read anew."""
-
-    last: int
-    """The last evaluation by row, as rows of a running check get a newer event."""
-    evaluations: int
-    materializations: int
+# Of an asset: the latest materialisation of each partition; the latest of all if that is of none, else 0.
+_Made = tuple[Mapping[str, int], int]
 
 
 @dataclass
-class _Known:
-    """What was worked out of a check."""
+class _Members:
+    """The keys of a definition."""
 
-    cursor: int
-    """Events up to here are part of it."""
-    rows: _Rows
-    status: dict[str, Status] = field(default_factory=dict)
-    """Of each partition that has one."""
-    runs: dict[str, str] = field(default_factory=dict)
-    """Partitions that are in progress, and the run of each."""
+    read: float
+    mark: tuple[object, ...] | None
+    """Of the rows that they were read from; None where Dagster's table is not as it was."""
+    keys: frozenset[str]
 
 
 class ManyPartitions(_Base):
     """Mixed into an event log of Dagster's that keeps its events in SQL."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._members: dict[str, tuple[float, frozenset[str]]] = {}
-        self._checks: dict[dg.AssetCheckKey, _Known] = {}
+        self._members: dict[str, _Members] = {}
+        self._checks: dict[dg.AssetCheckKey, KnownCheck] = {}
         self._checks_lock = threading.Lock()
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
 
@@ -164,12 +151,24 @@ class ManyPartitions(_Base):
         return sum(one.rowcount for one in gone)
 
     def _members_of(self, name: str) -> frozenset[str]:
-        now = time.monotonic()
-        read, members = self._members.get(name, (0.0, frozenset()))
-        if not members or now - read > _MEMBERS_SECONDS:
-            members = frozenset(self.get_dynamic_partitions(name))
-            self._members[name] = time.monotonic(), members
-        return members
+        known = self._members.get(name)
+        if known is not None and known.keys and time.monotonic() - known.read <= _MEMBERS_SECONDS:
+            return known.keys
+        mark = self._mark(name)
+        if known is None or known.mark != mark or mark is None:
+            known = _Members(0.0, mark, frozenset(self.get_dynamic_partitions(name)))
+        known.read = time.monotonic()
+        self._members[name] = known
+        return known.keys
+
+    def _mark(self, name: str) -> tuple[object, ...] | None:
+        """What changes with the keys of a definition; 50,000 of them are read in a tenth of a second."""
+        if not knows_checks_of_partitions():
+            return None
+        ids = _Partitions.id
+        query = select(func.count(), func.max(ids), func.sum(ids), func.max(_Partitions.create_timestamp))
+        with self.index_connection() as connection:
+            return tuple(connection.execute(query.where(_Partitions.partitions_def_name == name)).one())
 
     def get_asset_check_state(
         self, keys: Sequence[tuple[dg.AssetCheckKey, dg.PartitionsDefinition[Any] | None]]
@@ -190,6 +189,7 @@ class ManyPartitions(_Base):
     def _update(self, keys: Sequence[dg.AssetCheckKey]) -> None:
         """Take in what happened since the last time."""
         cursor = self._last_event()
+        made: dict[dg.AssetKey, _Made] = {}
         for key in keys:
             known = self._checks.get(key)
             if known is not None and known.cursor == cursor and self._is_whole(key, known):
@@ -197,14 +197,40 @@ class ManyPartitions(_Base):
             changed = None if known is None else self._changed(key, known)
             rows = self._rows(key, cursor)
             if known is None or changed is None or len(changed) > _FEW:
-                known, changed = _Known(cursor, rows), None
-                self._checks[key] = known
-            if changed is None or changed:
-                partitions = None if changed is None else sorted(changed)
-                _take_in(known, self.get_asset_check_partition_info([key], partition_keys=partitions))
+                known = self._checks[key] = KnownCheck(cursor, rows)
+                if key.asset_key not in made:
+                    made[key.asset_key] = self._made(key.asset_key)
+                self._read_all(key, known, made[key.asset_key])
+            elif changed:
+                partitions = sorted(changed)
+                known.take_in(self.get_asset_check_partition_info([key], partition_keys=partitions))
             known.cursor, known.rows = cursor, rows
 
-    def _changed(self, key: dg.AssetCheckKey, known: _Known) -> set[str] | None:
+    def _made(self, asset: dg.AssetKey) -> _Made:
+        """The latest materialisation of each partition, and of the asset as a whole."""
+        kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+        whole = self._get_latest_unpartitioned_materialization_storage_ids([asset]).get(asset)
+        return self.get_latest_storage_id_by_partition(asset, kind), whole or 0
+
+    def _read_all(self, key: dg.AssetCheckKey, known: KnownCheck, made: _Made) -> None:
+        """The latest verdict of each partition, as Dagster works it out, but in a third of its time."""
+        of_partitions, of_whole = made
+        evaluated = (*_of_check(key), _Checks.evaluation_event_storage_id.is_not(None))
+        latest = select(func.max(_Checks.id).label("id")).where(*evaluated).group_by(_Checks.partition)
+        ids = latest.subquery()
+        query = select(
+            _Checks.partition,
+            _Checks.execution_status,
+            _Checks.materialization_event_storage_id,
+            _Checks.run_id,
+        ).join_from(AssetCheckExecutionsTable, ids, _Checks.id == ids.c.id)
+        with self.index_connection() as connection:
+            for partition, recorded, about, run in connection.execute(query).all():
+                if partition is not None:
+                    now = max(of_partitions.get(partition, 0), of_whole)
+                    known.note(partition, recorded, is_current=not now or now == about, run=run)
+
+    def _changed(self, key: dg.AssetCheckKey, known: KnownCheck) -> set[str] | None:
         """Partitions with newer events; None where all of the check is to be read."""
         if not self._is_whole(key, known):
             return None
@@ -220,11 +246,11 @@ class ManyPartitions(_Base):
             found = {row[0] for query in (evaluated, made) for row in connection.execute(query)}
         return None if None in found else found
 
-    def _is_whole(self, key: dg.AssetCheckKey, known: _Known) -> bool:
+    def _is_whole(self, key: dg.AssetCheckKey, known: KnownCheck) -> bool:
         """Whether nothing of what was read has been deleted, as wiping an asset does."""
         return self._rows(key, known.cursor, known.rows.last) == known.rows
 
-    def _rows(self, key: dg.AssetCheckKey, cursor: int, last: int | None = None) -> _Rows:
+    def _rows(self, key: dg.AssetCheckKey, cursor: int, last: int | None = None) -> RowsRead:
         with self.index_connection() as connection:
             if last is None:
                 newest = select(func.max(_Checks.id)).where(*_of_check(key))
@@ -232,7 +258,7 @@ class ManyPartitions(_Base):
             evaluations = select(func.count()).where(*_of_check(key), _Checks.id <= last)
             made = select(func.count()).where(*_of_asset(key), _Events.id <= cursor)
             counts = [connection.execute(query).scalar_one() for query in (evaluations, made)]
-        return _Rows(last, *counts)
+        return RowsRead(last, *counts)
 
     def _last_event(self) -> int:
         with self.index_connection() as connection:
@@ -250,27 +276,12 @@ class ManyPartitions(_Base):
             for partition, run in list(known.runs.items()):
                 if run in ended:
                     failed = ended[run] is dg.DagsterRunStatus.FAILURE
-                    known.status[partition] = Status.EXECUTION_FAILED if failed else Status.SKIPPED
-                    del known.runs[partition]
+                    known.end_run(partition, Status.EXECUTION_FAILED if failed else Status.SKIPPED)
 
     def _state(self, key: dg.AssetCheckKey, partitions: dg.DynamicPartitionsDefinition) -> AssetCheckState:
-        known, members = self._checks[key], self._members_of(partitions.name or "")
-        by_status: dict[Status, set[str]] = defaultdict(set)
-        for partition, status in known.status.items():
-            if partition in members:
-                by_status[status].add(partition)
-        by_run: dict[str, set[str]] = defaultdict(set)
-        for partition, run in known.runs.items():
-            if partition in members:
-                by_run[run].add(partition)
-
-        def subset(some: Iterable[str]) -> SerializableEntitySubset[dg.AssetCheckKey]:
-            return SerializableEntitySubset(key, partitions.subset_with_partition_keys(some))
-
+        told = self._checks[key].tell(key, partitions, self._members_of(partitions.name or ""))
         return AssetCheckState(
-            latest_storage_id=known.cursor,
-            subsets={status: subset(by_status[status]) for status in Status},
-            in_progress_runs={run: subset(some) for run, some in by_run.items()},
+            latest_storage_id=self._checks[key].cursor, subsets=told.subsets, in_progress_runs=told.runs
         )
 
 
@@ -290,24 +301,6 @@ def _of_asset(key: dg.AssetCheckKey) -> tuple[ColumnElement[bool], ...]:
         _Events.asset_key == key.asset_key.to_string(),
         _Events.dagster_event_type == _MATERIALIZATION,
     )
-
-
-def _take_in(known: _Known, infos: Collection[AssetCheckPartitionInfo]) -> None:
-    """The latest verdict of each partition, and of those in progress the run."""
-    for info in infos:
-        partition = info.partition_key
-        if partition is None:
-            continue
-        known.status.pop(partition, None)
-        known.runs.pop(partition, None)
-        match info.latest_execution_status:
-            case Recorded.PLANNED:
-                known.status[partition] = Status.IN_PROGRESS
-                known.runs[partition] = info.latest_planned_run_id
-            case Recorded.SUCCEEDED if info.is_current:
-                known.status[partition] = Status.SUCCEEDED
-            case Recorded.FAILED if info.is_current:
-                known.status[partition] = Status.FAILED
 
 
 class SqliteEventLog(ManyPartitions, SqliteEventLogStorage):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from lightly_assets.commands.project.instance import has_instance, use_instance
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,
@@ -19,8 +20,7 @@ from lightly_assets.commands.shared import (
 from lightly_assets.commands.tables import for_terminal, show_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from lightly_assets.config import Project
     from lightly_assets.storage import Diagnosis, StorageSettings
 
 
@@ -33,23 +33,31 @@ def doctor_command(
     read_only: Annotated[bool, typer.Option("--read-only", help="Do not try to write to a ROOT.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Try everything that a run needs of its roots. Leaves nothing behind."""
-    with errors_for_people(as_json=as_json, document={"ok": False, "roots": []}):
+    """Try everything that a run needs of its roots, and see that Dagster's daemon is there where a sensor or
+    a queue needs it. Leaves nothing behind.
+    """
+    dagster: list[Diagnosis] = []
+    with errors_for_people(as_json=as_json, document={"ok": False, "roots": [], "dagster": []}):
         from lightly_assets.storage import StorageSettings
 
         if roots:
             places = [(_without_keys(root), root, StorageSettings(), not read_only) for root in roots]
         else:
-            places = _project_roots(config, as_json)
+            project = open_project(config, as_json=as_json, document={"roots": [], "dagster": []})
+            places = _project_roots(project)
+            dagster = _dagster(project)
         results = [
             (name, writable, _diagnoses(url, options, writable)) for name, url, options, writable in places
         ]
-    ok = all(one.ok for _, _, diagnoses in results for one in diagnoses)
+    ok = all(one.ok for _, _, diagnoses in results for one in diagnoses) and all(one.ok for one in dagster)
     if as_json:
-        print_json({"ok": ok, "roots": [_document(*result) for result in results]})
+        found = [_document(*result) for result in results]
+        print_json({"ok": ok, "roots": found, "dagster": _checks(dagster)})
     else:
         for name, _, diagnoses in results:
             _show(name, diagnoses)
+        if dagster:
+            _show("dagster", dagster)
     raise typer.Exit(OK if ok else FAILED)
 
 
@@ -58,10 +66,23 @@ def _without_keys(root: str) -> str:
     return re.sub(r"//[^/]*@", "//", root)
 
 
-def _project_roots(config: "Path", as_json: bool) -> "list[tuple[str, str, StorageSettings, bool]]":
-    project = open_project(config, as_json=as_json, document={"roots": []})
+def _project_roots(project: "Project") -> "list[tuple[str, str, StorageSettings, bool]]":
     names: tuple[Literal["input", "lightly", "state"], ...] = ("input", "lightly", "state")
     return [(name, project.root(name), project.storage_of(name), name != "input") for name in names]
+
+
+def _dagster(project: "Project") -> "list[Diagnosis]":
+    """Of the instance, where there is one."""
+    if not has_instance(project):
+        return []
+    use_instance(project)
+    import dagster as dg
+
+    from lightly_assets.graph.reporting.daemon import daemon_is_there
+    from lightly_assets.storage import Diagnosis
+
+    with dg.DagsterInstance.get() as instance:
+        return [Diagnosis("daemon", *daemon_is_there(instance, sensor=project.sensor.running))]
 
 
 def _diagnoses(url: str, options: "StorageSettings", writable: bool) -> "list[Diagnosis]":
@@ -76,8 +97,12 @@ def _diagnoses(url: str, options: "StorageSettings", writable: bool) -> "list[Di
 
 
 def _document(name: str, writable: bool, diagnoses: "list[Diagnosis]") -> dict[str, Any]:
-    checks = [{"name": one.name, "ok": one.ok, "message": one.message} for one in diagnoses]
-    return {"root": name, "writable": writable, "ok": all(one.ok for one in diagnoses), "checks": checks}
+    ok = all(one.ok for one in diagnoses)
+    return {"root": name, "writable": writable, "ok": ok, "checks": _checks(diagnoses)}
+
+
+def _checks(diagnoses: "list[Diagnosis]") -> list[dict[str, Any]]:
+    return [{"name": one.name, "ok": one.ok, "message": one.message} for one in diagnoses]
 
 
 def _show(name: str, diagnoses: "list[Diagnosis]") -> None:

@@ -14,6 +14,7 @@ from lightly_assets.graph.partitions import partitions_definition
 from lightly_assets.graph.sensors import tick
 from lightly_assets.models.protocol import ModelError
 from lightly_assets.pipeline.session import Session
+from lightly_assets.pipeline.state import index
 from lightly_assets.pipeline.status import project_status
 from lightly_assets.pipeline.watching import look as watch
 from lightly_assets.pipeline.watching.model_versions import ModelVersions
@@ -170,6 +171,32 @@ def test_what_failed_by_hand_is_not_tried_again(small: SmallProject, daemon: Dae
         path.unlink()
     assert daemon.tick() == []
     assert "1 input left alone" in daemon.reason
+
+
+def test_a_machine_that_is_still_taking_over_asks_for_nothing(
+    small: SmallProject, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records that it has not read yet may say that all is done."""
+    for name in "abc":
+        write_video(small.input / f"{name}.mp4", positions(5))
+    daemon.work()
+    assert daemon.tick() == [] and "all up to date" in daemon.reason
+    for path in (*small.state.glob("sightings.sqlite*"), *small.state.glob("index.sqlite*")):
+        path.unlink()
+    daemon.cursor = None
+    monkeypatch.setattr(watch, "_REFRESH_AT_MOST", -1.0)
+    monkeypatch.setattr(index, "_AT_ONCE", 2)
+    said = []
+    for _ in range(9):
+        assert daemon.tick() == []
+        said.append(daemon.reason)
+        if "all up to date" in daemon.reason:
+            break
+    assert said[0] == "3 inputs known; the next look goes on reading what is recorded of them."
+    assert len(said) > 2 and said[-1] == "3 inputs known; all up to date."
+    write_video(small.input / "d.mp4", positions(5))
+    (request,) = daemon.tick()
+    assert inputs(request) == ["d.mp4"]
 
 
 def test_a_run_that_was_killed_is_asked_for_again_but_not_for_ever(

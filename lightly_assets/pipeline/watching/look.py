@@ -69,12 +69,16 @@ class Look:
     """Tasks whose schema changes, and how many of their inputs are not encoded with the new one yet."""
     staleness: dict[str, Staleness] = field(default_factory=dict)
     """What is stale in each task."""
+    taking_over: bool = False
+    """Whether records are still to be read, on a machine that never had them: it asks for nothing yet."""
 
     def sentence(self) -> str:
         """Why nothing is asked for, or what is left beside what is."""
         parts = []
         if self.cursor:
             parts.append(f"listing goes on behind '{self.cursor}'")
+        if self.taking_over:
+            parts.append("the next look goes on reading what is recorded of them")
         waiting = self.stale - self.under_way - self.given_up - sum(len(one.inputs) for one in self.requests)
         if self.open_runs:
             parts.append(f"{_runs(self.open_runs)} under way with {_inputs(self.under_way)}")
@@ -154,17 +158,17 @@ class Watch:
         """
         now = self._clock()
         cursor = self._same_rules(cursor)
-        self._refresh(now)
-        look = Look()
+        look = Look(taking_over=not self._refresh(now))
         look.cursor, look.changes = self._list(cursor, now)
         self.seen_inputs.note("listed to", look.cursor)
         self._take_over(self._close_batches(run_states, now), versions)
         self._read_failures()
         if look.changes.gone:
             self._unblock()
-        self._choose(look, versions, now)
-        if not look.cursor:
-            self._look_after_gone(look, now)
+        if not look.taking_over:
+            self._choose(look, versions, now)
+            if not look.cursor:
+                self._look_after_gone(look, now)
         look.inputs = self.seen_inputs.count()
         look.unstable = self.seen_inputs.count("unstable")
         return look
@@ -226,17 +230,22 @@ class Watch:
 
     # The state
 
-    def _refresh(self, now: float) -> None:
-        """Take over what other machines have recorded; this one's runs write the index themselves."""
+    def _refresh(self, now: float) -> bool:
+        """Take over what other machines have recorded; this one's runs write the index themselves.
+
+        False where this machine has not read all of it even once: what it does not know yet may be done.
+        """
         after = self.seen_inputs.fact("refresh from") or ""
-        if not after and now - float(self.seen_inputs.fact("refreshed") or 0) < _REFRESH_SECONDS:
-            return
+        last = self.seen_inputs.fact("refreshed")
+        if not after and now - float(last or 0) < _REFRESH_SECONDS:
+            return True
         stop = time.monotonic() + _REFRESH_AT_MOST
         after = self._index.refresh_some(after, lambda: time.monotonic() > stop) or ""
         self.seen_inputs.note("refresh from", after)
         if not after:
             self.seen_inputs.note("refreshed", str(now))
             self._index.compact()
+        return not after or bool(last)
 
     def _read_failures(self) -> None:
         known = self.seen_inputs.known_notes()

@@ -184,6 +184,38 @@ def test_ultralytics_files_say_what_the_package_says(name: str, task_type: str, 
     assert assert_same(written, _found(theirs), 192, 108) >= 1
 
 
+@pytest.mark.parametrize("kind", ["ultralytics .pt", "ultralytics .onnx", "onnx"])
+def test_ultralytics_finds_classes_of_pixels(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its task ``semantic``, from a checkpoint and from an export with the argmax in the graph."""
+    from ultralytics import YOLO
+
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(3)
+    made = YOLO("yolo26n-sem.yaml")
+    shaken(made.model, 3).eval()
+    made.save(tmp_path / "m.pt")
+    settings: dict[str, Any] = {"kind": "ultralytics", "path": "m.pt", "trusted": True, "imgsz": 160}
+    if kind != "ultralytics .pt":
+        settings = {"kind": "ultralytics", "path": YOLO("m.pt").export(format="onnx", imgsz=160)}
+    if kind == "onnx":
+        settings |= {"kind": "onnx", "layout": "label_map"}
+    names = [Category(id=number, name=name) for number, name in made.names.items()]
+    model: Any = load_model(
+        parse_model(settings), task_type="semantic-segmentation", categories=names, base_dir=tmp_path
+    )
+    theirs = YOLO(str(tmp_path / settings["path"]), task="semantic")
+    seen = set()
+    for size in [(108, 192), (150, 100), (360, 640)]:
+        image = picture(size, 1)
+        found = model.predict(image[None], [Source("a.png", None, size[1], size[0])])[0].label_map
+        wanted = theirs.predict(image[..., ::-1], imgsz=160, verbose=False)[0].semantic_mask.data
+        np.testing.assert_array_equal(found, np.asarray(wanted))
+        seen |= set(np.unique(found).tolist())
+    assert len(seen) > 1
+
+
 def _found(result: Any) -> dict[str, Any]:
     if result.probs is not None:
         return {"probabilities": result.probs.data.numpy()}

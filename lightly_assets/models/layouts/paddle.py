@@ -32,9 +32,11 @@ class Paddle(Layout):
     outputs = "rows `(M, 6)`: class, score, corners; how many of each image `(B,)`"
     families = "PP-YOLOE, PicoDet, RT-DETR of PaddleDetection; further inputs `scale_factor`, `im_shape`"
     suppression: ClassVar[Suppression] = "in the graph"
+    # interp: 2 of its readers is OpenCV's cubic. PicoDet and PP-YOLOE; PP-YOLOE+ and RT-DETR take 0..1.
     defaults = Preprocess(
-        resize="stretch", size=(640, 640), interpolation="linear", mean=IMAGENET_MEAN, std=IMAGENET_STD
+        resize="stretch", size=(640, 640), interpolation="cubic", mean=IMAGENET_MEAN, std=IMAGENET_STD
     )
+    pixels_differ = True
     outputs_vary = True
     batch_first = False
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -51,22 +50,26 @@ def find(images):
     return square_model.find(images)
 """
 
-Engine = Callable[[], dict[str, Any]]
-
 
 @pytest.fixture(params=["local", "ray"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Two workers of either kind."""
+def kind(request: pytest.FixtureRequest) -> Cluster | None:
+    """Of two workers: actors of a cluster, or processes of this machine."""
     if request.param == "local":
-        return lambda: {"kind": "local", "workers": 2, "stall_seconds": STALL}
-    cluster: Cluster = request.getfixturevalue("cluster")
-    return lambda: on(cluster, stall_seconds=STALL)
+        return None
+    made: Cluster = request.getfixturevalue("cluster")
+    return made
+
+
+def engine(cluster: Cluster | None) -> dict[str, Any]:
+    if cluster is None:
+        return {"kind": "local", "workers": 2, "stall_seconds": STALL}
+    return on(cluster, stall_seconds=STALL)
 
 
 @pytest.mark.parametrize("what", [ASLEEP, LOCKED, IN_C])
-def test_an_input_that_hangs_is_failed_alone(small: SmallProject, engine: Engine, what: str) -> None:
+def test_an_input_that_hangs_is_failed_alone(small: SmallProject, kind: Cluster | None, what: str) -> None:
     (small.folder / "hanging_model.py").write_text(HANGS.format(what=what))
-    small.write(tasks=[task("squares", "hanging_model:find", version="1")], engine=engine())
+    small.write(tasks=[task("squares", "hanging_model:find", version="1")], engine=engine(kind))
     Image.new("RGB", (96, 64), (255, 255, 255)).save(small.input / "white.png")
     notes: list[str] = []
     failed = run(small, notes)
@@ -77,21 +80,21 @@ def test_an_input_that_hangs_is_failed_alone(small: SmallProject, engine: Engine
     names = small.files().keys()
     assert len([name for name in names if name.startswith("squares/") and "mp4" in name]) == sum(range(6, 11))
     assert len([name for name in names if name.startswith("squares/stills/")]) == 3
-    no_worker_is_left(small, engine())
+    no_worker_is_left(small, kind)
 
 
 @pytest.mark.parametrize("what", [ASLEEP, LOCKED])
 def test_models_that_hang_while_they_are_loaded_end_the_run(
-    small: SmallProject, engine: Engine, what: str
+    small: SmallProject, kind: Cluster | None, what: str
 ) -> None:
     (small.folder / "late_model.py").write_text(HANGS_WHILE_LOADED.format(here=os.getpid(), what=what))
-    small.write(tasks=[task("squares", "late_model:find", version="1")], engine=engine())
+    small.write(tasks=[task("squares", "late_model:find", version="1")], engine=engine(kind))
     with Session(load_project(small.config)) as session, pytest.raises(EngineError) as caught:
         list(session.run(session.plan()))
     assert str(caught.value) == (
         f"No worker comes up: 3 of them ended while they loaded their models, the last one {WORDS}."
     )
-    no_worker_is_left(small, engine())
+    no_worker_is_left(small, kind)
 
 
 def test_a_worker_that_is_stopped_is_replaced(
@@ -123,10 +126,10 @@ def test_a_run_that_was_stopped_for_a_while_ends_nobody(
     assert small.files() == whole.files()
 
 
-def no_worker_is_left(small: SmallProject, engine: dict[str, Any]) -> None:
-    """Neither actors nor processes; those of other runs of this machine are not ours."""
-    if engine["kind"] == "ray":
-        wait_for(lambda: not [one for one in processes() if "ray::RayWorker" in one.command], 20, "left")
+def no_worker_is_left(small: SmallProject, cluster: Cluster | None) -> None:
+    """Neither actors nor processes."""
+    if cluster is not None:
+        wait_for(lambda: not cluster.workers(), 20, "actors are left")
         return
     ours = [one.command for one in processes() if one.parent == os.getpid()]
     assert [command for command in ours if "process_worker" in command] == []

@@ -115,12 +115,10 @@ def _sheet(pictures: Sequence[Pixels], captions: Sequence[str], columns: int, ti
 
 def _webp(sheet: "Image", max_bytes: int) -> bytes:
     """With the best quality of which there are at most so many bytes; else the smallest."""
-    found = b""
-    for quality in _QUALITIES:
-        found = _encoded(sheet, quality)
-        if len(found) <= max_bytes:
-            break
-    return found
+    best, *others, least = _QUALITIES
+    if len(found := _encoded(sheet, best)) <= max_bytes or len(found := _encoded(sheet, least)) > max_bytes:
+        return found
+    return next((one for q in others if len(one := _encoded(sheet, q)) <= max_bytes), found)
 
 
 def _shrunk(sheet: "Image", max_bytes: int) -> bytes:
@@ -133,6 +131,9 @@ def _shrunk(sheet: "Image", max_bytes: int) -> bytes:
 
 
 def _encoded(sheet: "Image", quality: int) -> bytes:
+    # Pillow loads all formats that it knows, where the one that is wanted is not there yet.
+    from PIL import WebPImagePlugin  # noqa: F401
+
     file = io.BytesIO()
     sheet.save(file, "WEBP", quality=quality, method=2)
     return file.getvalue()

@@ -115,6 +115,9 @@ def thumbnail(stem: str, pixels: Pixels, most_bytes: int) -> Thumbnail:
 
 
 def _webp(picture: Image, quality: int) -> bytes:
+    # Pillow loads all formats that it knows, where the one that is wanted is not there yet.
+    from PIL import WebPImagePlugin  # noqa: F401
+
     file = io.BytesIO()
     picture.save(file, "WEBP", quality=quality, method=2)
     return file.getvalue()

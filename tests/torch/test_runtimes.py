@@ -2,6 +2,8 @@
 
 import pickle
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,32 @@ def test_programs_say_what_the_module_says(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, wanted, atol=1e-5)
         versions.add(model.version)
     assert len(versions) == 2
+
+
+def test_calls_at_once_say_what_one_call_says(tmp_path: Path) -> None:
+    import openvino
+
+    images = np.stack([picture((32, 64), seed) for seed in range(8)])
+    common = {"layout": "logits", "preprocess": {"size": [32, 64], "mean": [0, 0, 0], "std": [1, 1, 1]}}
+    kinds = dict.fromkeys(programs(tmp_path), "torch")
+    model = openvino.convert_model(Scores().eval(), example_input=torch.zeros(2, 3, 32, 64))
+    model.reshape([-1, 3, 32, 64])
+    openvino.save_model(model, tmp_path / "m.xml", compress_to_fp16=False)
+    for name, kind in (kinds | {"m.xml": "openvino"}).items():
+        settings = {"kind": kind, "path": name, **common}
+        alone = load(tmp_path, "semantic-segmentation", 4, **settings, threads=1)
+        model = load(tmp_path, "semantic-segmentation", 4, **settings, threads=4)
+        assert (alone.callers, model.callers, model.portion) == (2, 5, 2)
+
+        def said(model: Any, first: int) -> list[bytes]:
+            sources = [Source("v.mp4", index, 64, 32) for index in (first, first + 1)]
+            return [one.scores.tobytes() for one in model.predict(images[first : first + 2], sources)]
+
+        firsts = [*range(0, 8, 2)] * 25
+        wanted = [said(alone, first) for first in firsts[:4]] * 25
+        assert len({one for pair in wanted for one in pair}) == 8
+        with ThreadPoolExecutor(5) as threads:
+            assert [*threads.map(partial(said, model), firsts)] == wanted
 
 
 def test_a_checkpoint_is_refused_and_not_opened(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """LiteRT models (``.tflite``), which were TensorFlow Lite: channels last, often quantised."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +16,8 @@ from lightly_assets.models.layouts.base import Output
 from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
-from lightly_assets.models.runtimes.onnx import default_threads
 from lightly_assets.models.runtimes.shared.inputs import extra_feeds, split_inputs
+from lightly_assets.models.runtimes.shared.turns import PORTION, Turns, calls_at_once, usable_cores
 
 CODE_VERSION = 1
 
@@ -37,9 +38,14 @@ class LiteRtRuntime:
 
     def __init__(self, config: LiteRtModel, task_type: TaskType, categories: int, base_dir: Path) -> None:
         self.path = config.file(base_dir)
-        self._interpreter = _interpreter(self.path, config)
-        inputs = self._interpreter.get_input_details()
-        self._outputs = self._interpreter.get_output_details()
+        threads = config.threads or usable_cores()
+        calls = calls_at_once(threads, config.batch_size)
+        make = partial(_interpreter, self.path, threads // calls)
+        first = make()
+        # An interpreter does one call at a time; the file's weights are in memory once.
+        self._interpreters: Turns[Any] = Turns(make, calls, first)
+        inputs = first.get_input_details()
+        self._outputs = first.get_output_details()
         # A quantised input stands for numbers, which pre-processing makes.
         image_input, self._others = split_inputs(
             [(one["name"], _shape(one), _dtype(one, is_input=True)) for one in inputs], self.path.name
@@ -48,8 +54,12 @@ class LiteRtRuntime:
         self._inputs = {one["name"]: one for one in inputs}
         facts = facts_for(config, self.path)
         outputs = [Output(one["name"], _shape(one), _dtype(one)) for one in self._outputs]
-        self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name, facts)
+        self.reader = Reader(
+            config, task_type, categories, image_input, outputs, self.path.name, facts, reads_only=True
+        )
         self.batch_size = self.reader.batch_size
+        self.portion = min(PORTION, self.batch_size)
+        self.callers = calls + 1
         self.version = version_of(file_hash(self.path), self.reader.version_settings(task_type), CODE_VERSION)
 
     def predict(self, images: Images, sources: Sequence[Source]) -> Sequence[Result]:
@@ -57,14 +67,16 @@ class LiteRtRuntime:
         return self.reader.predict(list(images), self._run, sources)
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
-        for name, values in {self._images: batch, **extra_feeds(self._others, batch.shape)}.items():
-            about = self._inputs[name]
-            self._interpreter.set_tensor(about["index"], _quantised(values, about))
-        self._interpreter.invoke()
-        return [_numbers(self._interpreter.get_tensor(one["index"]), one) for one in self._outputs]
+        feeds = {self._images: batch, **extra_feeds(self._others, batch.shape)}
+        with self._interpreters.take() as interpreter:
+            for name, values in feeds.items():
+                about = self._inputs[name]
+                interpreter.set_tensor(about["index"], _quantised(values, about))
+            interpreter.invoke()
+            return [_numbers(interpreter.get_tensor(one["index"]), one) for one in self._outputs]
 
 
-def _interpreter(path: Path, config: LiteRtModel) -> Any:
+def _interpreter(path: Path, threads: int) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
@@ -72,7 +84,7 @@ def _interpreter(path: Path, config: LiteRtModel) -> Any:
             "A model of kind litert needs its package; install it with: pip install 'lightly-assets[litert]'."
         ) from None
     try:
-        interpreter = Interpreter(model_path=str(path), num_threads=config.threads or default_threads())
+        interpreter = Interpreter(model_path=str(path), num_threads=threads)
         interpreter.allocate_tensors()
     except Exception as error:  # noqa: BLE001 - LiteRT raises whatever its parts raise
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -1,7 +1,6 @@
 """ONNX files, run by ONNX Runtime."""
 
 import logging
-import os
 import re
 import threading
 from collections.abc import Sequence
@@ -12,7 +11,6 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from lightly_assets.cores import cores
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, FileLayoutModel
 from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
@@ -25,6 +23,7 @@ from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 from lightly_assets.models.runtimes.shared.inputs import extra_feeds, split_inputs
 from lightly_assets.models.runtimes.shared.onnx_graph import OnnxGraph, read_graph
+from lightly_assets.models.runtimes.shared.turns import PORTION, calls_at_once, usable_cores
 
 # Part of the version: raise it when this file or a layout changes what a model says.
 CODE_VERSION = 1
@@ -32,9 +31,6 @@ CODE_VERSION = 1
 _DTYPES = {f"tensor({name})": name for name in ("float16", "uint8", "int8", "int32", "int64", "bool")}
 _DTYPES |= {"tensor(float)": "float32", "tensor(double)": "float64"}
 _CPU = "CPUExecutionProvider"
-# On CPUs a larger batch is slower for each image, and more of it waits at the end. One would be two: see
-# `Reader`, which makes results the same in every batch.
-_PORTION = 2
 # The best first. TensorRT is left out: it compiles for minutes before the first image.
 _PROVIDERS = (
     "CUDAExecutionProvider",
@@ -103,7 +99,7 @@ class OnnxRuntime:
             reads_only=True,
         )
         self.batch_size = self.reader.batch_size
-        self.portion = min(_PORTION, self.batch_size) if on_cpus else self.batch_size
+        self.portion = min(PORTION, self.batch_size) if on_cpus else self.batch_size
         # One more than run: while some wait for the model, another prepares its input, or reads its output.
         self.callers = calls + 1 if on_cpus else 2
         self.version = version_of(
@@ -167,27 +163,11 @@ def _calls_and_threads(path: Path, config: OnnxModel) -> tuple[int, int]:
     more cores than calls may have images in memory, they share threads, if the numbers do not depend on it.
     """
     threads = config.threads or usable_cores()
-    calls = min(threads, max(config.batch_size, _PORTION))
+    calls = calls_at_once(threads, config.batch_size)
     with suppress(ModelError, ValueError):  # what is no model at all is refused when it is loaded
         if threads > calls and not read_graph(path).adds_up_in_parts:
             return calls, threads - calls + 1
     return calls, 1
-
-
-def default_threads() -> int:
-    """One less than the cores that this process may use, so that decoding keeps one."""
-    return max(1, usable_cores() - 1)
-
-
-def usable_cores() -> int:
-    """The cores that this process may use.
-
-    Workers that share a machine are told their part of it in the variable that OpenMP reads.
-    """
-    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    if told.isdigit() and int(told):
-        return int(told)
-    return cores()
 
 
 def _first(error: Exception) -> str:

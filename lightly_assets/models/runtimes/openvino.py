@@ -15,9 +15,9 @@ from lightly_assets.models.layouts.base import Output
 from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
-from lightly_assets.models.runtimes.onnx import default_threads
 from lightly_assets.models.runtimes.shared.inputs import extra_feeds, split_inputs
 from lightly_assets.models.runtimes.shared.onnx_graph import read_graph
+from lightly_assets.models.runtimes.shared.turns import PORTION, Turns, calls_at_once, usable_cores
 
 CODE_VERSION = 1
 
@@ -55,7 +55,13 @@ class OpenVinoRuntime:
     def __init__(self, config: OpenVinoModel, task_type: TaskType, categories: int, base_dir: Path) -> None:
         self.path = config.file(base_dir)
         refuse_pickle(self.path, "OpenVINO IR or ONNX")
-        self._compiled = _compiled(self.path, config)
+        threads = config.threads or usable_cores()
+        on_cpu = config.device == "CPU"
+        # Another device is given whole batches, the next of which is prepared meanwhile.
+        calls = calls_at_once(threads, config.batch_size) if on_cpu else 1
+        self._compiled = _compiled(self.path, config, calls, threads)
+        make = self._compiled.create_infer_request
+        self._requests: Turns[Any] = Turns(make, calls, make())
         ports = self._compiled.inputs
         self._names = [_name(port, f"input{place}") for place, port in enumerate(ports)]
         image_input, self._others = split_inputs(
@@ -78,8 +84,11 @@ class OpenVinoRuntime:
             self.path.name,
             facts,
             alone=_alone(self.path),
+            reads_only=True,
         )
         self.batch_size = self.reader.batch_size
+        self.portion = min(PORTION, self.batch_size) if on_cpu else self.batch_size
+        self.callers = calls + 1
         weights = self.path.with_suffix(".bin")
         files = [self.path, weights] if self.path.suffix == ".xml" and weights.is_file() else [self.path]
         self.version = version_of(file_hash(*files), self.reader.version_settings(task_type), CODE_VERSION)
@@ -90,11 +99,12 @@ class OpenVinoRuntime:
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
         feeds = {self._images: batch, **extra_feeds(self._others, batch.shape)}
-        found = self._compiled([np.ascontiguousarray(feeds[name]) for name in self._names])
-        return [np.array(found[port]) for port in self._compiled.outputs]
+        with self._requests.take() as request:
+            found = request.infer([np.ascontiguousarray(feeds[name]) for name in self._names])
+            return [np.array(found[port]) for port in self._compiled.outputs]
 
 
-def _compiled(path: Path, config: OpenVinoModel) -> Any:
+def _compiled(path: Path, config: OpenVinoModel, calls: int, threads: int) -> Any:
     try:
         import openvino
     except ImportError:
@@ -113,7 +123,7 @@ def _compiled(path: Path, config: OpenVinoModel) -> Any:
         "INFERENCE_PRECISION_HINT": config.precision,
     }
     if config.device == "CPU":
-        settings |= {"INFERENCE_NUM_THREADS": config.threads or default_threads(), "NUM_STREAMS": 1}
+        settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": calls}
     try:
         return core.compile_model(core.read_model(str(path)), config.device, settings)
     except Exception as error:  # noqa: BLE001 - OpenVINO raises whatever its parts raise

@@ -1,6 +1,7 @@
 """PyTorch programs: exported ones (``.pt2``) and TorchScript. Checkpoints are pickles and are refused."""
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +26,7 @@ from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
-from lightly_assets.models.runtimes.onnx import default_threads
+from lightly_assets.models.runtimes.shared.turns import PORTION, calls_at_once, usable_cores
 
 CODE_VERSION = 1
 # Makes PyTorch load tensors and nothing else, wherever it would unpickle.
@@ -63,9 +64,13 @@ class TorchRuntime:
         if not is_torch_program(self.path):
             raise ModelError(f"The model file {self.path.name} is no PyTorch program; it must be {_WANTED}.")
         torch = _torch()
-        torch.set_num_threads(config.threads or default_threads())
         self._torch = torch
         self.device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        threads = config.threads or usable_cores()
+        # Another device is given whole batches, the next of which is prepared meanwhile.
+        calls = calls_at_once(threads, config.batch_size) if self.device == "cpu" else 1
+        torch.set_num_threads(threads // calls)
+        self._turns = threading.BoundedSemaphore(calls)
         self._program, image_input = self._load()
         facts = facts_for(config, self.path)
         defaults = facts.pixels.over(config.kind_of_layout.defaults)
@@ -73,6 +78,8 @@ class TorchRuntime:
         outputs = tried_outputs(pixels, image_input, (), self._run, self.path.name)
         self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name, facts)
         self.batch_size = self.reader.batch_size
+        self.portion = min(PORTION, self.batch_size) if self.device == "cpu" else self.batch_size
+        self.callers = calls + 1
         self.version = version_of(
             file_hash(self.path),
             self.reader.version_settings(task_type),
@@ -84,9 +91,9 @@ class TorchRuntime:
         return self.reader.predict(list(images), self._run, sources)
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
-        with self._torch.inference_mode():
+        with self._turns, self._torch.inference_mode():
             found = self._program(self._torch.from_numpy(np.ascontiguousarray(batch)).to(self.device))
-        return [as_numpy(one) for one in _flat(found)]
+            return [as_numpy(one) for one in _flat(found)]
 
     def _load(self) -> tuple[Any, Input | None]:
         try:

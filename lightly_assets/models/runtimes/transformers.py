@@ -13,7 +13,7 @@ from lightly_assets.models.config import KINDS, EncodeSettings, RawModel
 from lightly_assets.models.files import file_hash, version_of
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Classification, Detections, Result, SemanticScores
-from lightly_assets.models.runtimes.onnx import default_threads
+from lightly_assets.models.runtimes.shared.turns import default_threads
 
 CODE_VERSION = 1
 

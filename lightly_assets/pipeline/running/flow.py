@@ -10,9 +10,11 @@ stays flat. An input that fails takes nothing else with it.
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lightly_assets.media import Limits
@@ -28,6 +30,7 @@ from lightly_assets.pipeline.running.tuning import (
     PATIENCE_SECONDS,
     PUBLISHERS_IN_BUCKETS,
     PUBLISHERS_ON_DISK,
+    TURN_SECONDS,
     WAITING_BATCHES,
     WAITING_UNITS,
 )
@@ -88,6 +91,14 @@ class Flow:
             threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
             for name, work in works
         ]
+        with _short_turns():
+            yield from self._outcomes_of(threads)
+        if self._error is not None:
+            raise self._error
+        if self._on_pace is not None and (said := self._predict.pace_sentence()):
+            self._on_pace(said)
+
+    def _outcomes_of(self, threads: Sequence[threading.Thread]) -> Iterator[UnitOutcome]:
         for thread in threads:
             thread.start()
         deadline = None
@@ -108,10 +119,6 @@ class Flow:
             self._stop.set()
             for thread in threads:
                 thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
-        if self._error is not None:
-            raise self._error
-        if self._on_pace is not None and (said := self._predict.pace_sentence()):
-            self._on_pace(said)
 
     def stop(self) -> None:
         """Have :meth:`run` raise Stopped soon; for another thread than the one that runs."""
@@ -132,3 +139,14 @@ class Flow:
                 self._error = error
             self._stop.set()
             self._outcomes.put(None)
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Threads hand Python on sooner; this is the whole process's."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, TURN_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

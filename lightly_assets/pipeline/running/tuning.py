@@ -18,3 +18,6 @@ PATIENCE_SECONDS = 3.0
 """Whoever interrupts a run waits no longer for a slow model's answer, which nobody needs any more."""
 POLL_SECONDS = 0.2
 """A thread that waits for another looks so often whether the run has been stopped."""
+TURN_SECONDS = 0.0005
+"""So long a thread may keep Python to itself while others want it. Python's own 5 ms are as long as a small
+model takes: whatever has just left it would wait that long for each line of Python, with a core idle."""

@@ -2,7 +2,7 @@
 
     python -m benchmarks.frame                        # from the constants below, at once
     python -m benchmarks.frame --measure              # measures them here: a minute or two
-    python -m benchmarks.frame --picture docs/pictures/frame-time.svg
+    python -m benchmarks.frame --measure --write      # and writes them: here, docs/speed.md, its picture
 
 1080p h264, a detector as large as YOLO11n (ONNX, 640 pixels, one thread); milliseconds of CPU. Measured by
 themselves: decoding without and with pixels, pre-processing, the model, reading its outputs, and, of a run
@@ -12,6 +12,7 @@ all of these take from each other, caches above all. A run's start is left out.
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[1]
 CORES: dict[str, Callable[[int], int]] = {
     "all": lambda cores: cores,
     "a quarter": lambda cores: max(1, cores // 4),
@@ -238,26 +240,72 @@ def picture(stages: list[Stage]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
+def parts_table(stages: list[Stage]) -> str:
+    """The parts of a frame."""
+    total = sum(one.ms for one in stages)
+    lines = ["| part | ms of CPU a frame | share | cores that can work at it |", "|---|---|---|---|"]
+    lines += [f"| {one.name} | {one.ms:.1f} | {one.ms / total:.2f} | {one.cores} |" for one in stages]
+    return "\n".join(lines)
+
+
+def caption(stages: list[Stage]) -> str:
+    """What the picture shows, in words."""
+    model, total = next(one.ms for one in stages if one.name == MODEL), sum(one.ms for one in stages)
+    return (
+        f"A frame of 1080p takes {total:.1f} ms of CPU with a model as large as YOLO11n, "
+        f"{model:.0f} of them the model"
+    )
+
+
+def written_page(page: str, stages: list[Stage]) -> str:
+    """docs/speed.md with these figures: both tables, and the words for the picture."""
+    for new, pattern in (
+        (f"![{caption(stages)}]", r"!\[A frame of 1080p takes [^]]*\]"),
+        (f"{parts_table(stages)}\n", r"\| part \| ms of CPU(?:.*\n)(?:\|.*\n)*"),
+        (f"{table(stages)}\n", r"\| cores \| model \|(?:.*\n)(?:\|.*\n)*"),
+    ):
+        page, count = re.subn(pattern, lambda _, new=new: new, page)  # type: ignore[misc]
+        if count != 1:
+            raise SystemExit(f"docs/speed.md has {count} places like {pattern}, and must have one.")
+    return page
+
+
+def written_constants(source: str, stages: list[Stage]) -> str:
+    """This file with these figures as its constants."""
+    lines = [f'    Stage("{one.name}", {one.ms:.1f}, "{one.cores}", "{one.colour}"),\n' for one in stages]
+    new = f"MEASURED = [\n{''.join(lines)}]\n"
+    return re.sub(r"^MEASURED = \[\n(?:    .*\n)*\]\n", lambda _: new, source, count=1, flags=re.MULTILINE)
+
+
+def write(stages: list[Stage]) -> None:
+    """The constants, the page and its picture, all of the same figures."""
+    # What is written is computed from what is shown, so that all three agree to the last digit.
+    shown = [Stage(one.name, round(one.ms, 1), one.cores, one.colour) for one in stages]
+    here, page = ROOT / "benchmarks" / "frame.py", ROOT / "docs" / "speed.md"
+    here.write_text(written_constants(here.read_text("utf-8"), shown), encoding="utf-8")
+    page.write_text(written_page(page.read_text("utf-8"), shown), encoding="utf-8")
+    (ROOT / "docs" / "pictures" / "frame-time.svg").write_text(picture(shown), encoding="utf-8")
+
+
 def main(given: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--measure", action="store_true", help="measure instead of taking the constants")
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--picture", type=Path, help="write the picture here")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="into this file, docs/speed.md and its picture; read the page after",
+    )
     parser.add_argument("--part", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(given)
     if options.part:
         do_part(options.part[0], Path(options.part[1]), options.part[2])
         return
     stages = measured(options.frames, options.rounds) if options.measure else MEASURED
-    total = sum(one.ms for one in stages)
-    print("| part | ms of CPU a frame | share | cores that can work at it |\n|---|---|---|---|")
-    for one in stages:
-        print(f"| {one.name} | {one.ms:.1f} | {one.ms / total:.2f} | {one.cores} |")
-    print()
-    print(table(stages))
-    if options.picture:
-        options.picture.write_text(picture(stages), encoding="utf-8")
+    print(f"{parts_table(stages)}\n\n{table(stages)}")
+    if options.write:
+        write(stages)
 
 
 if __name__ == "__main__":

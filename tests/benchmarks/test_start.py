@@ -5,6 +5,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,3 +102,23 @@ def test_what_limits_a_machine() -> None:
         "decoding",
         "all cores together",
     ]
+
+
+def test_one_command_writes_the_constants_the_page_and_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("benchmarks/frame.py", "docs/speed.md", "docs/pictures/frame-time.svg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    stages = [frame.Stage(one.name, 3 * one.ms + 0.04, one.cores, one.colour) for one in frame.MEASURED]
+    monkeypatch.setattr(frame, "ROOT", tmp_path)
+    monkeypatch.setattr(frame, "measured", lambda *_: stages)
+    frame.main(["--measure", "--write"])
+    written: dict[str, Any] = runpy.run_path(str(tmp_path / "benchmarks" / "frame.py"))
+    found = written["MEASURED"]
+    assert [one.ms for one in found] == [round(one.ms, 1) for one in stages]
+    page = (tmp_path / "docs" / "speed.md").read_text()
+    assert all(written[part](found) in page for part in ("parts_table", "table", "caption"))
+    assert (tmp_path / "docs" / "pictures" / "frame-time.svg").read_text() == written["picture"](found)
+    before = (ROOT / "docs" / "speed.md").read_text()
+    assert len(page.splitlines()) == len(before.splitlines()) and page != before

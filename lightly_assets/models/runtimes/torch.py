@@ -69,7 +69,8 @@ class TorchRuntime:
         threads = config.threads or usable_cores()
         # Another device is given whole batches, the next of which is prepared meanwhile.
         calls = calls_at_once(threads, config.batch_size) if self.device == "cpu" else 1
-        torch.set_num_threads(threads // calls)
+        # Not more where there are more cores: PyTorch adds up in another order then.
+        torch.set_num_threads(1)
         self._turns = threading.BoundedSemaphore(calls)
         self._program, image_input = self._load()
         facts = facts_for(config, self.path)

@@ -1,5 +1,6 @@
 """Model files run by the ultralytics package, with its own pre- and post-processing."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ CODE_VERSION = 1
 
 _SAFE_SUFFIXES = (".onnx", ".torchscript")
 _WANTED = "ONNX (.onnx) or TorchScript (.torchscript), or say 'trusted: true' if you know who made it"
+_THREADS = "OMP_NUM_THREADS"
 _TASKS = {
     TaskType.CLASSIFICATION: "classify",
     TaskType.OBJECT_DETECTION: "detect",
@@ -130,12 +132,17 @@ def _refuse_untrusted(path: Path) -> None:
 
 
 def _load(path: Path, task: str) -> Any:
+    told = os.environ.get(_THREADS)
     try:
         from ultralytics import YOLO
     except ImportError:
         raise ModelError(
             "A model of kind ultralytics needs its package; install it with: pip install ultralytics."
         ) from None
+    finally:
+        # The package sets it to 1 for all that is loaded after it, models of other kinds among them.
+        if told is None:
+            os.environ.pop(_THREADS, None)
     try:
         return YOLO(str(path)) if path.suffix == ".pt" else YOLO(str(path), task=task)
     except Exception as error:  # noqa: BLE001 - the package raises whatever its parts raise

@@ -41,8 +41,13 @@ def detections(count: int, dtype: Any, probabilities: bool = True, **more: Any) 
     return Detections(boxes(count, dtype), scores, ids, shares if probabilities else None, **more)
 
 
+def placed(shares: Any) -> Any:
+    """Keypoints (…, 3) in pixels."""
+    return shares * [WIDTH, HEIGHT, 1]
+
+
 def keypoints(count: int, dtype: Any, with_boxes: bool = True) -> Keypoints:
-    points = rng().uniform(0, 1, (count, 5, 3)).astype(dtype)
+    points = placed(rng().uniform(0, 1, (count, 5, 3))).astype(dtype)
     found = detections(count, dtype, False)
     return Keypoints(points, found.scores, found.category_ids, found.boxes if with_boxes else None)
 
@@ -50,7 +55,7 @@ def keypoints(count: int, dtype: Any, with_boxes: bool = True) -> Keypoints:
 MASKS = (rng().uniform(0, 1, (3, HEIGHT, WIDTH)) > 0.5).astype(np.uint8)
 READY = Ready([{"category_id": 0, "bbox": [0, 1, 2.5, 3], "score": 0.8}])
 SCORES = rng().dirichlet([1, 1, 1], (HEIGHT, WIDTH)).transpose(2, 0, 1)
-VARYING = Keypoints([rng().uniform(0, 1, (2, 3)), rng().uniform(0, 1, (4, 3))], [0.5, 0.25], [0, 1])
+VARYING = Keypoints([placed(rng().uniform(0, 1, (count, 3))) for count in (2, 4)], [0.5, 0.25], [0, 1])
 
 RESULTS: dict[str, list[Any]] = {
     "classification": [

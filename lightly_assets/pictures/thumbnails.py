@@ -88,7 +88,7 @@ def _scaled(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if width <= _WIDTH:
         return image.copy()
     # Of a large frame only some rows are read: this happens while the models wait.
-    few = np.ascontiguousarray(image[:: max(1, width // (2 * _WIDTH))])
+    few = np.ascontiguousarray(image[:: max(1, width // _WIDTH)])
     size = _WIDTH, max(1, round(height * _WIDTH / width))
     # Whole pixels are averaged first, which takes half the time of weighing each.
     return np.asarray(Image.fromarray(few).resize(size, Image.Resampling.BOX, reducing_gap=1.0))

@@ -1,6 +1,7 @@
 """``preprocess: {source: yuv}``: frames that are made small in one step with their conversion."""
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 
 from lightly_assets.config import ConfigError, load_project
 from lightly_assets.format.rle import decode
+from lightly_assets.media import probe
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
 from lightly_assets.models.protocol import ModelError
@@ -75,6 +77,22 @@ def test_bytes_are_the_same_whatever_the_batches_and_threads(tmp_path: Path) -> 
         path.write_text(yaml.safe_dump(settings))
         found.append(run(path))
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize(("cos", "sin", "degrees"), [(0, 1, -90), (-1, 0, -180), (0, -1, 90)])
+def test_a_display_rotation_is_not_applied(cos: int, sin: int, degrees: int, tmp_path: Path) -> None:
+    plain = write_video(tmp_path / "plain" / "input" / "a.mp4", positions(7))
+    turned = tmp_path / "turned" / "input" / "a.mp4"
+    turned.parent.mkdir(parents=True)
+    data = bytearray(plain.read_bytes())
+    # The display matrix of the first track: 40 bytes behind its name (ISO/IEC 14496-12, 8.3.2).
+    start = data.index(b"tkhd") + 44
+    data[start : start + 36] = struct.pack(
+        ">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30
+    )
+    turned.write_bytes(data)
+    assert (probe(plain).rotation, probe(turned).rotation) == (0, degrees)
+    assert run(project(tmp_path / "turned")) == run(project(tmp_path / "plain"))
 
 
 def test_it_is_another_version_of_the_model(tmp_path: Path) -> None:

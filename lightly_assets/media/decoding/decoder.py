@@ -158,7 +158,9 @@ class Decoder:
         base = stream.time_base  # unset: None, or 0 from PyAV 19 on
         for packet in self._packets_of(container, stream):
             for frame in self._frames_of(packet, stream):
-                seconds = None if frame.pts is None or not base else float(frame.pts * base)
+                seconds = None
+                if base and (pts := frame.pts) is not None:
+                    seconds = pts * base.numerator / base.denominator
                 self._frame(frame, seconds)
             self._tick()
         self._sink.flush()

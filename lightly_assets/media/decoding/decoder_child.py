@@ -10,7 +10,6 @@ import threading
 import time
 import traceback
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from types import TracebackType
 from typing import Self
@@ -20,10 +19,10 @@ from av.video.frame import VideoFrame
 
 from lightly_assets.errors import is_bug
 from lightly_assets.media.decoding.channel import Channel, ChannelClosedError, Message
-from lightly_assets.media.decoding.conversion import Converter
+from lightly_assets.media.decoding.conversion import Conversion, Converter, ConverterThreads
 from lightly_assets.media.decoding.decoder import Decoder
 from lightly_assets.media.decoding.job import Job
-from lightly_assets.media.decoding.places import Place, RingWriter, create_memory
+from lightly_assets.media.decoding.places import RingWriter, create_memory
 from lightly_assets.media.fit import Fit
 
 _PARENT_CHECK_SECONDS = 10.0
@@ -31,7 +30,7 @@ _STUCK_SECONDS = 120.0
 _LOG_BYTES = 1 << 16
 _MOST_LOG_BYTES = 1 << 22
 _SMALL_BYTES = 1 << 18
-_TELL_SECONDS = 0.005
+_TELL_SECONDS = 0.02
 
 _Word = list[int | float | bool | None]
 """What the parent is told of a frame: place, index, seconds, whether a key frame, height and width of its
@@ -139,11 +138,9 @@ class _RingSink:
         self._parent = parent
         self._ring = ring
         self._fit = fit
-        self._converters = converters
-        self._pool = ThreadPoolExecutor(converters) if converters else None
-        self._own = threading.local()
-        self._made: list[Converter] = []
-        self._begun: deque[tuple[Future[None], _Word]] = deque()
+        self._threads = ConverterThreads(converters)
+        self._converter = Converter()
+        self._begun: deque[tuple[Conversion, _Word]] = deque()
         self._ready: list[_Word] = []
         self._told = 0.0
 
@@ -153,10 +150,8 @@ class _RingSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
-        for converter in self._made:
-            converter.close()
+        self._threads.close()
+        self._converter.close()
         self._ring.close()
 
     def frame(self, frame: VideoFrame, index: int, seconds: float | None) -> None:
@@ -175,12 +170,12 @@ class _RingSink:
             assert slot is not None
         place = self._ring.place(slot, height, width)
         word: _Word = [slot, index, seconds, bool(frame.key_frame), height, width, frame.height, frame.width]
-        if self._pool is None or (size < _SMALL_BYTES and not self._begun):
-            self._convert(frame, place)
+        if not self._threads.count or (size < _SMALL_BYTES and not self._begun):
+            self._converter(frame, place)
             self._ready.append(word)
         else:
-            self._begun.append((self._pool.submit(self._convert, frame, place), word))
-            while self._begun and (self._begun[0][0].done() or len(self._begun) > 2 * self._converters):
+            self._begun.append((self._threads.begin(frame, place), word))
+            while self._begun and (self._begun[0][0].is_done or len(self._begun) > 2 * self._threads.count):
                 self._end_first()
         # Waking the parent costs more than a small frame.
         if self._ready and time.monotonic() - self._told > _TELL_SECONDS:
@@ -197,8 +192,8 @@ class _RingSink:
         self._tell()
 
     def _end_first(self) -> None:
-        future, word = self._begun.popleft()
-        future.result()
+        conversion, word = self._begun.popleft()
+        conversion.wait()
         self._ready.append(word)
 
     def _tell(self) -> None:
@@ -206,12 +201,6 @@ class _RingSink:
             self._parent.send({"frames": self._ready})
             self._ready = []
         self._told = time.monotonic()
-
-    def _convert(self, frame: VideoFrame, place: Place) -> None:
-        if not hasattr(self._own, "converter"):
-            self._own.converter = Converter()
-            self._made.append(self._own.converter)
-        self._own.converter(frame, place)
 
 
 def _converters(threads: int) -> int:

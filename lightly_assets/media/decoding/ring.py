@@ -41,6 +41,8 @@ class RingReader:
         self._slots = 0
         self._held: set[int] = set()
         self._released: deque[tuple[int, int]] = deque()
+        self._taken: deque[int] = deque()
+        self._gone: set[int] = set()
 
     def move(self, number: int, start: int, slot_bytes: int, slots: int) -> None:
         """Follows the decoder to new places.
@@ -54,7 +56,7 @@ class RingReader:
         self._memory = map_memory(self.fd, size)
         self.layout = number
         self._start, self._slot_bytes, self._slots = start, slot_bytes, slots
-        self._held = set()
+        self._held, self._taken, self._gone = set(), deque(), set()
 
     def take(self, slot: int, height: int, width: int) -> NDArray[np.uint8]:
         """The (height, width, 3) uint8 frame in a place.
@@ -63,12 +65,16 @@ class RingReader:
             NonsenseError: there is no such place, or the frame does not fit into it.
         """
         count = height * width * 3
-        free = 0 <= slot < self._slots and slot not in self._held
+        free = 0 <= slot < self._slots and slot not in self._held and slot not in self._gone
         if self._memory is None or not free or min(height, width) < 1 or count > self._slot_bytes:
             raise NonsenseError("a frame outside its place")
         window = (ctypes.c_ubyte * count).from_buffer(self._memory, self._start + slot * self._slot_bytes)
         image = np.frombuffer(memoryview(window), np.uint8).reshape(height, width, 3)
-        if len(self._held) >= self._slots - max(_DECODERS_SHARE, self._slots // 4):
+        self._taken.append(slot)
+        most = self._slots - max(_DECODERS_SHARE, self._slots // 8)
+        if len(self._held) >= most:
+            self._hear()
+        if len(self._held) >= most:
             self._released.append((self.layout, slot))
             return image.copy()
         self._held.add(slot)
@@ -78,17 +84,32 @@ class RingReader:
     @property
     def many_freed(self) -> bool:
         """Whether a third of all places became free since they were last given back."""
-        return len(self._released) * 3 >= self._slots > 0
+        return (len(self._released) + len(self._gone)) * 3 >= self._slots > 0
 
-    def freed(self) -> list[int]:
-        """Places that have become free since the last call and that the decoder may use again."""
+    def freed(self, *, in_order: bool) -> list[int]:
+        """Places that have become free since the last call and that the decoder may use again.
+
+        In order, those wait for which an earlier one is still held: frames that follow each other then lie
+        beside each other, and become a batch without a copy.
+        """
+        self._hear()
         slots = []
+        while self._taken and self._taken[0] in self._gone:
+            slots.append(self._taken.popleft())
+            self._gone.remove(slots[-1])
+        if not in_order:
+            slots += [slot for slot in self._taken if slot in self._gone]
+            self._taken = deque(slot for slot in self._taken if slot not in self._gone)
+            self._gone.clear()
+        return slots
+
+    def _hear(self) -> None:
+        """Takes note of what consumers have let go of."""
         while self._released:
             layout, slot = self._released.popleft()
             if layout == self.layout:
                 self._held.discard(slot)
-                slots.append(slot)
-        return slots
+                self._gone.add(slot)
 
     def close(self) -> None:
         """Lets go of the memory; arrays that are still held stay valid."""

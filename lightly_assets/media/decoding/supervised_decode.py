@@ -94,10 +94,10 @@ class Pass:
     def _next_message(self) -> Message:
         # Places go back in batches, but never later than when there is nothing else to do.
         if self._ring.many_freed:
-            self._give_back()
+            self._give_back(in_order=True)
         if (message := self._child.receive(0)) is not None:
             return message
-        self._give_back()
+        self._give_back(in_order=False)
         wait = self._limits.stall_seconds
         if self._deadline is not None:
             wait = min(wait, self._deadline - time.monotonic())
@@ -108,8 +108,8 @@ class Pass:
             raise _BrokenError(f"takes longer than {self._limits.max_seconds:g} s, the limit")
         raise _BrokenError(f"decoding made no progress for {self._limits.stall_seconds:g} s and was stopped")
 
-    def _give_back(self) -> None:
-        if freed := self._ring.freed():
+    def _give_back(self, *, in_order: bool) -> None:
+        if freed := self._ring.freed(in_order=in_order):
             self._child.send({"free": freed, "layout": self._ring.layout})
 
     def _frame(self, fields: list[object]) -> Frame:

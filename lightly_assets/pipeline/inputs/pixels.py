@@ -1,6 +1,7 @@
 """Pixels of many inputs, one after the other, decoded ahead of whoever needs them."""
 
 import queue
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -33,6 +34,9 @@ _AHEAD = 2
 # Pixels that wait for the models, at least a few frames of any size.
 _WAITING_BYTES = 64 << 20
 _WAITING_FRAMES = 4
+# Frames of videos wait in the decoder's memory as well. Were many taken out of there, it would run short, and
+# batches would be copies.
+_WAITING_OF_VIDEO = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +72,7 @@ Event = Pixels | Ended | Unreadable
 
 
 class Pace:
-    """Bounds the bytes between the decoder and the models."""
+    """Bounds what there is between the decoder and the models."""
 
     def __init__(self, most: int = _WAITING_BYTES) -> None:
         self._most = most
@@ -77,11 +81,16 @@ class Pace:
         self._changed = threading.Condition()
         self._stopped = False
 
-    def enter(self, size: int) -> bool:
-        """Wait for room; False when there is no point in going on."""
+    def enter(self, size: int, *, of_video: bool) -> bool:
+        """Wait for room for so many bytes of pixels; False when there is no point in going on."""
+        frames = _WAITING_OF_VIDEO if of_video else sys.maxsize
         with self._changed:
             self._changed.wait_for(
-                lambda: self._stopped or self._frames < _WAITING_FRAMES or self._bytes + size <= self._most
+                lambda: (
+                    self._stopped
+                    or self._frames < _WAITING_FRAMES
+                    or (self._frames < frames and self._bytes + size <= self._most)
+                )
             )
             self._bytes += size
             self._frames += 1
@@ -171,7 +180,7 @@ class PixelReader:
                 for pixels in opened.pixels():
                     if self._stop.is_set():
                         return
-                    if not self._pace.enter(pixels.image.nbytes):
+                    if not self._pace.enter(pixels.image.nbytes, of_video=one.kind == "video"):
                         return
                     self._events.put(pixels)
             # Leaving the block has looked once more whether the file is still the one that was listed.

@@ -18,13 +18,14 @@ from tests.pipeline.buckets import BucketProject, use
 from tests.projects import SmallProject
 from tests.storage.servers import seaweedfs
 
-_PATIENCE = 90.0
+_PATIENCE = 240.0
 
 
 class Dagster:
     """`lightly-assets ui` of a project."""
 
-    def __init__(self, small: SmallProject, log: Path) -> None:
+    def __init__(self, small: SmallProject, log: Path, home: Path | None = None) -> None:
+        """``home`` is the instance's folder; else the project has one of its own."""
         self.small = small
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -33,6 +34,7 @@ class Dagster:
         arguments = ["ui", "-c", str(small.config), "--port", str(self.port)]
         environment = {name: text for name, text in os.environ.items() if name != "DAGSTER_HOME"}
         environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+        environment |= {"DAGSTER_HOME": str(home)} if home else {}
         self._log = log.open("wb")
         self._process = subprocess.Popen(
             [*program, *arguments],
@@ -41,7 +43,11 @@ class Dagster:
             env=environment,
             start_new_session=True,
         )
-        self.wait("the webserver answers", self._answers)
+        try:
+            self.wait("the webserver answers", self._answers)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         os.killpg(self._process.pid, signal.SIGINT)
@@ -167,11 +173,12 @@ class Dagster:
         """What an unpartitioned check says: None where it passed."""
         found = self.ask(
             """query($key: AssetKeyInput!, $name: String!) { assetCheckExecutions(assetKey: $key,
-                checkName: $name, limit: 1) { evaluation { success description } } }""",
+                checkName: $name, limit: 1) { status runId evaluation { success description } } }""",
             key={"path": asset.split("/")},
             name=name,
         )["assetCheckExecutions"]
         evaluation = found[0]["evaluation"]
+        assert evaluation is not None, found
         return None if evaluation["success"] else evaluation["description"]
 
     def launch(self, job: str, assets: list[str]) -> str:
@@ -242,12 +249,18 @@ def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallProje
 
 
 @pytest.fixture
-def start(small: SmallProject, tmp_path: Path) -> Iterator[Callable[[], Dagster]]:
+def home() -> Path | None:
+    """The folder of Dagster's instance; None for the project's own."""
+    return None
+
+
+@pytest.fixture
+def start(small: SmallProject, tmp_path: Path, home: Path | None) -> Iterator[Callable[[], Dagster]]:
     """Starts Dagster for the project; it is stopped at the end."""
     started: list[Dagster] = []
 
     def now() -> Dagster:
-        started.append(Dagster(small, tmp_path / "dagster.log"))
+        started.append(Dagster(small, tmp_path / "dagster.log", home))
         return started[-1]
 
     yield now

@@ -61,6 +61,11 @@ class Day:
     ("mode", "small"), [("video", "disk"), ("day", "disk"), ("video", "S3")], indirect=["small"]
 )
 def test_a_day(small: SmallProject, start: Callable[[], Dagster], mode: str) -> None:
+    a_day(small, start, mode)
+
+
+def a_day(small: SmallProject, start: Callable[[], Dagster], mode: str) -> None:
+    """All that happens in it, on whatever instance."""
     dated = "2026-11-01/" if mode == "day" else ""
     small.write(
         partitions=mode,

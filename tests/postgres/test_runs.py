@@ -80,6 +80,13 @@ def test_a_connection_that_the_server_has_closed_is_opened_again(instance: dg.Da
     assert sorted(key.to_user_string() for key in instance.all_asset_keys()) == ["a", "b", "c"]
 
 
+def test_dagster_asks_for_a_connection_inside_of_one(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """As the first event with tags does, which a run over no input records by itself."""
+    with recording.Recording(instance):
+        instance.report_runless_asset_event(dg.AssetMaterialization("a", tags={"day": "1"}))
+    assert run_keys(project(tmp_path / "project"), instance, []).success
+
+
 def test_many_runs_at_once(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     small = SmallProject(tmp_path / "project")
     keys = [f"{number:02d}" for number in range(60)]

@@ -35,6 +35,7 @@ class Recording:
         self._instance = instance
         self._event_log = _event_log_of(instance)
         self._connections: dict[str, Connection] = {}
+        self._in_use: set[str] = set()
         self._engines: dict[str, Engine] = {}
         self._open = ExitStack()
         self._owner = threading.get_ident()
@@ -86,7 +87,10 @@ class Recording:
 
     @contextmanager
     def connection(self, shard: str, event_log: EventLog) -> Iterator[Connection]:
-        """A connection that is open already, in a transaction; for other threads, as usual."""
+        """A connection that is open already, in a transaction; for other threads, as usual.
+
+        Dagster asks for one inside of a block that has one: it is the same, and the outermost block ends it.
+        """
         if threading.get_ident() != self._owner:
             with event_log.connect(shard) as connection:
                 yield connection
@@ -96,16 +100,22 @@ class Recording:
             connection.begin()
             if self._together:
                 event_log.begun(connection)
+        ends_it = not self._together and shard not in self._in_use
+        if ends_it:
+            self._in_use.add(shard)
         try:
             yield connection
         except BaseException:
-            if not self._together:
+            if ends_it:
                 connection.rollback()
-                self._let_go(shard)
             raise
-        if not self._together:
-            connection.commit()
-            self._let_go(shard)
+        else:
+            if ends_it:
+                connection.commit()
+        finally:
+            if ends_it:
+                self._in_use.discard(shard)
+                self._let_go(shard)
 
     def _new(self, shard: str, event_log: EventLog) -> Connection:
         engine = self._engines.get(shard)

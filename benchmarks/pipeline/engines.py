@@ -18,7 +18,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +51,8 @@ class Taken:
     cpu: float
 
 
-def cpu() -> float:
-    """Seconds of processor time of this process and all below it, the dead ones included."""
+def cpu(roots: Collection[int] = ()) -> float:
+    """Seconds of processor time of this process, of some others and of all below them."""
     ticks: dict[int, float] = {}
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
@@ -61,19 +61,19 @@ def cpu() -> float:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
                 parents[int(entry.name)] = int(fields[1])
                 ticks[int(entry.name)] = sum(map(int, fields[11:15]))
-    found, last = {os.getpid()}, 0
+    found, last = {os.getpid(), *roots} & ticks.keys(), 0
     while len(found) != last:
         last = len(found)
         found |= {pid for pid, parent in parents.items() if parent in found}
     return sum(ticks[pid] for pid in found) / os.sysconf("SC_CLK_TCK")
 
 
-def run(small: SmallProject, engine: dict[str, Any]) -> Taken:
-    """Everything, from nothing."""
+def run(small: SmallProject, engine: dict[str, Any], cluster: Collection[int] = ()) -> Taken:
+    """Everything, from nothing; ``cluster`` are processes that work for it beside its own."""
     for folder in (small.lightly, small.state):
         shutil.rmtree(folder, ignore_errors=True)
     small.write(engine=engine)
-    began = cpu()
+    began = cpu(cluster)
     started = ready = time.perf_counter()
 
     def note(_: int, text: str) -> None:
@@ -83,21 +83,23 @@ def run(small: SmallProject, engine: dict[str, Any]) -> Taken:
 
     with Session(load_project(small.config)) as session:
         plan = session.plan()
-        failed = [outcome.problems() for outcome in session.run(plan, on_note=note) if outcome.problems()]
-        assert not failed and plan.units, failed
+        for number, outcome in enumerate(session.run(plan, on_note=note), 1):
+            assert not outcome.problems()
+            if number == len(plan.units):
+                spent = cpu(cluster) - began  # of Ray's actors nobody knows once they have ended
     ended = time.perf_counter()
-    return Taken(ended - started, ended - ready, cpu() - began)
+    return Taken(ended - started, ended - ready, spent)
 
 
 def alternated(
-    small: SmallProject, kinds: dict[str, dict[str, Any]], rounds: int, warm: bool = True
+    small: SmallProject, kinds: dict[str, dict[str, Any]], rounds: int, cluster: Collection[int]
 ) -> dict[str, Taken]:
-    """Medians of runs with several engines, which take turns."""
+    """Medians of runs with several engines, which take turns, after one of each that does not count."""
     taken: dict[str, list[Taken]] = {name: [] for name in kinds}
-    for number in range(rounds + warm):
+    for number in range(rounds + 1):
         for name, engine in kinds.items():
-            found = run(small, engine)
-            if number or not warm:
+            found = run(small, engine, cluster if engine["kind"] == "ray" else ())
+            if number:
                 taken[name].append(found)
     return {
         name: Taken(*(statistics.median(getattr(one, what) for one in some) for what in Taken.__slots__))
@@ -117,11 +119,11 @@ def project(folder: Path, count: int, frames: int, seconds: float) -> SmallProje
 
 
 @contextmanager
-def engines(*, on_ray: bool) -> Iterator[dict[str, dict[str, Any]]]:
-    """By name, each with two workers."""
+def engines(*, on_ray: bool) -> Iterator[tuple[dict[str, dict[str, Any]], list[int]]]:
+    """By name, and the processes of the cluster."""
     found: dict[str, dict[str, Any]] = {"local": {"kind": "local"}}
     if not on_ray:
-        yield found
+        yield found, []
         return
     from tests.ray_cluster.cluster import Cluster
 
@@ -129,7 +131,7 @@ def engines(*, on_ray: bool) -> Iterator[dict[str, dict[str, Any]]]:
     try:
         for host in ("127.0.0.3", "127.0.0.4"):
             cluster.add(host)
-        yield found | {"ray": {"kind": "ray", "address": cluster.address, "shared": True}}
+        yield found | {"ray": {"kind": "ray", "address": cluster.address, "shared": True}}, cluster.pids()
     finally:
         cluster.close()
 
@@ -144,12 +146,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ray", action="store_true", help="on a Ray cluster as well")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, engines(on_ray=asked.ray) as kinds:
+    with tempfile.TemporaryDirectory() as folder, engines(on_ray=asked.ray) as (kinds, cluster):
         if asked.videos:
             busy = project(Path(folder) / "busy", asked.videos, 30, asked.ms / 1000)
             for name, engine in kinds.items():
                 two_and_one = {f"{count}": engine | {"workers": count} for count in (2, 1)}
-                found = alternated(busy, two_and_one, asked.rounds)
+                found = alternated(busy, two_and_one, asked.rounds, cluster)
                 # A run of one process has nobody to wait for.
                 alone = found["1"].wall if name == "local" else found["1"].working
                 two = found["2"].working
@@ -160,7 +162,7 @@ def main() -> None:
         if asked.clips:
             clips = project(Path(folder) / "clips", asked.clips, 10, 0.0)
             pairs = {name: engine | {"workers": 2} for name, engine in kinds.items()}
-            found = alternated(clips, {"here": {"kind": "local"}} | pairs, asked.rounds)
+            found = alternated(clips, {"here": {"kind": "local"}} | pairs, asked.rounds, cluster)
             here = found.pop("here")
             print(f"{asked.clips} clips, one process: {here.wall:.1f} s, {here.cpu:.1f} s of CPU")
             for name, one in found.items():

@@ -125,6 +125,10 @@ class Cluster:
             if one.command.startswith("ray::RayWorker") and one.parent in raylets
         ]
 
+    def pids(self) -> list[int]:
+        """Its own processes, but for those that run actors."""
+        return [one.pid for one in self._ours()]
+
     def left(self) -> list[str]:
         """What workers have left on their hosts, beside the model files that are kept by content."""
         places = (self.folder / "hosts").glob("lightly-assets-*/*")

@@ -17,24 +17,28 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else "Lightly Assets needs Python 3.11 to 3.14; PYTHON=python3.12 make … names another one.")'
 	$(PYTHON) -m venv $(VENV)
 
-# Compiled is only what every command loads: the rest is compiled when it is used, which for most of it is never.
 $(VENV)/.run: requirements/run.lock requirements/install.py pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/python requirements/install.py run.lock
-	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	$(PIP) install --quiet --no-deps --no-build-isolation --no-compile -e .
+	@touch $@
+
+# Compiled is only what every process of Dagster loads: the rest is compiled when it is used, which for most of it is never.
+$(VENV)/.ui: requirements/ui.lock $(VENV)/.run
+	@$(BIN)/python requirements/install.py ui.lock
 	@$(BIN)/python -c 'import compileall, dagster, dagster_shared, pathlib, pydantic, sqlalchemy, typer; [compileall.compile_dir(pathlib.Path(m.__file__).parent, quiet=2, workers=0) for m in (dagster, dagster_shared, pydantic, sqlalchemy, typer)]'
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.lock requirements/oracles.lock $(VENV)/.run
+$(VENV)/.dev: requirements/dev.lock requirements/oracles.lock $(VENV)/.ui
 	$(PIP) install --quiet --require-hashes -r requirements/dev.lock
 	$(PIP) install --quiet --require-hashes --no-deps -r requirements/oracles.lock
 	@touch $@
 
-setup: $(VENV)/.run  ## Install what the product needs into .venv
+setup: $(VENV)/.run  ## Install what runs need into .venv (the web UI comes with make ui)
 
 demo: setup  ## The whole chain on built-in footage, into ./demo
 	@$(BIN)/lightly-assets demo --out demo
 
-ui: setup  ## Dagster's web UI on 127.0.0.1 for CONFIG (default: the demo)
+ui: $(VENV)/.ui  ## Dagster's web UI on 127.0.0.1 for CONFIG (default: the demo)
 	@$(BIN)/lightly-assets ui -c $(CONFIG)
 
 $(VENV)/.docs: requirements/docs.lock $(VENV)/.dev
@@ -160,15 +164,17 @@ format: $(VENV)/.dev  ## Rewrite files in the project's style
 # What fits already stays; UPGRADE=1 takes the newest releases that pyproject.toml allows, then make test.
 lock:  ## Resolve the dependencies anew (needs uv); UPGRADE=1 for the newest
 	$(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
-	  --extra onnx --extra ui --group build pyproject.toml -o requirements/run.lock
+	  --extra onnx --group build pyproject.toml -o requirements/run.lock
 	$(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
-	  --extra onnx --extra ui --group build --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
+	  --extra onnx --extra ui --group build -c requirements/run.lock pyproject.toml -o requirements/ui.lock
+	$(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
+	  --extra onnx --extra opencv --extra ui --group build --group dev -c requirements/ui.lock pyproject.toml -o requirements/dev.lock
 	$(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
 	  --group docs -c requirements/dev.lock -o requirements/docs.lock
 	echo uv | $(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	  - -o requirements/uv.lock
 	$(UV) pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
-	  --extra onnx --extra ui --extra postgres --group build -c requirements/run.lock -c requirements/dev.lock pyproject.toml -o requirements/deploy.lock
+	  --extra onnx --extra opencv --extra ui --extra postgres --group build -c requirements/ui.lock -c requirements/dev.lock pyproject.toml -o requirements/deploy.lock
 
 # Without DO=1 everything happens in a copy, and what would change is shown.
 release: $(VENV)/.dev  ## Version, changelog, tag, wheel and source package: VERSION=0.2.0 (DO=1 does it)

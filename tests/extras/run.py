@@ -58,6 +58,7 @@ tasks:
 assert json.loads(call("run", "--json"))["files_written"] == 3
 """,
     "onnx": 'assert json.loads(call("demo", "--json"))["frames"] == 236',
+    "opencv": "import cv2",
     "labels": "import labelformat",
     "litert": "import ai_edge_litert.interpreter",
     "openvino": "import openvino; openvino.Core()",

@@ -68,7 +68,7 @@ def try_versions(python: str, name: str, kind: str) -> int:
     chosen = requirements(kind)
     # For labelformat see requirements/oracles.lock: it asks for packages that nothing here needs.
     tools = [one for one in groups["dev"] if not one.startswith("labelformat")]
-    subprocess.run([*install, "-e", f"{ROOT}[onnx,ui]", *tools, *chosen], check=True)
+    subprocess.run([*install, "-e", f"{ROOT}[onnx,opencv,ui]", *tools, *chosen], check=True)
     oracles = ["--no-deps", "-r", str(ROOT / "requirements" / "oracles.lock")]
     subprocess.run([*install, *oracles], check=True)
     pattern = "|".join(re.escape(name) for name in PACKAGES)

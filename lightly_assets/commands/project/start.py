@@ -115,8 +115,8 @@ def ui_command(
         commands = programs(host, port)
     except FileNotFoundError as error:
         say(
-            f"Error: {error} is not installed, which is part of Dagster's web UI: pip install "
-            "'lightly-assets[ui]'.",
+            f"Error: {error} is not installed, which is part of Dagster's web UI: {_pip()} install "
+            "'lightly-assets[ui]' (make ui in a checkout).",
             error=True,
         )
         raise typer.Exit(FAILED) from None

@@ -230,6 +230,60 @@ def schema_text(command: str) -> str:
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 
+def project_schema_text() -> str:
+    """The JSON Schema of ``lightly.yaml``, for editors. What only Python can tell is left open."""
+    from lightly_assets.config import Project
+    from lightly_assets.models.vectors.settings import VECTOR_KINDS
+
+    definitions: dict[str, Any] = {}
+    root = _model_schema(Project, definitions, hide=("base_dir", "file_name", "inline"))
+    for name, kinds in (("Task", dict(model_kinds())), ("EmbeddingSettings", VECTOR_KINDS)):
+        definitions[name]["properties"]["model"] = {
+            "type": "object",
+            "required": ["kind"],
+            "anyOf": [_model_schema(model, definitions) for _, model in sorted(kinds.items())],
+        }
+    # A model's file may name them; the old name of another key; one number in place of a list of equal ones.
+    definitions["Task"]["required"].remove("categories")
+    sensor = definitions["SensorSettings"]["properties"]
+    sensor["stable_seconds"] = sensor["trusted_age_seconds"] | {
+        "deprecated": True, "description": "The old name of trusted_age_seconds."
+    }  # fmt: skip
+    for key in ("size", "mean", "std"):
+        definitions["Preprocess"]["properties"][key]["anyOf"].append({"type": "number"})
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "lightly.yaml"}
+    return json.dumps(head | root | {"$defs": definitions}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _model_schema(
+    model: type[BaseModel], definitions: dict[str, Any], hide: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The schema of a section, with the texts of its fields; those inside of it go to ``definitions``."""
+    from lightly_assets.models.layouts.base import LAYOUTS
+
+    schema = model.model_json_schema()
+    inner = schema.pop("$defs", {})
+    for one in [model, *(found for _, found in sections(model))]:
+        place = schema if one is model else inner[one.__name__]
+        place.pop("title", None)
+        for name, text in field_texts(one).items():
+            if name in place["properties"]:
+                place["properties"][name]["description"] = " ".join(text.replace("``", "`").split())
+        for value in place["properties"].values():
+            value.pop("title", None)
+    properties = schema["properties"]
+    for name in hide:
+        del properties[name]
+    if "options" in properties:
+        # The keys of layouts stand beside the others; which of them a layout has is told when it is read.
+        del properties["options"], inner["LayoutOptions"]
+        properties["layout"]["enum"] = list(LAYOUTS.names)
+        for layout in LAYOUTS.values():
+            properties |= {name: {} for name in layout.Options.model_fields if name not in properties}
+    definitions |= inner
+    return schema
+
+
 def documents_page() -> str:
     """``reference/documents.md``: every JSON document, key by key."""
     from lightly_assets.documents import DOCUMENTS
@@ -321,6 +375,7 @@ def main() -> None:
     SCHEMAS.mkdir(exist_ok=True)
     for command in DOCUMENTS:
         (SCHEMAS / f"{command}.json").write_text(schema_text(command), encoding="utf-8")
+    (SCHEMAS / "lightly.yaml.json").write_text(project_schema_text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

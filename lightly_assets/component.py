@@ -1,12 +1,14 @@
 """Lightly Assets as a component of a larger Dagster project."""
 
+import json
 import os
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from lightly_assets.config import ConfigError, load_project, project_of_sections
 from lightly_assets.definitions import build_definitions
@@ -54,6 +56,38 @@ def _resolve(context: dg.ResolutionContext, value: Any) -> Any:
     return value
 
 
+def _schema_of_sections() -> dict[str, Any]:
+    """The JSON Schema of ``lightly.yaml`` as a part of another one, with templates in place of values."""
+    text = files("lightly_assets").joinpath("documents", "schemas", "lightly.yaml.json").read_text("utf-8")
+    root: dict[str, Any] = json.loads(text)
+    definitions, template = root.pop("$defs"), {"type": "string", "pattern": r"\{[{%#]"}
+
+    def inlined(schema: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" in schema:
+            said = {key: one for key, one in schema.items() if key != "$ref"}
+            schema = definitions[schema["$ref"].rpartition("/")[2]] | said
+        found = dict(schema)
+        for key in ("anyOf", "prefixItems"):
+            if key in schema:
+                found[key] = [inlined(one) for one in schema[key]]
+        for key in ("items", "additionalProperties"):
+            if isinstance(schema.get(key), dict):
+                found[key] = or_template(schema[key])
+        if "properties" in schema:
+            found["properties"] = {name: or_template(one) for name, one in schema["properties"].items()}
+        return found
+
+    def or_template(schema: dict[str, Any]) -> dict[str, Any]:
+        found = inlined(schema)
+        if not found or (found.get("type") == "string" and not {"enum", "const", "pattern"} & set(found)):
+            return found
+        about: dict[str, Any] = {key: found.pop(key) for key in ("description", "default") if key in found}
+        others = found.pop("anyOf") if set(found) == {"anyOf"} else [found]
+        return {**about, "anyOf": [*others, template]}
+
+    return {key: one for key, one in inlined(root).items() if key not in ("$schema", "title")}
+
+
 _Config = Annotated[
     str | None,
     dg.Resolver(
@@ -66,6 +100,7 @@ _Sections = Annotated[
     dict[str, Any] | None,
     dg.Resolver(
         _resolve,
+        model_field_type=Annotated[dict[str, Any], WithJsonSchema(_schema_of_sections())],
         inject_before_resolve=False,
         description="What a lightly.yaml would say, in place of a file.",
     ),

@@ -83,6 +83,13 @@ def test_shipped_schemas_are_those_of_the_models(name: str) -> None:
     Draft202012Validator.check_schema(json.loads(shipped))
 
 
+def test_the_schema_of_the_project_file_is_that_of_its_models() -> None:
+    text = runpy.run_path(str(ROOT / "docs" / "generate.py"))["project_schema_text"]()
+    shipped = files("lightly_assets").joinpath("documents", "schemas", "lightly.yaml.json").read_text("utf-8")
+    assert shipped == text, "run: python docs/generate.py"
+    Draft202012Validator.check_schema(json.loads(shipped))
+
+
 def test_a_key_that_nobody_has_told_of_is_found() -> None:
     schema = json.loads(files("lightly_assets").joinpath("documents", "schemas", "doctor.json").read_text())
     assert Draft202012Validator(schema).is_valid({"ok": True, "roots": [], "dagster": []})

@@ -1,6 +1,7 @@
 """The documentation says what is so: generated pages, YAML snippets, command lines, names in Python."""
 
 import ast
+import json
 import re
 import runpy
 import shlex
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import typer
 import yaml
@@ -18,6 +20,7 @@ from lightly_assets.format.schema import TaskType
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+SCHEMAS = ROOT / "lightly_assets" / "documents" / "schemas"
 PAGES = [ROOT / "README.md", ROOT / "AGENTS.md", *sorted(DOCS.rglob("*.md"))]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -90,11 +93,14 @@ def test_yaml_snippets_load(text: str, tmp_path: Path) -> None:
     roots = {"input": "./videos", "lightly": "./lightly", "state": "./state"}
     path = tmp_path / "lightly.yaml"
     problems = []
+    # What editors go by allows all that is read.
+    schema = json.loads((SCHEMAS / "lightly.yaml.json").read_text())
     for project in _projects(data):
         project["datasource"] = roots | project.get("datasource", {})
         path.write_text(yaml.safe_dump(project))
         try:
             load_project(path)
+            jsonschema.validate(project, schema)
             return
         except ConfigError as error:
             problems.append(str(error))

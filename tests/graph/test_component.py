@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from lightly_assets.component import LightlyPredictionsComponent
 from lightly_assets.config import ConfigError, project_of_sections
@@ -219,3 +220,23 @@ def test_without_a_project_the_demos_graph_is_shown(tmp_path: Path, monkeypatch:
     monkeypatch.delenv("LIGHTLY_ASSETS_CONFIG", raising=False)
     keys = {key.to_user_string() for key in defs().resolve_asset_graph().get_all_asset_keys()}
     assert {"videos", "tasks_json"} <= keys and not list(tmp_path.iterdir())
+
+
+def test_editors_and_dg_know_the_keys_of_a_project() -> None:
+    """Each value may be a template, as those of Dagster's own components."""
+    schema = LightlyPredictionsComponent.get_model_cls().model_json_schema()  # type: ignore[union-attr]
+    known = Draft202012Validator(schema)
+    known.check_schema(schema)
+
+    def allowed(**said: object) -> bool:
+        model = {"kind": "onnx", "path": "a.onnx", "layout": "yolo"} | said
+        task = {"name": "people", "task_type": "object-detection", "model": model}
+        datasource = {"input": "{{ env.BUCKET }}", "lightly": "./lightly", "state": "./state"}
+        return known.is_valid({"project": {"datasource": datasource, "tasks": [task]}})
+
+    assert allowed() and allowed(score_threshold=0.3) and allowed(score_threshold="{{ env('LEAST') }}")
+    assert allowed(preprocess={"size": 640, "resize": "{{ env.RESIZE }}"}) and allowed(nms="{{ env.NMS }}")
+    assert (
+        not allowed(scor_threshold=0.3) and not allowed(score_threshold="much") and not allowed(nms="never")
+    )
+    assert not allowed(preprocess={"size": [640, "x"]})

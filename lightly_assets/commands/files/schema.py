@@ -1,4 +1,4 @@
-"""``lightly-assets schema``: what the ``--json`` documents of commands look like, as JSON Schema."""
+"""``lightly-assets schema``: what ``lightly.yaml`` and the ``--json`` documents look like, as JSON Schema."""
 
 from importlib.resources import files
 from typing import Annotated
@@ -15,10 +15,11 @@ def _names() -> list[str]:
 
 def schema_command(
     command: Annotated[
-        str | None, typer.Argument(help="A command.", show_default="lists those that have one")
+        str | None,
+        typer.Argument(help="A command, or lightly.yaml.", show_default="lists those that have one"),
     ] = None,
 ) -> None:
-    """Print the JSON Schema of what a command prints with --json."""
+    """Print the JSON Schema of what a command prints with --json, or of lightly.yaml, which editors go by."""
     names = _names()
     if command is None:
         for name in names:

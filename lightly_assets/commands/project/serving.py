@@ -1,13 +1,19 @@
-"""Dagster's web server and daemon, side by side, until one ends or somebody ends both."""
+"""Dagster's web server and daemon, side by side, until one ends or somebody ends both.
 
+This module is also a program that outlives the one that serves, and only for this: the end of a pipe tells it
+that nobody is there any more, whatever killed them, and it ends what is left.
+"""
+
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 MODULE = "lightly_assets.definitions"
 
@@ -37,21 +43,23 @@ def _beside_us(name: str) -> str:
 
 def serve(commands: Sequence[Sequence[str]], folder: Path) -> int:
     """Run programs until a signal comes, or one of them ends; then all are ended. What to exit with."""
-    running: list[subprocess.Popen[bytes]] = []
-    try:
-        with _signals_end_it():
-            for command in commands:
-                # A group of its own: Ctrl+C reaches it through us, and once.
-                running.append(subprocess.Popen(command, cwd=folder, process_group=0))  # noqa: S603 - no shell
-            while True:
-                for one in running:
-                    if one.poll() is not None:
-                        return one.returncode or 1
-                time.sleep(0.2)
-    except _Ended:
-        return 0
-    finally:
-        _end(running)
+    with _heir() as bequeath:
+        running: list[subprocess.Popen[bytes]] = []
+        try:
+            with _signals_end_it():
+                for command in commands:
+                    # A group of its own: Ctrl+C reaches it through us, and once.
+                    running.append(subprocess.Popen(command, cwd=folder, process_group=0))  # noqa: S603 - no shell
+                    bequeath(running[-1].pid)
+                while True:
+                    for one in running:
+                        if one.poll() is not None:
+                            return one.returncode or 1
+                    time.sleep(0.2)
+        except _Ended:
+            return 0
+        finally:
+            _end(running)
 
 
 @contextmanager
@@ -67,6 +75,48 @@ def _signals_end_it() -> Iterator[None]:
             signal.signal(one, handler)
 
 
+@contextmanager
+def _heir() -> Iterator[Callable[[int], None]]:
+    """Who ends the programs that it is told of, should we be killed before we have done it."""
+    program = [sys.executable, "-I", "-S", __file__, str(_SECONDS)]
+    # A session of its own: what ends all of a terminal does not end it.
+    with subprocess.Popen(program, stdin=subprocess.PIPE, start_new_session=True) as heir:  # noqa: S603 - no shell
+        pipe = heir.stdin
+        assert pipe is not None
+
+        def bequeath(leader: int) -> None:
+            pipe.write(b"%d\n" % leader)
+            pipe.flush()
+
+        try:
+            yield bequeath
+        finally:
+            heir.kill()  # before the pipe is closed
+
+
+def inherit(pipe: IO[bytes], seconds: float) -> None:
+    """Waits until nobody holds the pipe's other end, and ends the programs whose numbers came through."""
+    leaders = [int(line) for line in pipe]
+    for leader in leaders:
+        with suppress(ProcessLookupError):
+            os.kill(leader, signal.SIGINT)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and any(map(_is_there, leaders)):
+        time.sleep(0.2)
+    for leader in leaders:
+        with suppress(ProcessLookupError):
+            os.killpg(leader, signal.SIGKILL)
+
+
+def _is_there(group: int) -> bool:
+    """Whether a program is there, or one that it has started."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def _end(running: Sequence[subprocess.Popen[bytes]]) -> None:
     """As Ctrl+C does; who does not follow in time, or before it comes once more, is killed."""
     for one in running:
@@ -79,3 +129,7 @@ def _end(running: Sequence[subprocess.Popen[bytes]]) -> None:
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             one.kill()
             one.wait()
+
+
+if __name__ == "__main__":
+    inherit(sys.stdin.buffer, float(sys.argv[1]))

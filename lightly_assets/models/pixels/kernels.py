@@ -103,7 +103,7 @@ def _with_pillow(image: NDArray[np.uint8], height: int, width: int, kernel: str)
 
 
 def linear(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """OpenCV's INTER_LINEAR without OpenCV: the same bits, in eight times the time, 3 ms for a frame in 1080p."""
+    """OpenCV's INTER_LINEAR without OpenCV: the same bits in ten times the time, 3 ms for a frame in 720p."""
     rows, columns, channels = image.shape
     left, right, near, far = _taps(columns, width)
     # At the left and the right edge one pixel has all the weight; above and below it is shared.
@@ -113,7 +113,8 @@ def linear(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint
     top, bottom, over, under = _taps(rows, height)
     top, bottom = np.clip(top, 0, rows - 1), np.clip(bottom, 0, rows - 1)
     if not far.any() and not under.any():
-        return image[top].take(left, axis=1)
+        picked: NDArray[np.uint8] = image[top[:, None], left]
+        return picked
     flat = np.ascontiguousarray(image).reshape(rows, columns * channels)
     before, after = (_places(pixels, channels) for pixels in (left, right))
     near, far = np.repeat(near, channels), np.repeat(far, channels)

@@ -277,8 +277,8 @@ def _model_schema(
     if "options" in properties:
         # The keys of layouts stand beside the others; which of them a layout has is told when it is read.
         del properties["options"], inner["LayoutOptions"]
-        properties["layout"]["enum"] = list(LAYOUTS.names)
-        for layout in LAYOUTS.values():
+        properties["layout"]["enum"] = sorted(LAYOUTS)
+        for _, layout in sorted(LAYOUTS.items()):
             properties |= {name: {} for name in layout.Options.model_fields if name not in properties}
     definitions |= inner
     return schema

@@ -101,14 +101,20 @@ def open_project(config: Path, *, as_json: bool = False, document: dict[str, Any
         raise typer.Exit(WRONG_USE) from None
 
 
-def say_old_names(project: "Project") -> None:
-    """What of the project file is called otherwise now, with the command that renames it."""
+def old_names(project: "Project") -> dict[str, str]:
+    """What of the project file is called otherwise now: by key, with the command that renames it."""
     path = shlex.quote(min(os.path.relpath(project.path), str(project.path), key=len))
-    for old, new in project.sensor.old_names.items():
-        say(
-            f"Note: sensor.{old} is called sensor.{new} now; this renames it: "
-            f"sed -i.bak s/{old}/{new}/ {path}"
-        )
+    return {
+        f"sensor.{old}": f"Note: sensor.{old} is called sensor.{new} now; this renames it: "
+        f"sed -i.bak s/{old}/{new}/ {path}"
+        for old, new in project.sensor.old_names.items()
+    }
+
+
+def say_old_names(project: "Project") -> None:
+    """All of that, to somebody who asks how the project is."""
+    for text in old_names(project).values():
+        say(text)
 
 
 def _elsewhere(config: Path) -> str:

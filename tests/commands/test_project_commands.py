@@ -260,6 +260,30 @@ def test_one_task_after_the_other(small: SmallProject) -> None:
     assert small.read("tasks.json") == ["squares", "others"]
 
 
+def test_what_is_left_out_is_told_once_and_again_when_it_changes(small: SmallProject) -> None:
+    """With what settles it; a run that says nothing has told nobody."""
+    (small.input / "b.mkv").write_bytes(b"")
+    told = "Left out of the input: 1 × .mkv"
+    assert told not in call(small, "run", "--quiet").stdout
+    for words in (["run", "--dry-run"], ["run"]):
+        text = call(small, *words).stdout
+        assert told in text and "exclude: ['**/*.mkv']" in text and "ffmpeg -i clip.mkv -c copy" in text
+    assert "Left out" not in call(small, "run").stdout
+    assert document(call(small, "run", "--json"))["skipped"] == {"mkv": 1}
+    (small.input / "c.mkv").write_bytes(b"")
+    assert "2 × .mkv" in call(small, "run").stdout
+    assert "Left out" not in call(small, "run").stdout
+    small.write(exclude=["**/*.mkv"])
+    assert "Left out" not in call(small, "run").stdout
+    (small.state / "told.json").write_text("[")
+    small.write(exclude=[])
+    assert "2 × .mkv" in call(small, "run").stdout
+    key = "cam/a.mp4"
+    assert call(small, "pause", key).returncode == 0
+    settles = f"Paused: {key}; this takes one up again: lightly-assets resume {key}"
+    assert settles in call(small, "run").stdout and "Paused" not in call(small, "run").stdout
+
+
 def test_an_old_key_is_told_with_the_command_that_renames_it(small: SmallProject) -> None:
     small.write(sensor={"stable_seconds": 0})
     command = "sed -i.bak s/stable_seconds/trusted_age_seconds/ lightly.yaml"
@@ -268,6 +292,8 @@ def test_an_old_key_is_told_with_the_command_that_renames_it(small: SmallProject
         done = call(small, name)
         assert done.returncode == 0 and done.stdout.splitlines().count(told) == 1, done.stdout
         assert "stable_seconds" not in done.stderr
+    # A run tells it once; whoever asks is told.
+    assert "Note:" not in call(small, "run").stdout
     assert document(call(small, "status", "--json"))["ok"]
     subprocess.run(shlex.split(command), cwd=small.folder, check=True)
     assert "trusted_age_seconds: 0" in small.config.read_text()

@@ -21,16 +21,16 @@ from lightly_assets.commands.shared import (
     JsonOption,
     counted,
     errors_for_people,
+    is_quiet,
+    old_names,
     open_project,
     print_json,
     say,
-    say_old_names,
     shown_bytes,
     wrong_use,
 )
 from lightly_assets.commands.tables import show_facts
 from lightly_assets.errors import BadValue
-from lightly_assets.format.names.suffixes import left_out
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -92,7 +92,8 @@ def run_command(
         print_json(done.document)
     else:
         done.show()
-        say_old_names(project)
+        with errors_for_people():
+            done.tell()
     raise typer.Exit(0 if done.ok else FAILED)
 
 
@@ -109,6 +110,8 @@ class Done:
         """What checks warn about; nothing was stopped by it."""
         self.planned: dict[str, Any] | None = None
         """What there would be to do, of a dry run."""
+        self.paused: list[str] = []
+        """Inputs that are left alone on purpose."""
 
     @property
     def ok(self) -> bool:
@@ -132,8 +135,6 @@ class Done:
                 say(f"{counted(summary.files_deleted, 'orphaned prediction file')} deleted.")
         else:
             self._show_table()
-        if skipped := left_out(summary.skipped):
-            say(skipped)
         for warning in self.warnings[:_MOST_SHOWN]:
             say(f"Warning: {warning}")
         if len(self.warnings) > _MOST_SHOWN:
@@ -146,6 +147,18 @@ class Done:
             say(f"Failed: {error}", error=True)
         if len(failed) > _MOST_SHOWN:
             say(f"… and {len(failed) - _MOST_SHOWN} more.", error=True)
+
+    def tell(self) -> None:
+        """What stops nothing and should be known: once, and not again before it has changed."""
+        from lightly_assets.pipeline.roots import Roots
+        from lightly_assets.pipeline.watching.notices import notices, remember, untold
+
+        there_are = notices(old_names(self.project), self.summary.skipped, self.paused)
+        state = Roots(self.project).state
+        for one in untold(state, there_are):
+            say(one.text)
+        if not is_quiet() and self.planned is None:
+            remember(state, there_are)
 
     def _show_table(self) -> None:
         from lightly_assets.config.sections.embeddings import embeddings_words
@@ -211,9 +224,10 @@ def run_project(
         summary.fail(plan.problems)
         summary.waiting += plan.waiting.values()
         summary.failed += [{"input": None, "task": task, "error": plan.waiting[task]} for task in plan.stuck]
+        paused = list(session.scan.paused)
         if dry_run:
             done = Done(project, summary, time.monotonic() - started)
-            done.planned = _planned(session, plan)
+            done.planned, done.paused = _planned(session, plan), paused
             return done
         recovered = session.recovered(plan)
         idle = not plan.units and not recovered
@@ -224,14 +238,14 @@ def run_project(
             for task, problem in session.finish().items():
                 summary.failed.append({"input": None, "task": task, "error": problem})
             done = Done(project, summary, time.monotonic() - started)
-            done.warnings += _left_behind(session, summary)
+            done.warnings, done.paused = _left_behind(session, summary), paused
             return done
         partitions = _partitions(session, plan, recovered)
         setups = [*session.all_setups.values()]
     done = _run_dagster(project, partitions, keys, tasks, setups, quiet=quiet)
     # The run itself knows only the partitions that had something to do.
     done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
-    done.summary.skipped = summary.skipped
+    done.summary.skipped, done.paused = summary.skipped, paused
     done.seconds = time.monotonic() - started
     return done
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from lightly_assets.commands.shared import FAILED, OK, counted, open_project, say, say_old_names
+from lightly_assets.commands.shared import FAILED, OK, counted, open_project, say
 from lightly_assets.errors import LightlyAssetsError
 
 if TYPE_CHECKING:
@@ -147,7 +147,6 @@ def _look_and_run(
     project = open_project(config, as_json=as_json) if first else load_project(config)
     if first and not as_json:
         say(f"Watching {project.root('input')}, every {every:g} s; Ctrl-C ends it.")
-        say_old_names(project)
     if not changes.look(project, time.time()):
         return False
     only = changes.only()
@@ -165,6 +164,7 @@ def _show(done: "Done", waiting: int, *, as_json: bool) -> None:
         return
     say(time.strftime("%Y-%m-%d %H:%M:%S"))
     done.show()
+    done.tell()
     if waiting:
         say(f"Waiting: {counted(waiting, 'file')} perhaps still being written.")
 

@@ -131,7 +131,8 @@ def scan_input(store: Store, project: Project) -> Scan:
     for entry in store.list(skip=project.own_folders):
         kind = input_kind(entry.key)
         if kind is None:
-            scan.skipped[suffix_left_out(entry.key)] += 1
+            named = selected.admit(entry.key)
+            scan.skipped[suffix_left_out(entry.key) if named else EXCLUDED] += 1
             continue
         if not selected.admit(entry.key):
             scan.skipped[EXCLUDED] += 1

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,6 +100,13 @@ def open_project(config: Path, *, as_json: bool = False, document: dict[str, Any
     except ConfigError as error:
         complain(f"{error}{_elsewhere(config)}", document, as_json=as_json)
         raise typer.Exit(WRONG_USE) from None
+
+
+def program() -> str:
+    """How this program can be called again from here."""
+    name = "lightly-assets"
+    called = Path(sys.argv[0])
+    return name if shutil.which(name) or called.name != name else os.path.relpath(called)
 
 
 def old_names(project: "Project") -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightly_assets.commands.shared import DEFAULT_CONFIG, FAILED, WRONG_USE, errors_for_people, say
+from lightly_assets.commands.shared import DEFAULT_CONFIG, FAILED, WRONG_USE, errors_for_people, program, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def _propose(folder: Path, path: Path, model: Path | None, input_root: str | Non
     """Writes the file. Returns whether it can be run as it stands."""
     if model is None and input_root is None:
         _write(path, TEMPLATE)
-        say(f"{path} is written. Put in folders, categories and model, then: lightly-assets run -c {path}")
+        say(f"{path} is written. Put in folders, categories and model, then: {program()} run -c {path}")
         return True
     from lightly_assets.proposal.inputs import look_at_input
     from lightly_assets.proposal.model import look_at_model
@@ -90,7 +90,7 @@ def _propose(folder: Path, path: Path, model: Path | None, input_root: str | Non
         _show("Input", seen.findings)
     if model is None:
         _write(path, with_input(TEMPLATE, root, folder, seen.findings[0] if seen else None))
-        say(f"{path} is written. Put in your categories and model, then: lightly-assets run -c {path}")
+        say(f"{path} is written. Put in your categories and model, then: {program()} run -c {path}")
         return True
     with _guesses_told_once():
         found = look_at_model(model.resolve(), seen.frames if seen is not None else ())
@@ -178,4 +178,4 @@ def _tell_what_is_open(path: Path, found: "ModelFound") -> None:
         return
     todo = [one.what for one in found.findings if one.sureness == "open"]
     rest = f", after what is marked OPEN in it ({', '.join(todo)})" if todo else ""
-    say(f"{path} is written. Next{rest}: lightly-assets run -c {path}")
+    say(f"{path} is written. Next{rest}: {program()} run -c {path}")

@@ -1,8 +1,6 @@
 """Commands to begin with: ``init``, ``demo``, ``ui``."""
 
 import os
-import shutil
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +19,7 @@ from lightly_assets.commands.shared import (
     is_quiet,
     open_project,
     print_json,
+    program,
     say,
 )
 
@@ -51,8 +50,8 @@ def demo_command(
         if done.ok:
             _look(out, project)
         say("Next: make ui            the graph and its pictures, on 127.0.0.1")
-        say(f"      {_program()} check {out}/lightly --input {out}/input")
-        say(f"      {_program()} status -c {out}/lightly.yaml")
+        say(f"      {program()} check {out}/lightly --input {out}/input")
+        say(f"      {program()} status -c {out}/lightly.yaml")
     raise typer.Exit(0 if done.ok else FAILED)
 
 
@@ -64,7 +63,7 @@ def _look(out: Path, project: "Project") -> None:
         return
     if find_spec("lightly_mundig") is None:
         say(f"      {_pip()} install 'lightly-assets[select]'")
-        say(f"      {_program()} select -c {out}/lightly.yaml")
+        say(f"      {program()} select -c {out}/lightly.yaml")
         say("      says which frames are worth a label (docs/select.md speaks of that package's licence).")
         return
     from lightly_assets.commands.project.select import select_here
@@ -87,17 +86,10 @@ def _report(out: Path) -> Path:
     return page_file
 
 
-def _program() -> str:
-    """How this program can be called again from here."""
-    name = "lightly-assets"
-    called = Path(sys.argv[0])
-    return name if shutil.which(name) or called.name != name else os.path.relpath(called)
-
-
 def _pip() -> str:
     """How packages are installed beside this program."""
-    program = Path(_program())
-    return f"{program.with_name('python')} -m pip" if program.parent.name else "pip"
+    called = Path(program())
+    return f"{called.with_name('python')} -m pip" if called.parent.name else "pip"
 
 
 def ui_command(

@@ -4,6 +4,7 @@ Made smaller by another kernel, it is another picture to a model: OpenCV's ``lin
 pixels and leaves out the rest, Pillow's kernels average over all of them.
 """
 
+import logging
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
@@ -12,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightly_assets.models.protocol import ModelError
+
+log = logging.getLogger(__name__)
 
 Kernel = Literal["linear", "area", "cubic", "lanczos4", "bilinear", "bicubic", "lanczos", "nearest"]
 
@@ -84,6 +87,10 @@ def _opencv() -> Any:
     try:
         import cv2
     except ImportError:
+        log.info(
+            "OpenCV is not installed: 'linear' has the same pixels without it, at 3 ms for a frame "
+            "in 720p instead of 0.4; pip install 'lightly-assets[opencv]'."
+        )
         return None
     cv2.setNumThreads(1)
     return cv2

@@ -29,7 +29,7 @@ FAULTS = {
         "mount -o remount,size=8m lightly",
     ),
     "full state": (
-        "mount -t tmpfs -o size=600k tmpfs state",
+        "mount -t tmpfs -o size=100k tmpfs state",
         "mount -o remount,size=16m state",
     ),
     "no inodes": (

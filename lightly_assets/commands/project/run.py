@@ -150,6 +150,16 @@ class Done:
 
     def tell(self) -> None:
         """What stops nothing and should be known: once, and not again before it has changed."""
+        from lightly_assets.storage import StorageError
+
+        try:
+            self._tell()
+        except StorageError:
+            # The run may have failed because what is told is remembered in a store that it lost: that was said.
+            if self.ok:
+                raise
+
+    def _tell(self) -> None:
         from lightly_assets.pipeline.roots import Roots
         from lightly_assets.pipeline.watching.notices import notices, remember, untold
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -80,12 +81,17 @@ def rclone(folder: Path) -> Iterator[Server]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return ports
+    """Ports of loopback that nobody listens on; none that the system gives to connections of others meanwhile."""
+    found: list[int] = []
+    for port in random.SystemRandom().sample(range(12_000, 32_000), 2_000):
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("There is no free port.")
 
 
 @contextmanager

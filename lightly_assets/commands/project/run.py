@@ -155,7 +155,7 @@ class Done:
         try:
             self._tell()
         except StorageError:
-            # The run may have failed because what is told is remembered in a store that it lost: that was said.
+            # A run may have failed because it lost the store that remembers what was told: that was said.
             if self.ok:
                 raise
 

@@ -81,7 +81,7 @@ def rclone(folder: Path) -> Iterator[Server]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on; none that the system gives to connections of others meanwhile."""
+    """Ports of loopback that nobody listens on, and that the system gives to no connection meanwhile."""
     found: list[int] = []
     for port in random.SystemRandom().sample(range(12_000, 32_000), 2_000):
         try:

@@ -60,7 +60,7 @@ snapshots: $(VENV)/.dev  ## Write anew what the tests in tests/snapshots compare
 test-day: $(VENV)/.dev  ## A day in the life of a project, with Dagster's daemon (about 15 minutes)
 	$(BIN)/python -m pytest -q tests/day
 
-test-postgres: $(VENV)/.dev  ## Dagster's instance on a real PostgreSQL server (needs Debian's package postgresql)
+test-postgres: $(VENV)/.dev  ## Dagster's instance on a real PostgreSQL server, a day in the life too (needs Debian's package postgresql; about 15 minutes)
 	$(BIN)/python -m pytest -q tests/postgres
 
 test-deploy: $(VENV)/.dev  ## Deployments against parsers and local stand-ins for AWS and Kubernetes

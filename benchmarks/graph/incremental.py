@@ -233,14 +233,15 @@ def one_run(config: str) -> None:
     project = load_project(config)
     with dg.DagsterInstance.get() as instance:
         context = dg.build_sensor_context(instance=instance, last_sensor_start_time=1.0)
-        (request,) = (
-            tick(context, project, tuple(one.name for one in project.tasks), ModelVersions()).run_requests
-            or []
+        models, tasks = ModelVersions(), tuple(one.name for one in project.tasks)
+        # A busy machine may need a second tick to know the models' versions.
+        (request,) = next(
+            found for _ in range(60) if (found := tick(context, project, tasks, models).run_requests)
         )
         add_partitions(instance, request.run_config["ops"]["chain"]["config"]["partitions"])
         job = build_definitions(config).resolve_job_def("predictions")
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-        assert job.execute_in_process(instance=instance, run_config=request.run_config | quiet).success
+        assert job.execute_in_process(instance=instance, run_config={**request.run_config, **quiet}).success
 
 
 def dagster_cost(count: int) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import stat
@@ -321,6 +322,80 @@ def test_who_syncs_waits_for_what_another_thread_is_flushing(
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_what_another_thread_could_not_flush_is_flushed_by_who_waited_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path)
+    store.write("a/1.json", b"{}")
+    begun, go_on, flushed = threading.Event(), threading.Event(), os.fsync
+    calls: list[str] = []
+    told: dict[str, str] = {}
+
+    def first_fails(descriptor: int) -> None:
+        calls.append(threading.current_thread().name)
+        if len(calls) == 1:
+            begun.set()
+            assert go_on.wait(10)
+            raise OSError(errno.EIO, "the disk is gone")
+        flushed(descriptor)
+
+    def sync() -> None:
+        try:
+            store.sync()
+        except StorageError as error:
+            told[threading.current_thread().name] = str(error)
+
+    monkeypatch.setattr(os, "fsync", first_fails)
+    threads = [threading.Thread(target=sync, name=name, daemon=True) for name in ("first", "second")]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    threads[1].join(0.3)
+    assert threads[1].is_alive() and calls == ["first"]
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert list(told) == ["first"] and "second" in calls
+
+
+def test_who_syncs_does_not_wait_for_flushes_that_begin_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path)
+    store.write("a/1.json", b"{}")
+    begun, go_on, late = threading.Event(), threading.Event(), threading.Event()
+    flushed = os.fsync
+
+    def slowly(descriptor: int) -> None:
+        if threading.current_thread().name == "first":
+            begun.set()
+            assert go_on.wait(10)
+        elif threading.current_thread().name == "late":
+            late.set()
+            assert done.wait(10)
+        flushed(descriptor)
+
+    done = threading.Event()
+
+    def waits() -> None:
+        store.sync()
+        done.set()
+
+    monkeypatch.setattr(os, "fsync", slowly)
+    first = threading.Thread(target=store.sync, name="first", daemon=True)
+    first.start()
+    assert begun.wait(10)
+    waiting = threading.Thread(target=waits, name="waits", daemon=True)
+    waiting.start()
+    waiting.join(0.3)
+    store.write("a/2.json", b"{}")
+    threading.Thread(target=store.sync, name="late", daemon=True).start()
+    assert late.wait(10)
+    go_on.set()
+    waiting.join(10)
+    assert done.is_set()
 
 
 def test_many_threads_may_sync_at_once(tmp_path: Path) -> None:

@@ -59,8 +59,10 @@ class LocalStore:
         self.root = Path(os.path.realpath(root))
         self._inside = os.path.join(self.root, "")  # noqa: PTH118 - keeps the slash at the end
         self._flushed = threading.Condition()
-        self._flushing = 0
-        """How many threads flush what is not in the queue any more."""
+        self._flushing: set[object] = set()
+        """What threads flush that is not in the queue any more, a mark for each."""
+        self._failures = 0
+        """Flushes that went wrong: what they were of is in the queue again."""
         self._unflushed: deque[str] = deque(maxlen=_FLUSH_SINGLY + 1)
 
     @property
@@ -205,30 +207,44 @@ class LocalStore:
 
     def sync(self) -> None:
         with self._errors(""):
-            while keys := self._to_flush():
-                try:
-                    if len(keys) > _FLUSH_SINGLY:
-                        flush_file_system(self.root)
-                    else:
-                        flush_path(self.root / keys[0], self.root)
-                except BaseException:
-                    self._unflushed.extendleft(keys)
-                    raise
-                finally:
-                    with self._flushed:
-                        self._flushing -= 1
-                        self._flushed.notify_all()
-        # What this thread has written may be in the hands of another one that flushes.
-        with self._flushed:
-            self._flushed.wait_for(lambda: not self._flushing)
+            is_flushed = False
+            while not is_flushed:
+                before = self._failures
+                while self._flush_next():
+                    pass
+                self._wait_for_others()
+                is_flushed = self._failures == before
 
-    def _to_flush(self) -> tuple[str, ...]:
-        """Take the next file that is to be flushed; all of them, where they are too many to go one by one."""
+    def _wait_for_others(self) -> None:
+        """What this thread has written may be in the hands of those that flush now, and of no later ones."""
+        with self._flushed:
+            others = set(self._flushing)
+            self._flushed.wait_for(lambda: others.isdisjoint(self._flushing))
+
+    def _flush_next(self) -> bool:
+        """Flush the next file of the queue; all of them, where they are too many to go one by one."""
+        mark = object()
         with self._flushed:
             most = len(self._unflushed) if len(self._unflushed) > _FLUSH_SINGLY else 1
             keys = tuple(self._unflushed.popleft() for _ in range(min(most, len(self._unflushed))))
-            self._flushing += bool(keys)
-            return keys
+            if not keys:
+                return False
+            self._flushing.add(mark)
+        try:
+            if len(keys) > _FLUSH_SINGLY:
+                flush_file_system(self.root)
+            else:
+                flush_path(self.root / keys[0], self.root)
+        except BaseException:
+            with self._flushed:
+                self._unflushed.extendleft(keys)
+                self._failures += 1
+            raise
+        finally:
+            with self._flushed:
+                self._flushing.remove(mark)
+                self._flushed.notify_all()
+        return True
 
     def clock(self) -> datetime:
         return datetime.now(UTC)

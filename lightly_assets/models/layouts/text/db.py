@@ -21,6 +21,7 @@ from lightly_assets.models.layouts.base import (
     output_of_rank,
 )
 from lightly_assets.models.layouts.shared.values import check_shares
+from lightly_assets.models.pixels.kernels import opencv
 from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess, View
 from lightly_assets.models.results import Detections, Result
 
@@ -76,7 +77,11 @@ class Db(Layout):
                 f"{needs}; {outputs[self._place]} has {channels} channels, which are the layouts "
                 "probabilities and logits of semantic segmentation."
             )
-        self._cv2 = _opencv()
+        self._cv2 = opencv()
+        if self._cv2 is None:
+            raise LayoutError(
+                "The layout db needs OpenCV; install it with: pip install 'lightly-assets[opencv]'."
+            )
 
     @property
     def classes(self) -> int:
@@ -170,13 +175,3 @@ def _grown(points: NDArray[np.float32], distance: float) -> NDArray[np.int32]:
 def _whole(points: NDArray[np.float64]) -> NDArray[np.int32]:
     """Halves away from zero."""
     return np.asarray(np.trunc(points + np.copysign(0.5, points)), dtype=np.int32)
-
-
-def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError:
-        raise LayoutError(
-            "The layout db needs OpenCV; install it with: pip install opencv-python-headless."
-        ) from None
-    return cv2

@@ -112,6 +112,13 @@ class SmallProject:
         self.settings |= changes
         self.config.write_text(yaml.safe_dump(self.settings, sort_keys=False))
 
+    def fill(self, videos: int, stills: int) -> None:
+        """Some videos, each a frame longer than the one before, and a folder of images."""
+        for number in range(videos):
+            write_video(self.input / f"{number}.mp4", positions(6 + number))
+        for number in range(stills):
+            write_image(self.input / f"stills/{number}.png", 10 + number)
+
     def send(self) -> None:
         """Let the input be seen: on disk it is, as soon as it is written."""
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.format.boxes import in_first_pixel
 from lightly_assets.models.results import ResultError
 
 # In a smaller image keypoints may well lie in the first pixel.
@@ -65,19 +66,11 @@ def check_point_shares(
         larger = np.array([bool((one[:, :2] > 1).any()) for one in points])
     if larger.all():
         return
-    inside = np.array(
-        [not more and first_pixel(one[:, :2]) for more, one in zip(larger.tolist(), points, strict=True)]
-    )
+    # A single point may well lie there.
+    inside = np.array([len(one) > 1 and in_first_pixel(one[:, :2].ravel().tolist()) for one in points])
     others = images[larger]
     for index in np.flatnonzero(inside & ~np.isin(images, others))[:1].tolist():
         raise ResultError(
             f"prediction {index}: all keypoints lie in the first pixel, like those of all objects of its "
             f"{width}×{height} image; coordinates must be pixels, not shares of the image."
         )
-
-
-def first_pixel(points: NDArray[Any]) -> bool:
-    """Whether all (K, 2) x, y, two or more, lie in 0..1, and not all at its edges."""
-    if len(points) < 2 or not ((points >= 0) & (points <= 1)).all():
-        return False
-    return bool(((points > 0) & (points < 1)).any())

@@ -3,6 +3,7 @@
 Source: the specification's "Object Detection". Functions take and return (N, 4) arrays.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -106,6 +107,12 @@ def keypoint_boxes(keypoints: NDArray[Any]) -> NDArray[Any]:
     """
     low, high = keypoints[..., :2].min(axis=1), keypoints[..., :2].max(axis=1)
     return np.concatenate([low, np.maximum(high - low, 1)], axis=1)
+
+
+def in_first_pixel(coordinates: Iterable[float]) -> bool:
+    """Whether x and y of keypoints all lie in 0..1 and not all at its edges, so that they are shares."""
+    given = list(coordinates)
+    return all(0 <= one <= 1 for one in given) and any(0 < one < 1 for one in given)
 
 
 def fits_as_xyxy(boxes: NDArray[Any], widths: Any, heights: Any) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import SmallProject, positions, write_image, write_video
+from tests.projects import SmallProject
 from tests.ray_cluster.cluster import Cluster
 
 NODES = ("127.0.0.3", "127.0.0.4")
@@ -30,10 +30,7 @@ def cluster() -> Iterator[Cluster]:
 def small(tmp_path: Path) -> SmallProject:
     """A project of some videos and a folder of images, without an engine."""
     made = SmallProject(tmp_path / "project")
-    for number in range(5):
-        write_video(made.input / f"{number}.mp4", positions(6 + number))
-    for number in range(3):
-        write_image(made.input / f"stills/{number}.png", 10 + number)
+    made.fill(videos=5, stills=3)
     return made
 
 

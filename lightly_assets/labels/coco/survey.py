@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.format.boxes import in_first_pixel
 from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.schema import TaskType
 from lightly_assets.labels.coco.settings import CocoSettings
@@ -242,8 +243,7 @@ def _are_shares(points: Any) -> bool:
     """Whether labelled keypoints are all in the first pixel, and not all at its corners."""
     if not isinstance(points, list) or not all(type(value) in (int, float) for value in points):
         return False
-    places = [*points[0::3], *points[1::3]]
-    return all(0 <= value <= 1 for value in places) and any(0 < value < 1 for value in places)
+    return in_first_pixel([*points[0::3], *points[1::3]])
 
 
 def _is_plain(value: Any) -> bool:

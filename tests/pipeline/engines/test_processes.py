@@ -15,7 +15,7 @@ from lightly_assets.config import load_project
 from lightly_assets.pipeline.engines.errors import EngineError
 from lightly_assets.pipeline.session import Session
 from tests.pipeline.test_kills import SCENARIOS, prepared
-from tests.projects import SmallProject, positions, read_folder, task, write_image, write_video
+from tests.projects import SmallProject, read_folder, task, write_image
 
 TWO = {"kind": "local", "workers": 2}
 
@@ -80,10 +80,7 @@ def find(images):
 @pytest.fixture
 def small(tmp_path: Path) -> SmallProject:
     made = SmallProject(tmp_path / "project")
-    for number in range(5):
-        write_video(made.input / f"{number}.mp4", positions(6 + number))
-    for number in range(4):
-        write_image(made.input / f"stills/{number}.png", 10 + number)
+    made.fill(videos=5, stills=4)
     return made
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from lightly_assets.config import load_project
 from lightly_assets.pipeline.session import Session
-from tests.projects import SmallProject, positions, task, write_image, write_video
+from tests.projects import SmallProject, task
 
 STALL = 4.0
 TWO = {"kind": "local", "workers": 2, "stall_seconds": STALL}
@@ -45,10 +45,7 @@ def find(images):
 @pytest.fixture
 def small(tmp_path: Path) -> SmallProject:
     made = SmallProject(tmp_path / "project")
-    for number in range(2):
-        write_video(made.input / f"{number}.mp4", positions(6 + number))
-    for number in range(2):
-        write_image(made.input / f"stills/{number}.png", 10 + number)
+    made.fill(videos=2, stills=2)
     return made
 
 

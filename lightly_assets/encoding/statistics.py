@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.format.rules.box_statistics import look_like_corners
+from lightly_assets.format.rules.box_statistics import fit_only_otherwise
 
 if TYPE_CHECKING:
     from lightly_assets.encoding.encode import Encoded
@@ -66,7 +66,7 @@ class Statistics:
     @property
     def are_corners(self) -> bool:
         """Whether boxes are x1, y1, x2, y2: of what was given, not of what is left once boxes are cut."""
-        return look_like_corners(self.boxes + self.dropped, self.clipped + self.dropped, self.as_corners)
+        return fit_only_otherwise(self.boxes + self.dropped, self.clipped + self.dropped, self.as_corners)
 
     @property
     def median_score(self) -> float | None:

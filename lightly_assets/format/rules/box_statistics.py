@@ -13,12 +13,12 @@ from lightly_assets.format.boxes import fits_as_xyxy, outside_image
 _ENOUGH = 20
 
 
-def look_like_corners(boxes: int, outside: int, fit_as_corners: int) -> bool:
-    """Whether boxes are corners that were taken for x, y, w, h.
+def fit_only_otherwise(boxes: int, outside: int, fitting: int) -> bool:
+    """Whether the numbers of boxes are meant in another order, in which so many are ``fitting``.
 
-    They are where a tenth or more (and two) leave their image, and 99 % fit into it when read as corners.
+    They are where a tenth or more (and two) leave their image, and 99 % fit into it when read otherwise.
     """
-    return outside >= max(2, boxes / 10) and fit_as_corners >= 0.99 * boxes
+    return outside >= max(2, boxes / 10) and fitting >= 0.99 * boxes
 
 
 @dataclass(slots=True)
@@ -26,14 +26,16 @@ class BoxStatistics:
     """Counts over many boxes; two of them can be added.
 
     ``measured`` boxes have a known image, ``outside`` of them leave it, ``fit_as_corners`` would be boxes
-    inside it if read as corners. Of all ``boxes``, ``ordered`` have w > x and h > y, as corners always do,
-    and ``small`` would be small as corners, far from the image's origin.
+    inside it if read as corners, ``fit_as_centres`` if read as centre and size. Of all ``boxes``, ``ordered``
+    have w > x and h > y, as corners always do, and ``small`` would be small as corners, far from the image's
+    origin.
     """
 
     boxes: int = 0
     measured: int = 0
     outside: int = 0
     fit_as_corners: int = 0
+    fit_as_centres: int = 0
     ordered: int = 0
     small: int = 0
 
@@ -49,6 +51,9 @@ class BoxStatistics:
         self.measured += int(np.count_nonzero(widths > 0))
         self.outside += int(np.count_nonzero(outside_image(xywh, widths, heights)))
         self.fit_as_corners += int(np.count_nonzero(fits_as_xyxy(xywh, widths, heights)))
+        half = xywh[:, 2:] / 2
+        corners = np.concatenate([xywh[:, :2] - half, xywh[:, :2] + half], axis=1)
+        self.fit_as_centres += int(np.count_nonzero(fits_as_xyxy(corners, widths, heights)))
 
     def add_one(self, bbox: Sequence[float], width: int | None, height: int | None) -> None:
         """Adds one box of a width × height image, None where unknown."""
@@ -60,6 +65,7 @@ class BoxStatistics:
         self.measured += other.measured
         self.outside += other.outside
         self.fit_as_corners += other.fit_as_corners
+        self.fit_as_centres += other.fit_as_centres
         self.ordered += other.ordered
         self.small += other.small
         return self
@@ -67,7 +73,13 @@ class BoxStatistics:
     @property
     def are_corners(self) -> bool:
         """Whether those with a known image look like it."""
-        return look_like_corners(self.measured, self.outside, self.fit_as_corners)
+        return fit_only_otherwise(self.measured, self.outside, self.fit_as_corners)
+
+    @property
+    def are_centres(self) -> bool:
+        """Whether those with a known image, if they are many, look like centre and size."""
+        many = self.measured >= _ENOUGH
+        return many and fit_only_otherwise(self.measured, self.outside, self.fit_as_centres)
 
     @property
     def may_be_corners(self) -> bool:

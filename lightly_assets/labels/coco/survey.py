@@ -187,7 +187,7 @@ class Survey:
 
     @staticmethod
     def check_corners(boxes: BoxStatistics, file: str) -> None:
-        """Refuses boxes that only fit their images when they are read as corners.
+        """Refuses boxes that only fit their images when they are read as corners, or as centre and size.
 
         Raises:
             LabelsError: so it is.
@@ -197,6 +197,12 @@ class Survey:
                 f"{file}: {boxes.outside:,} of {boxes.measured:,} boxes leave their image, and all fit when "
                 "they are read as corners x1, y1, x2, y2; if they are corners say box_format: xyxy "
                 "(--box-format xyxy), else correct the images' sizes."
+            )
+        if boxes.are_centres:
+            raise LabelsError(
+                f"{file}: {boxes.outside:,} of {boxes.measured:,} boxes leave their image, and all fit when "
+                "they are read as centre and size; x and y must be the first corner: take half of the size "
+                "off, or correct the images' sizes."
             )
 
     def _check_rotated(self, task_type: TaskType, settings: CocoSettings, file: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lightly_assets.format.rules.box_statistics import look_like_corners
+from lightly_assets.format.rules.box_statistics import fit_only_otherwise
 from lightly_assets.format.schema import TaskType
 from lightly_assets.labels.errors import LabelsError
 from lightly_assets.labels.files.text import number, read_text
@@ -64,11 +64,11 @@ class Boxes:
         Raises:
             LabelsError: so it is.
         """
-        if look_like_corners(self.count, self.outside, self.corners):
+        if fit_only_otherwise(self.count, self.outside, self.corners):
             fit, order = "corners x1, y1, x2, y2", "centre and size"
-        elif look_like_corners(self.count, self.outside, self.scored):
+        elif fit_only_otherwise(self.count, self.outside, self.scored):
             fit, order = "a score before the box", "class, centre, size and then the score"
-        elif self.count >= _MANY and look_like_corners(self.count, self.outside, self.tops):
+        elif self.count >= _MANY and fit_only_otherwise(self.count, self.outside, self.tops):
             fit, order = "the first corner and the size", "centre and size"
         else:
             return

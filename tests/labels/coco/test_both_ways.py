@@ -359,6 +359,23 @@ def test_packed_files_and_byte_order_marks(root: Path) -> None:
         assert written["predictions"] == [GOOD]
 
 
+@pytest.mark.parametrize("sized", [True, False])
+def test_boxes_as_centre_and_size_are_refused(root: Path, sized: bool) -> None:
+    size = {"width": WIDTH if sized else None, "height": HEIGHT if sized else None}
+    right = [changed(bbox=[58, 30, 10, 12]) for _ in range(3)]
+    inside = [changed(bbox=[20 + number, 24, 20, 16]) for number in range(17)]
+    document = coco(*right, *inside, images=image(**size))
+    text = "3 of 20 boxes leave their image, and all fit when they are read as centre and size"
+    (root / "labels.json").write_text(json.dumps(document))
+    with pytest.raises(LightlyAssetsError, match=text):
+        imported(root, None, document, None)
+    assert not (root / "lightly/.lightly/predictions").exists()
+    # Boxes that leave it on the left, too, are boxes that nobody has cut; and few say nothing.
+    left = [changed(bbox=[-4, 30, 10, 12])]
+    assert len(imported(root, None, coco(*right, *left, *inside[1:], images=image(**size)), None)) == 20
+    assert len(imported(root, None, coco(*right, *inside[1:], images=image(**size)), None)) == 19
+
+
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "Infinity"])
 def test_numbers_that_json_does_not_have_are_named(root: Path, number: str) -> None:
     text = json.dumps(coco(BOX, changed(score=1))).replace("12, 16", f"12, {number}", 1)

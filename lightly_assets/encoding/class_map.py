@@ -44,3 +44,19 @@ def mapped_probabilities(probabilities: NDArray[Any], settings: TaskSettings) ->
     shares = np.divide(shares, sums, out=np.full_like(shares, 1 / shares.shape[1]), where=sums > 0)
     mapped: NDArray[Any] = shares.astype(probabilities.dtype)
     return mapped
+
+
+def best_is_mapped(probabilities: NDArray[Any], settings: TaskSettings) -> bool:
+    """Whether an image's likeliest of (classes,) is a category; those of one category are added.
+
+    What is left out is no other category: an image of it would become the least unlikely one.
+    """
+    known = settings.encode.category_map
+    if known is None:
+        return True
+    shares: dict[int, float] = {}
+    for one, share in enumerate(probabilities.tolist()):
+        # Each class that is left out is on its own.
+        place = known.get(one, -1 - one)
+        shares[place] = shares.get(place, 0.0) + share
+    return max((share, place >= 0) for place, share in shares.items())[1]

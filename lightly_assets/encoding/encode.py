@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.encoding.class_map import mapped, mapped_probabilities
+from lightly_assets.encoding.class_map import best_is_mapped, mapped, mapped_probabilities
 from lightly_assets.encoding.objects import encode_objects
 from lightly_assets.encoding.ready_singletons import encode_ready
 from lightly_assets.encoding.task_settings import Encoded, Singletons, TaskSettings
@@ -101,6 +101,8 @@ def _classification(result: Classification, settings: TaskSettings, _width: int,
         if not kept.all():
             return Encoded([])
         category = int(ids[0])
+    elif probabilities is not None and not best_is_mapped(probabilities, settings):
+        return Encoded([])
     if probabilities is not None:
         probabilities = mapped_probabilities(probabilities[None], settings)[0]
     singletons = classification_singletons(

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from asyncio.exceptions import CancelledError
 from collections.abc import Collection, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -25,7 +26,7 @@ from lightly_assets.models.protocol import (
     out_of_memory,
     sources_text,
 )
-from lightly_assets.models.results import Result, ResultError
+from lightly_assets.models.results import Result, ResultError, SemanticScores
 from lightly_assets.models.runtimes import python as users_code
 from lightly_assets.models.runtimes.python import described_error
 
@@ -54,7 +55,8 @@ def load_model(
         path = config.file(base_dir)
         facts = facts_for(config, path)
         check_facts(facts, path.name, task, categories, mapped=config.category_map is not None)
-    model = CheckedModel(config.load_for(task, categories, base_dir), task)
+    channels = len(categories) if config.category_map is None else None
+    model = CheckedModel(config.load_for(task, categories, base_dir), task, channels)
     _check_keypoints(model, categories)
     return model
 
@@ -73,14 +75,24 @@ def _check_keypoints(model: "CheckedModel", categories: Sequence[Category]) -> N
             )
 
 
+def _ends_a_call(error: BaseException) -> bool:
+    """Whether what is no Exception is about the user's code alone, and is no interrupt of the whole run."""
+    group = isinstance(error, BaseExceptionGroup)
+    return group or isinstance(error, SystemExit | GeneratorExit | CancelledError)
+
+
 class CheckedModel:
     """A model whose every result is checked; errors name the input and the frame.
 
     Where a batch does not fit into memory, it is halved once, and stays halved.
+
+    Args:
+        channels: how many semantic scores must have; None: any number.
     """
 
-    def __init__(self, runtime: Runtime, task_type: TaskType) -> None:
+    def __init__(self, runtime: Runtime, task_type: TaskType, channels: int | None = None) -> None:
         self.runtime = runtime
+        self._channels = channels
         self.task_type = task_type
         self.version = runtime.version
         self.batch_size = runtime.batch_size
@@ -145,7 +157,9 @@ class CheckedModel:
                 # Raised in the user's code, while it made a result of one of the images.
                 raise ModelError(f"{sources_text(sources)}: {error}", sources[0]) from None
             raise self._bad(error, sources[error.index]) from None
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if not (isinstance(error, Exception) or _ends_a_call(error)):
+                raise
             if is_bug(error, foreign=_USERS_CODE):
                 raise
             if not out_of_memory(error):
@@ -194,10 +208,22 @@ class CheckedModel:
         results: list[Result] = []
         for one, source in zip(returned, sources, strict=True):
             try:
-                results.append(as_result(one, source, self.task_type))
+                result = as_result(one, source, self.task_type)
+                self._check_channels(result)
+                results.append(result)
             except ResultError as error:
                 raise self._bad(error, source) from None
         return results
+
+    def _check_channels(self, result: Result) -> None:
+        """Those of a user's own scores; a layout has compared its outputs with the categories before."""
+        if type(result) is not SemanticScores or result.scores is None or self._channels is None:
+            return
+        if len(result.scores) != self._channels:
+            raise ResultError(
+                f"scores have {len(result.scores)} channels, but the task has {self._channels} categories; "
+                "there must be one for each, or category_map says which channel is which category id."
+            )
 
     def _bad(self, error: ResultError, source: Source) -> ModelError:
         return ModelError(f"{source}: {error}", source)

@@ -97,6 +97,7 @@ class Reader:
             shared_inputs.join(self, self._shared)
         self._single = image_input is not None and len(image_input.shape) == 3
         self._fixed = image_input.shape[0] if image_input is not None and not self._single else None
+        self._layout.batch = self._fixed or 0
         self.batch_size = self._batch_size(config)
         self._worked = False
 

@@ -142,8 +142,13 @@ def test_classification() -> None:
     strict = settings("classification", (2, 5, 9), score_threshold=0.75)
     assert written(Classification(probabilities=f32(0.1, 0.7, 0.2)), strict).singletons == []
     mapped = settings("classification", (2, 5), category_map={0: 5, 2: 2})
-    found = written(Classification(probabilities=[0.25, 0.5, 0.25]), mapped)
+    found = written(Classification(probabilities=[0.375, 0.25, 0.375]), mapped)
     assert found.singletons[0]["probabilities"] == [0.5, 0.5]
+    # What is left out is no category: the image would become the least unlikely one.
+    assert written(Classification(probabilities=[0.25, 0.5, 0.25]), mapped).singletons == []
+    merged = settings("classification", (2, 5), category_map={0: 5, 2: 5, 3: 2})
+    found = written(Classification(probabilities=[0.25, 0.375, 0.25, 0.125]), merged)
+    assert (found.singletons[0]["category_id"], found.singletons[0]["score"]) == (5, 0.8)
 
 
 def test_keypoints() -> None:

@@ -50,7 +50,7 @@ def images(count: int, height: int = 48, width: int = 64) -> tuple[Any, list[Sou
 @pytest.mark.parametrize("binary", ["yes", "no"])
 def test_a_server_says_what_the_file_says(binary: str, tmp_path: Path) -> None:
     path = identity_model(tmp_path / "m.onnx", ["n", 3, 24, 32])
-    common = {"layout": "probabilities", "preprocess": {"mean": 0, "std": 1}}
+    common = {"layout": "probabilities", "verified": True, "preprocess": {"mean": 0, "std": 1}}
     here = load(tmp_path, 3, "semantic-segmentation", kind="onnx", path=path.name, **common)
     with server(path, "--binary", binary) as url:
         there = load(tmp_path, 3, "semantic-segmentation", kind="http", url=url, model="people", **common)

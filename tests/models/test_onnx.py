@@ -87,7 +87,9 @@ def test_pixels_arrive_as_declared(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (1, 5, 7, 3), dtype=np.uint8)
 
     def scores(**preprocess: Any) -> Any:
-        model = load(path, "semantic-segmentation", 3, layout="probabilities", preprocess=preprocess)
+        model = load(
+            path, "semantic-segmentation", 3, layout="probabilities", verified=True, preprocess=preprocess
+        )
         return model.predict(image, [Source("a.png", None, 7, 5)])[0].scores
 
     plain = scores(resize="none", mean=[0, 0, 0], std=[1, 1, 1])
@@ -108,7 +110,9 @@ def test_a_smooth_picture_survives_every_way_of_resizing(tmp_path: Path) -> None
     image = np.stack([x * 1.5, y * 2.5, (x + y)], axis=-1).astype(np.uint8)
     for resize in ("letterbox", "stretch"):
         settings = {"resize": resize, "mean": [0, 0, 0], "std": [1, 1, 1]}
-        model = load(path, "semantic-segmentation", 3, layout="probabilities", preprocess=settings)
+        model = load(
+            path, "semantic-segmentation", 3, layout="probabilities", verified=True, preprocess=settings
+        )
         found = model.predict(image[None], [Source("a.png", None, 160, 90)])[0].scores
         error = np.abs(found[:, 5:-5, 5:-5] * 255 - image.transpose(2, 0, 1)[:, 5:-5, 5:-5])
         assert error.max() < 3, (resize, error.max())
@@ -116,7 +120,7 @@ def test_a_smooth_picture_survives_every_way_of_resizing(tmp_path: Path) -> None
 
 def test_a_single_channel_is_the_second_class(tmp_path: Path) -> None:
     path = constant_model(tmp_path / "m.onnx", np.full((1, 1, 4, 4), 2.0), [4, 4])
-    found = predict(load(path, "semantic-segmentation", 2, layout="logits"), 8, 8)[0]
+    found = predict(load(path, "semantic-segmentation", 2, layout="logits", verified=True), 8, 8)[0]
     np.testing.assert_allclose(found.scores[1], 1 / (1 + np.exp(-2)), rtol=1e-6)
     np.testing.assert_allclose(found.scores.sum(axis=0), 1, rtol=1e-6)
 
@@ -282,7 +286,7 @@ def test_other_pixels_are_another_version_and_the_same_pixels_are_not(tmp_path: 
 
 
 def test_one_and_four_channels_and_whole_numbers(tmp_path: Path) -> None:
-    settings = {"layout": "probabilities", "preprocess": {"mean": 0, "std": 1}}
+    settings = {"layout": "probabilities", "verified": True, "preprocess": {"mean": 0, "std": 1}}
     for shape, channels, axes in [
         (["n", 1, 8, 8], "gray", "nchw"),
         (["n", 8, 8, 1], "gray", "nhwc"),
@@ -305,7 +309,14 @@ def test_one_and_four_channels_and_whole_numbers(tmp_path: Path) -> None:
     ):
         load(gray, "semantic-segmentation", 2, layout="probabilities")
     with pytest.raises(ModelError, match=r"preprocess.channels is bgr, but the model m.onnx takes"):
-        load(gray, "semantic-segmentation", 2, layout="probabilities", preprocess={"channels": "bgr"})
+        load(
+            gray,
+            "semantic-segmentation",
+            2,
+            layout="probabilities",
+            verified=True,
+            preprocess={"channels": "bgr"},
+        )
     five = identity_model(tmp_path / "m.onnx", ["n", 5, 8, 8])
     with pytest.raises(ModelError, match="must take images of 1, 3 or 4 channels"):
         load(five, "semantic-segmentation", 5, layout="probabilities")
@@ -329,7 +340,7 @@ def test_pixels_that_cannot_be_are_refused(preprocess: dict[str, Any], message: 
 def test_inputs_of_many_sizes_go_to_the_model_size_by_size(tmp_path: Path) -> None:
     path = identity_model(tmp_path / "m.onnx", ["n", 3, "h", "w"])
     pixels = {"resize": "shortest", "shortest": 8, "longest": 20, "multiple": 4, "mean": 0, "std": 1}
-    model = load(path, "semantic-segmentation", 3, layout="probabilities", preprocess=pixels)
+    model = load(path, "semantic-segmentation", 3, layout="probabilities", verified=True, preprocess=pixels)
     images = [np.full(size, 51, dtype=np.uint8) for size in [(8, 16, 3), (8, 16, 3), (16, 9, 3)]]
     sources = [Source(f"{n}.png", None, image.shape[1], image.shape[0]) for n, image in enumerate(images)]
     for image, result in zip(images, model.predict(images, sources), strict=True):

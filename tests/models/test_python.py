@@ -151,6 +151,16 @@ BAD: list[tuple[str, str]] = [
         "def predict(images):\n    return [[], Classification(0, 0.5)]",
         "frame 4: The model returned Classification; a task of type object-detection needs Detections",
     ),
+    ("def predict(images):\n    raise GeneratorExit", "the model raised GeneratorExit"),
+    (
+        "import asyncio\nasync def ask():\n    raise asyncio.CancelledError\n"
+        "def predict(images):\n    return asyncio.run(ask())",
+        "the model raised CancelledError",
+    ),
+    (
+        "def predict(images):\n    raise BaseExceptionGroup('both', [SystemExit(1)])",
+        "the model raised BaseExceptionGroup: both",
+    ),
 ]
 
 
@@ -163,6 +173,28 @@ def test_a_bad_model_is_named_with_its_video_and_frame(code: str, message: str, 
     assert caught.value.source.input == "a/v.mp4"
     # Where one image is to blame, it is that one; otherwise the first of the batch.
     assert caught.value.source.index == (4 if "frame 4" in str(caught.value) else 3)
+
+
+def test_scores_of_pixels_have_a_channel_for_each_category(tmp_path: Path) -> None:
+    code = (
+        "import numpy as np\nfrom lightly_assets import SemanticScores\n"
+        "def predict(images):\n"
+        "    return [SemanticScores(scores=np.full((3, 48, 64), 1 / 3)) for _ in images]"
+    )
+    categories = [Category(id=number, name=f"c{number}") for number in range(2)]
+    (tmp_path / "mine.py").write_text(code)
+    images = np.zeros((2, 48, 64, 3), dtype=np.uint8)
+    sources = [Source("a/v.mp4", index, 64, 48) for index in range(2)]
+    for map_, message in ((None, "frame 0: scores have 3 channels, but the task has 2"), ({0: 0, 2: 1}, "")):
+        config = parse_model({"kind": "python", "call": "mine:predict", "category_map": map_})
+        model = load_model(
+            config, task_type="semantic-segmentation", categories=categories, base_dir=tmp_path
+        )
+        if not message:
+            assert len(model.predict(images, sources)) == 2
+            continue
+        with pytest.raises(ModelError, match=message):
+            model.predict(images, sources)
 
 
 LOADING: list[tuple[str, dict[str, Any], str]] = [

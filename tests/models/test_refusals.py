@@ -56,6 +56,11 @@ def nothing(count: int) -> list[float]:
     return [0.0] * count
 
 
+def halves(left: float, right: float) -> NDArray[np.float32]:
+    """(1, 1, 16, 16) pixels."""
+    return np.where(np.arange(16) < 8, f32(left), f32(right)) * np.ones((1, 1, 16, 1), dtype=np.float32)
+
+
 PROTOTYPES = np.zeros((1, 32, 16, 16), dtype=np.float32)
 RAW_YOLOX = np.tile(f32([0.5, 0.5, 0.7, -0.2, 0.95, 0.9, 0.1]), (1, 84, 1))
 DECODED = np.tile(f32([0, 0, 16, 16, 0.95, 0.9, 0.1]), (1, 84, 1))
@@ -267,6 +272,188 @@ CASES: dict[str, Case] = {
         1,
         "several outputs could be them",
     ),
+    "logits of YOLO, nothing found": (
+        "",
+        yolo(6, lambda _: [-7.0], score=-6.0),
+        {"layout": "yolo"},
+        BOXES,
+        2,
+        "must lie in 0..1, and one is -7",
+    ),
+    "logits as boxes_scores, nothing found": (
+        "",
+        NAS | {"scores": f32([[[-6, -7], [-5, -4]]])},
+        {"layout": "boxes_scores"},
+        BOXES,
+        2,
+        "after a sigmoid or a softmax",
+    ),
+    "objectness as the first class": (
+        "",
+        {"output0": np.tile(f32([20, 25, 20, 30, 0.9, 0.95, 0.05]), (1, 252, 1))},
+        {"layout": "yolo", "order": "rows"},
+        BOXES,
+        3,
+        "write layout: yolov5",
+    ),
+    "objectness and one class as score and class": (
+        "",
+        {"output0": np.tile(f32([20, 25, 20, 30, 0.9, 1.0]), (1, 252, 1))},
+        {"layout": "yolo_nms"},
+        BOXES,
+        2,
+        "layout: yolov5",
+    ),
+    "raw heads after their sigmoid": (
+        "",
+        {f"o{size}": np.full((1, 3, size, size, 7), 0.01, dtype=np.float32) for size in (8, 4, 2)},
+        {"layout": "yolo_heads"},
+        BOXES,
+        2,
+        "through a sigmoid already",
+    ),
+    "raw heads, channels last": (
+        "",
+        {f"o{size}": np.zeros((1, size, size, 21), dtype=np.float32) for size in (8, 4, 2)},
+        {"layout": "yolo_heads"},
+        BOXES,
+        2,
+        r"needs heads \(B, A, h, w, 5 \+ C\)",
+    ),
+    "which holds labels is not told": (
+        "",
+        {"o0": ROWS[..., :4], "o1": ROWS[..., 5], "o2": ROWS[..., 4]},
+        {"layout": "boxes_scores_labels"},
+        BOXES,
+        2,
+        "o1 .* do not say which output holds scores and which labels; write outputs:",
+    ),
+    "one more output, of one number a box": (
+        "",
+        {"boxes": ROWS[..., :4], "scores": ROWS[..., 4], "ids": ROWS[..., 5]},
+        {"layout": "boxes_scores_labels"},
+        BOXES,
+        1,
+        "labels: ids",
+    ),
+    "TensorFlow Lite": (
+        "",
+        {
+            "TFLite_Detection_PostProcess": SHARES[..., :4],
+            "TFLite_Detection_PostProcess:1": ROWS[..., 5],
+            "TFLite_Detection_PostProcess:2": ROWS[..., 4],
+        },
+        {"layout": "boxes_scores_labels"},
+        BOXES,
+        2,
+        "box: yxyx and unit: share",
+    ),
+    "four classes, both could be boxes": (
+        "",
+        {"a": ROWS[..., :4], "b": ROWS[..., :4] / 100},
+        {"layout": "boxes_scores"},
+        BOXES,
+        4,
+        "write output: NAME",
+    ),
+    "rows that begin with corners": (
+        "",
+        {"output": f32([[10, 10, 30, 40, 0.9, 0, 0]])},
+        {"layout": "boxes_scores_labels"},
+        BOXES,
+        2,
+        "a row is of image 10 of a batch of 1",
+    ),
+    "masks that are logits": (
+        "",
+        MMDET | {"masks": np.full((1, 2, 28, 28), -0.4, dtype=np.float32)},
+        {"layout": "boxes_scores_labels"},
+        MASKS,
+        2,
+        "so that they are logits",
+    ),
+    "quantised class scores": (
+        "",
+        {"output": np.array([[25, 204, 26]], dtype=np.uint8)},
+        {"layout": "logits"},
+        CLASSES,
+        3,
+        r"holds whole numbers \(uint8\)",
+    ),
+    "two sigmoids as logits": (
+        "",
+        {"output": f32([[0.9, 0.8]])},
+        {"layout": "logits"},
+        CLASSES,
+        2,
+        "multi-label",
+    ),
+    "one sigmoid as logits": (
+        "",
+        {"o": f32([[0.9]])},
+        {"layout": "logits"},
+        CLASSES,
+        2,
+        "layout: probabilities",
+    ),
+    "per cent as logits": ("", {"o": f32([[10, 80, 10]])}, {"layout": "logits"}, CLASSES, 3, "add up to 100"),
+    "the best few": (
+        "",
+        {"values": f32([[0.8, 0.15, 0.05]]), "indices": np.array([[5, 7, 9]])},
+        {"layout": "probabilities"},
+        CLASSES,
+        3,
+        "scores of the best classes only",
+    ),
+    "a sigmoid's pixels as logits": (
+        "",
+        {"output0": halves(0.05, 0.95)},
+        {"layout": "logits"},
+        PIXELS,
+        2,
+        "layout: probabilities",
+    ),
+    "a mask as logits": (
+        "",
+        {"output0": halves(0, 255)},
+        {"layout": "logits"},
+        PIXELS,
+        2,
+        "a mask of 0 and 255",
+    ),
+    "depths as logits": ("", {"output0": halves(1.5, 40)}, {"layout": "logits"}, PIXELS, 2, "depths"),
+    "a picture as logits": (
+        "",
+        {"output0": np.concatenate([halves(0, 255)] * 3, axis=1)},
+        {"layout": "logits"},
+        PIXELS,
+        3,
+        "colours",
+    ),
+    "a mask as labels": (
+        "",
+        {"output0": halves(0, 255).astype(np.uint8)},
+        {"layout": "label_map"},
+        PIXELS,
+        2,
+        "labels are 0 and 255, so that it is a mask",
+    ),
+    "multi-label pixels": (
+        "",
+        {"output0": np.concatenate([halves(0.9, 0.02), halves(0.8, 0.01)], axis=1)},
+        {"layout": "probabilities"},
+        PIXELS,
+        2,
+        "multi-label",
+    ),
+    "multi-label pixels as logits": (
+        "",
+        {"output0": np.concatenate([halves(0.9, 0.02), halves(0.8, 0.01)], axis=1)},
+        {"layout": "logits"},
+        PIXELS,
+        2,
+        "multi-label",
+    ),
 }
 
 
@@ -354,3 +541,35 @@ def test_logits_that_look_like_probabilities_can_be_meant(tmp_path: Path) -> Non
     path = constants_model(tmp_path / "m.onnx", {"output": f32([[0.9, 0.06, 0.04]])}, [8, 8])
     found = predict(path, CLASSES, 3, layout="logits", verified=True).probabilities
     np.testing.assert_allclose(found, np.exp([0.9, 0.06, 0.04]) / np.exp([0.9, 0.06, 0.04]).sum(), rtol=1e-6)
+
+
+def test_outputs_that_are_named(tmp_path: Path) -> None:
+    outputs = {"o0": ROWS[..., :4], "o1": ROWS[..., 5], "o2": ROWS[..., 4]}
+    path = constants_model(tmp_path / "m.onnx", outputs, [64, 64])
+    named = {"scores": "o2", "labels": "o1"}
+    found = predict(path, BOXES, 2, layout="boxes_scores_labels", outputs=named)
+    np.testing.assert_allclose(found.scores, [0.9, 0.6])
+    assert found.category_ids.tolist() == [0, 1]
+    with pytest.raises(ModelError, match="outputs says that labels are 'no'; there is o0"):
+        predict(path, BOXES, 2, layout="boxes_scores_labels", outputs={"labels": "no"})
+    lite = {
+        f"TFLite_Detection_PostProcess{suffix}": one
+        for suffix, one in zip(("", ":1", ":2"), outputs.values(), strict=True)
+    }
+    lite["TFLite_Detection_PostProcess"] = (SHARES[..., [1, 0, 3, 2]]).copy()
+    path = constants_model(
+        tmp_path / "lite.onnx", lite | {"TFLite_Detection_PostProcess:3": f32([1])}, [64, 64]
+    )
+    found = predict(path, BOXES, 2, layout="boxes_scores_labels", box="yxyx", unit="share")
+    np.testing.assert_allclose(found.boxes, [[10, 10, 30, 40]], atol=1e-4)
+    four = {"a": f32([[[0.9, 0, 0, 0.1], [0, 0.6, 0, 0]]]), "b": ROWS[..., :4]}
+    path = constants_model(tmp_path / "four.onnx", four, [64, 64])
+    found = predict(path, BOXES, 4, layout="boxes_scores", output="a")
+    assert found.category_ids.tolist() == [0, 1]
+    np.testing.assert_allclose(found.boxes, ROWS[0, :, :4])
+
+
+def test_quantised_pixels_add_up_to_nearly_one(tmp_path: Path) -> None:
+    shares = np.round(np.tile(f32([0.502, 0.3, 0.198]).reshape(1, 3, 1, 1), (1, 1, 8, 8)) * 64) / f32(64)
+    path = constants_model(tmp_path / "m.onnx", {"output": shares}, [64, 64])
+    assert (predict(path, PIXELS, 3, layout="probabilities").scores.argmax(axis=0) == 0).all()

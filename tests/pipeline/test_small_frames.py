@@ -28,7 +28,7 @@ PIXELS = {"resize": "letterbox", "size": 24, "mean": 0, "std": 1}
 def project(folder: Path, more: list[dict[str, Any]] | None = None, **settings: Any) -> Path:
     """Colours of pixels, by a model that says what it is shown."""
     identity_model(folder / "colours.onnx", ["n", 3, 24, 24])
-    model = {"kind": "onnx", "path": "colours.onnx", "layout": "probabilities"}
+    model = {"kind": "onnx", "path": "colours.onnx", "layout": "probabilities", "verified": True}
     model["preprocess"] = PIXELS | settings.pop("preprocess", {"source": "yuv"})
     task = {"name": "colours", "task_type": "semantic-segmentation", "categories": CATEGORIES}
     roots = {"input": "input", "lightly": "lightly", "state": "state"}
@@ -141,7 +141,8 @@ def test_tasks_that_want_other_sizes_are_refused(tmp_path: Path) -> None:
     identity_model(tmp_path / "larger.onnx", ["n", 3, 32, 32])
     other = {"name": "larger", "task_type": "semantic-segmentation", "categories": CATEGORIES}
     pixels = {"resize": "letterbox", "size": 32, "mean": 0, "std": 1, "source": "yuv"}
-    other["model"] = {"kind": "onnx", "path": "larger.onnx", "layout": "probabilities", "preprocess": pixels}
+    model = {"kind": "onnx", "path": "larger.onnx", "layout": "probabilities", "verified": True}
+    other["model"] = model | {"preprocess": pixels}
     with pytest.raises(
         ValueError, match="'colours' wants frames fitted into 24×24 pixels, and task 'larger'"
     ):

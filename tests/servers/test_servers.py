@@ -150,7 +150,7 @@ def images(count: int, height: int = 48, width: int = 64) -> tuple[Any, list[Sou
 def test_every_number_is_the_one_of_the_file(name: str, tmp_path: Path) -> None:
     server, settings = SERVERS[name]
     path = identity_model(tmp_path / "m.onnx", ["n", 3, 24, 32])
-    common = {"layout": "probabilities", "preprocess": {"mean": 0, "std": 1}}
+    common = {"layout": "probabilities", "verified": True, "preprocess": {"mean": 0, "std": 1}}
     here = load(tmp_path, 3, "semantic-segmentation", kind="onnx", path=path.name, **common)
     tensor = {"name": "images", "datatype": "FP32", "shape": [-1, 3, 24, 32]}
     with server(path, {"inputs": [tensor], "outputs": [tensor | {"name": "output"}]}) as url:

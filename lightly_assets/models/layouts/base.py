@@ -98,6 +98,10 @@ class Layout(ABC):
     """Whether such models take one image at a time."""
     batch_first: bool = True
     """Whether the first dimension of the first output is the batch."""
+    batch: int = 0
+    """How many images the file takes each time; 0 where it takes any number."""
+    whole_numbers: ClassVar[bool] = False
+    """Whether an output may hold whole numbers, such as labels."""
     pixels_differ: ClassVar[bool] = False
     """Whether families of such models are trained on pixels of their own, so that defaults are a guess."""
     outputs_vary: ClassVar[bool] = False
@@ -115,6 +119,13 @@ class Layout(ABC):
         self.declared = outputs
         if settings.task_type not in self.tasks:
             raise LayoutError(f"The layout {self.name} cannot do {settings.task_type}.")
+        kinds = {one.dtype for one in outputs if one.dtype}
+        if not self.whole_numbers and kinds and all(one.startswith(("int", "uint", "bool")) for one in kinds):
+            raise LayoutError(
+                f"{described(outputs)} holds whole numbers ({', '.join(sorted(kinds))}), and the layout "
+                f"{self.name} needs others; what a quantised file gives must be scaled back in it, and class "
+                "numbers have the layouts label_map and boxes_scores_labels."
+            )
 
     @classmethod
     def recognises(cls, outputs: Sequence[Output]) -> bool:  # noqa: ARG003

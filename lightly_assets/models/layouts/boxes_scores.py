@@ -18,6 +18,7 @@ from lightly_assets.models.layouts.base import (
     described,
     layout,
     normalised,
+    output_of_rank,
 )
 from lightly_assets.models.layouts.boxes_scores_labels import BoxOptions, straight
 from lightly_assets.models.layouts.shared.values import check_shares
@@ -30,6 +31,9 @@ class ScoredOptions(BoxOptions):
 
     background: Literal["first", "last"] | None = Field(
         default=None, description="the score that stands for no object and is left out"
+    )
+    output: str | None = Field(
+        default=None, description="the name of the output with the scores, where both have four columns"
     )
 
 
@@ -49,6 +53,8 @@ class BoxesScores(Layout):
         super().__init__(settings, outputs)
         options = settings.options
         self.options = options if isinstance(options, ScoredOptions) else ScoredOptions()
+        self._notation = self.options.notation()
+        self._checked = False
         self._boxes, self._scores = self._places(outputs)
         boxes, scores = outputs[self._boxes].shape, outputs[self._scores].shape
         # (B, C, N) where only that fits the number of boxes.
@@ -69,8 +75,19 @@ class BoxesScores(Layout):
             if len(one.shape) == 3 or (len(one.shape) == 4 and one.shape[2] == 1)
         ]
         boxes = [place for place in threes if outputs[place].shape[-1] == 4]
+        if self.options.output is not None:
+            scores = output_of_rank(outputs, (3,), self.options.output, "")
+            boxes = [place for place in boxes if place != scores]
+            if len(boxes) == 1:
+                return boxes[0], scores
         named = [place for place in boxes if "box" in outputs[place].name.lower()]
-        rest = [place for place in boxes if not any(word in outputs[place].name for word in ("score", "cls"))]
+        words = ("score", "cls", "class", "conf", "prob")
+        rest = [place for place in boxes if not any(word in outputs[place].name.lower() for word in words)]
+        if not named and len(rest) > 1:
+            raise LayoutError(
+                f"Both of {described(outputs)} could be boxes, as there are four classes; write output: NAME "
+                "beside layout, the name of the output with the scores."
+            )
         chosen = (named or (rest if len(boxes) > 1 else boxes) or [-1])[0]
         others = [place for place in threes if place != chosen]
         if chosen < 0 or len(others) != 1:
@@ -106,8 +123,11 @@ class BoxesScores(Layout):
             scores = scores[:, :-1]
         top = scores.max(axis=1)
         kept = best(top, self.settings.floor, self.settings.max_candidates)
-        check_shares(scores[kept], "scores", "they must be what comes after a sigmoid or a softmax")
-        found = view.to_image(self.options.corners(boxes[kept], top[kept], view))
+        # Of the first image all rows: logits are mostly far below 0, where none is kept.
+        looked_at = scores[kept] if self._checked else scores
+        check_shares(looked_at, "scores", "they must be what comes after a sigmoid or a softmax")
+        self._checked = True
+        found = view.to_image(self.options.corners(boxes[kept], top[kept], view, self._notation))
         found, kept = straight(found, kept, view)
         shares = normalised(scores[kept])
         return Detections(found, np.clip(top[kept], 0, 1), scores[kept].argmax(axis=1), shares)

@@ -22,7 +22,8 @@ from lightly_assets.models.layouts.base import (
     sigmoid,
 )
 from lightly_assets.models.layouts.shared.masks import pasted_masks, resized_masks
-from lightly_assets.models.layouts.shared.roles import Roles, find_roles
+from lightly_assets.models.layouts.shared.notation import NAMES, Notation, Written
+from lightly_assets.models.layouts.shared.roles import Role, Roles, find_roles, is_of_tflite
 from lightly_assets.models.layouts.shared.values import are_shares, check_shares, check_whole, without_crossed
 from lightly_assets.models.preprocess import Preprocess, View
 from lightly_assets.models.results import Detections, Keypoints, Result
@@ -42,11 +43,18 @@ class BoxOptions(LayoutOptions):
         default="pixel", description="of boxes: the input's pixels, or shares of it"
     )
 
-    def corners(self, boxes: NDArray[Any], scores: NDArray[Any], view: View) -> NDArray[Any]:
+    def notation(self) -> Notation:
+        """What boxes are taken for, and what to write if they are something else."""
+        written: Written = "xyxy" if self.box == "yxyx" else self.box
+        return Notation(written, {one: f"write box: {one}" for one in NAMES if one != written})
+
+    def corners(
+        self, boxes: NDArray[Any], scores: NDArray[Any], view: View, notation: Notation
+    ) -> NDArray[Any]:
         """(N, 4) boxes as corners in the input's pixels.
 
         Raises:
-            LayoutError: they are shares, and nobody said so.
+            LayoutError: they are shares, and nobody said so, or their numbers mean something else.
         """
         if self.unit == "share":
             sizes = [view.input_width, view.input_height] * 2
@@ -56,7 +64,8 @@ class BoxOptions(LayoutOptions):
         elif are_shares(boxes, scores):
             raise LayoutError("boxes are shares of the input; write unit: share beside layout")
         if self.box == "yxyx":
-            return boxes[:, [1, 0, 3, 2]]
+            boxes = boxes[:, [1, 0, 3, 2]]
+        notation.look(boxes, scores, view)
         if self.box == "xywh":
             return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
         return corners(boxes) if self.box == "cxcywh" else boxes
@@ -67,6 +76,11 @@ class LabelledOptions(BoxOptions):
 
     first_class: int = Field(
         default=0, ge=0, description="the label of the first category: 1 where 0 is the background"
+    )
+    outputs: dict[Role, str] | None = Field(
+        default=None,
+        description="where names and types do not tell: `{scores: NAME, labels: NAME}`; also boxes, "
+        "count, masks and keypoints",
     )
 
     def first_class_of(self, layout: type[Layout]) -> int:
@@ -88,16 +102,18 @@ class BoxesScoresLabels(Layout):
     defaults = Preprocess(resize="letterbox", size=(640, 640), pad=114, interpolation="linear")
     outputs_vary = True
     Options: ClassVar[type[LayoutOptions]] = LabelledOptions
+    whole_numbers = True
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         super().__init__(settings, outputs)
         options = settings.options
         self.options = options if isinstance(options, BoxOptions) else LabelledOptions()
+        self._notation = self._notation_of_boxes()
         self._rows = _rows_of_seven(outputs)
         self.batch_first = self._rows is None
         self._roles: Roles | None = None
         if self._rows is None:
-            self._roles = find_roles(outputs, self.name)
+            self._roles = find_roles(outputs, self.name, getattr(self.options, "outputs", None))
             self.one_image = not self._roles.batched
             self._refuse_tensorflow(outputs)
         needed = {
@@ -111,10 +127,19 @@ class BoxesScoresLabels(Layout):
                 f"{described(outputs)}."
             )
 
+    def _notation_of_boxes(self) -> Notation:
+        return self.options.notation()
+
     def _refuse_tensorflow(self, outputs: Sequence[Output]) -> None:
         """Its detectors write y first, shares, and 1 for the first class; only the user can say it all."""
         names = {one.name.split(":")[0] for one in outputs}
         said = self.settings.options.model_fields_set
+        if is_of_tflite(outputs) and not {"box", "unit"} <= said:
+            raise LayoutError(
+                "Its outputs are those of TensorFlow Lite's own post-processing, whose boxes are shares "
+                "with y first; write box: yxyx and unit: share beside layout (and first_class: 1, if it "
+                "counts from 1)."
+            )
         if {"detection_boxes", "detection_scores"} <= names and not {"box", "unit"} <= said:
             raise LayoutError(
                 "Its outputs are named as TensorFlow's, whose boxes are shares with y first and whose first "
@@ -157,7 +182,7 @@ class BoxesScoresLabels(Layout):
         if roles.labels is not None:
             labels = outputs[roles.labels][place].reshape(-1)[:count]
         kept = self._kept(scores, labels)
-        found = view.to_image(self.options.corners(boxes[kept, :4], scores[kept], view))
+        found = view.to_image(self.options.corners(boxes[kept, :4], scores[kept], view, self._notation))
         with_points = self.settings.task_type is TaskType.KEYPOINT_DETECTION
         found, kept = straight(found, kept, view, counted=not with_points)
         classes = labels[kept].astype(np.int64)
@@ -182,6 +207,11 @@ class BoxesScoresLabels(Layout):
     def _masks(self, masks: NDArray[Any], boxes: NDArray[Any], view: View) -> Any:
         if masks.ndim == 4:
             masks = masks[:, 0]
+        if masks.size and masks.min() < 0:
+            raise LayoutError(
+                f"masks must hold 0 to 1, and one has {masks.min():.4g}, so that they are logits; add a "
+                "sigmoid to the file"
+            )
         rows, columns = masks.shape[1:]
         # Masks over the input are of its size, or of a whole part of it; those over a box are of 28×28.
         part = view.input_height // rows
@@ -210,11 +240,16 @@ class BoxesScoresLabels(Layout):
         order = "rows are image of the batch, corners, class, score"
         check_whole(images, "images of the batch", order)
         check_whole(rows[:, 5], "classes", order)
+        count = max(len(views), self.batch)
+        # Padding is of no image.
+        strange = images[(images < -1) | (images >= count)]
+        if len(strange):
+            raise LayoutError(f"a row is of image {strange[0]:g} of a batch of {count}; {order}")
         results: list[Result] = []
         for place, view in enumerate(views):
             own = rows[images == place]
             kept = self._kept(own[:, 6], own[:, 5])
-            found = view.to_image(self.options.corners(own[kept, 1:5], own[kept, 6], view))
+            found = view.to_image(self.options.corners(own[kept, 1:5], own[kept, 6], view, self._notation))
             found, kept = straight(found, kept, view)
             scores = np.clip(own[kept, 6], 0, 1)
             results.append(Detections(found, scores, own[kept, 5].astype(np.int64)))

@@ -22,6 +22,7 @@ from lightly_assets.models.layouts.base import (
     softmax,
 )
 from lightly_assets.models.layouts.shared.masks import masks_above_zero
+from lightly_assets.models.layouts.shared.notation import Notation
 from lightly_assets.models.layouts.shared.values import (
     check_logits,
     check_relative,
@@ -31,6 +32,7 @@ from lightly_assets.models.layouts.shared.values import (
 from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess, View
 from lightly_assets.models.results import Detections, Result
 
+_CORNERS = "turn logits into scores in the file and write layout: boxes_scores with unit: share"
 _PIXELS = "boxes in pixels have the layout boxes_scores (corners) or detr_postprocessed"
 
 
@@ -57,6 +59,7 @@ class Detr(Layout):
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         super().__init__(settings, outputs)
         self._logits, self._boxes = self._places(outputs)
+        self._notation = Notation("cxcywh", {"xyxy": _CORNERS})
         columns = outputs[self._logits].shape[2]
         self._count = None if columns is None else columns - self._no_object
 
@@ -110,7 +113,21 @@ class Detr(Layout):
         top = scores.max(axis=1)
         kept = best(top, self.settings.floor, self.settings.max_candidates)
         check_relative(boxes[kept], _PIXELS)
-        return _detections(boxes[kept], top[kept], scores[kept].argmax(axis=1), scores[kept], view)
+        return self._detections(boxes[kept], top[kept], scores[kept].argmax(axis=1), scores[kept], view)
+
+    def _detections(
+        self,
+        cxcywh: NDArray[Any],
+        scores: NDArray[Any],
+        classes: NDArray[Any],
+        per_class: NDArray[Any] | None,
+        view: View,
+    ) -> Detections:
+        size = np.array([view.input_width, view.input_height] * 2, dtype=cxcywh.dtype)
+        self._notation.look(cxcywh * size, scores, view)
+        boxes = view.to_image(corners(cxcywh) * size)
+        probabilities = None if per_class is None else normalised(per_class)
+        return Detections(boxes, np.clip(scores, 0, 1), classes, probabilities)
 
 
 @layout
@@ -169,7 +186,7 @@ class RtDetr(Detr):
             kept = best(top, self.settings.floor, self.settings.max_candidates)
             check_shares(scores[kept], "class scores", "rows with logits fit no layout")
             check_relative(boxes[kept], "with boxes in pixels write layout: yolo and order: rows beside it")
-            return _detections(boxes[kept], top[kept], scores[kept].argmax(axis=1), scores[kept], view)
+            return self._detections(boxes[kept], top[kept], scores[kept].argmax(axis=1), scores[kept], view)
         check_logits(logits, "boxes_scores, where non-maximum suppression is ours")
         scores = sigmoid(logits)
         flat = scores.ravel()
@@ -178,7 +195,7 @@ class RtDetr(Detr):
             kept = kept[: self.settings.max_masks]
         queries, classes = np.divmod(kept, scores.shape[1])
         check_relative(boxes[queries], _PIXELS)
-        found = _detections(boxes[queries], flat[kept], classes, scores[queries], view)
+        found = self._detections(boxes[queries], flat[kept], classes, scores[queries], view)
         if masks is None:
             return found
         whole = masks_above_zero(masks[queries], view)
@@ -217,17 +234,4 @@ class RtDetrTopk(Detr):
         check_whole(logits[kept, 5], "classes", "rows of class scores have the layout rtdetr")
         check_relative(boxes[kept, :4], "write layout: yolo_nms for corners in pixels")
         classes = logits[kept, 5].astype(np.int64)
-        return _detections(boxes[kept, :4], logits[kept, 4], classes, None, view)
-
-
-def _detections(
-    cxcywh: NDArray[Any],
-    scores: NDArray[Any],
-    classes: NDArray[Any],
-    per_class: NDArray[Any] | None,
-    view: View,
-) -> Detections:
-    size = np.array([view.input_width, view.input_height] * 2, dtype=cxcywh.dtype)
-    boxes = view.to_image(corners(cxcywh) * size)
-    probabilities = None if per_class is None else normalised(per_class)
-    return Detections(boxes, np.clip(scores, 0, 1), classes, probabilities)
+        return self._detections(boxes[kept, :4], logits[kept, 4], classes, None, view)

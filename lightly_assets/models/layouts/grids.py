@@ -152,8 +152,14 @@ class YoloHeads(Layout):
                 f"{described(outputs)}."
             )
         first = outputs[self._heads[0]].shape
-        columns = first[4] if len(first) == 5 else first[1] and first[1] // len(self._anchors[0])
-        self._count = None if columns is None else columns - 5
+        columns = first[4] if len(first) == 5 else first[1] and first[1] / len(self._anchors[0])
+        if columns is not None and (columns < 6 or columns != int(columns)):
+            raise LayoutError(
+                f"The layout {self.name} needs heads (B, A, h, w, 5 + C) or (B, A · (5 + C), h, w), with "
+                f"{len(self._anchors[0])} anchors each; there is {described(outputs)}."
+            )
+        self._count = None if columns is None else int(columns) - 5
+        self._checked = False
 
     @property
     def classes(self) -> int | None:
@@ -163,7 +169,20 @@ class YoloHeads(Layout):
         heads = [self._five(outputs[place], len(self._anchors[0])) for place in self._heads]
         # Finest first, whatever the order of outputs.
         heads.sort(key=lambda one: -one.shape[2])
+        if not self._checked:
+            self._check(heads)
+            self._checked = True
         return [self._result([head[index] for head in heads], view) for index, view in enumerate(views)]
+
+    @staticmethod
+    def _check(heads: Sequence[NDArray[Any]]) -> None:
+        """Of the first batch: a second sigmoid would find something in every cell."""
+        low, high = min(one.min() for one in heads), max(one.max() for one in heads)
+        if low >= 0 and high <= 1:
+            raise LayoutError(
+                "heads must hold logits, and all numbers lie in 0..1, so that they have been through a "
+                "sigmoid already; export the file without it, or with its decoding (layout: yolov5)"
+            )
 
     @staticmethod
     def _five(head: NDArray[Any], anchors: int) -> NDArray[Any]:

@@ -44,6 +44,7 @@ class Obb(Layout):
         if task != "obb":
             raise LayoutError(f"its metadata says that it is for '{task}', and not for oriented boxes.")
         self._rows = output_of_rank(outputs, (3,), None, f"The layout {self.name} needs the rows")
+        self._checked = False
         _, second, third = outputs[self._rows].shape
         self._finished = third == 7
         if self._finished:
@@ -78,7 +79,10 @@ class Obb(Layout):
         kept = best(top, self.settings.floor, self.settings.max_candidates)
         found = table[kept]
         per_class = found[:, 4:-1]
-        check_shares(per_class, "class scores", "without an angle write layout: yolo")
+        # Of the first image all rows: logits are mostly far below 0, where none is kept.
+        looked_at = per_class if self._checked else table[:, 4:-1]
+        check_shares(looked_at, "class scores", "without an angle write layout: yolo")
+        self._checked = True
         classes = per_class.argmax(axis=1)
         # Upright boxes around neighbours overlap where the objects do not: suppression needs the angle.
         chosen = rotated_survivors(found[:, :4], found[:, -1], classes, self.settings.nms_iou or 0.7)

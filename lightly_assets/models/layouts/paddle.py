@@ -18,6 +18,7 @@ from lightly_assets.models.layouts.base import (
     layout,
 )
 from lightly_assets.models.layouts.boxes_scores_labels import straight
+from lightly_assets.models.layouts.shared.notation import Notation
 from lightly_assets.models.layouts.shared.values import check_shares, check_whole
 from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess, View
 from lightly_assets.models.results import Detections, Result
@@ -39,6 +40,7 @@ class Paddle(Layout):
     pixels_differ = True
     outputs_vary = True
     batch_first = False
+    whole_numbers = True
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         super().__init__(settings, outputs)
@@ -48,6 +50,8 @@ class Paddle(Layout):
         counts = [place for place, one in enumerate(outputs) if len(one.shape) == 1]
         if not rows:
             raise LayoutError(f"The layout {self.name} needs rows (M, 6); there is {described(outputs)}.")
+        own = "turn them into corners in a function of your own (kind: python)"
+        self._notation = Notation("xyxy", {"xywh": own, "cxcywh": own})
         self._rows, self._counts = rows[0], counts[0] if counts else None
         # Without their numbers nobody knows where an image's rows end.
         self.one_image = self._counts is None
@@ -75,5 +79,6 @@ class Paddle(Layout):
         order = "rows are class, score and corners"
         check_shares(rows[kept, 1], "scores", order)
         check_whole(rows[kept, 0], "classes", order)
+        self._notation.look(rows[kept, 2:6], rows[kept, 1], view)
         found, kept = straight(view.to_image(rows[kept, 2:6]), kept, view)
         return Detections(found, np.clip(rows[kept, 1], 0, 1), rows[kept, 0].astype(np.int64))

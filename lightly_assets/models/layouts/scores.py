@@ -35,6 +35,8 @@ from lightly_assets.models.semantic.interpolated import (
 
 # A softmax in float32 and in float16 adds up to 1 within this.
 _SUM = {4: 1e-5, 2: 2e-3}
+# What probabilities add up to that are in per cent, or in steps of a byte.
+_WHOLES = (100, 255, 256)
 
 
 class ScoresOptions(LayoutOptions):
@@ -45,7 +47,8 @@ class ScoresOptions(LayoutOptions):
         default="first", description="of every pixel: `(B, C, h, w)`, or `last`: `(B, h, w, C)`"
     )
     verified: bool = Field(
-        default=False, description="these are logits, although they look like probabilities"
+        default=False,
+        description="the numbers are what the layout says, although they look like something else",
     )
 
 
@@ -93,6 +96,9 @@ class Logits(Layout):
             ranks = (2, 4) if any(one.shape[2:] == (1, 1) for one in outputs) else (2,)
         known = self.settings.classes
 
+        if not self._of_pixels and self.options.output is None:
+            self._refuse_best_few(outputs)
+
         def fits(one: Output) -> bool:
             channels = one.shape[self._axis if self._of_pixels else 1]
             return not self.settings.classes_are_known or channels in (
@@ -102,6 +108,18 @@ class Logits(Layout):
             )
 
         return output_of_rank(outputs, ranks, self.options.output, needs, fits)
+
+    def _refuse_best_few(self, outputs: Sequence[Output]) -> None:
+        """Scores of the best classes, and which those are."""
+        whole = [one for one in outputs if len(one.shape) == 2 and one.dtype.startswith(("int", "uint"))]
+        others = [one for one in outputs if one not in whole and len(one.shape) == 2]
+        for one in whole:
+            if one.shape[1] != 1 and any(other.shape == one.shape for other in others):
+                raise LayoutError(
+                    f"{one.name} holds whole numbers beside as many scores, so that there are scores of the "
+                    f"best classes only ({described(outputs)}); export the file without its top-k, or read "
+                    "it in a function of your own (kind: python)."
+                )
 
     def _refuse_last(self, output: Output) -> None:
         """What the graph says of its last node."""
@@ -114,7 +132,8 @@ class Logits(Layout):
             self._refuse_multi_label(f"{output.name} comes from a sigmoid")
 
     def _refuse_multi_label(self, why: str) -> None:
-        if self._of_pixels or self.declared[self._place].shape[1] == 1:
+        channels = self.declared[self._place].shape[self._axis if self._of_pixels else 1]
+        if channels == 1:
             raise LayoutError(
                 f"{why}, so that these are probabilities and no logits; write layout: probabilities (or "
                 "verified: true beside layout, if they are logits)"
@@ -148,16 +167,42 @@ class Logits(Layout):
 
     def _check(self, scores: NDArray[Any], dtype: np.dtype[Any]) -> None:
         """Of the first batch: probabilities would be flattened by a second softmax."""
-        if scores.shape[1] == 1 or scores.min() < 0 or scores.max() > 1:
+        if scores.min() < 0:
             return
+        channels = scores.shape[1]
+        if scores.max() > 1:
+            self._check_positive(scores)
+            return
+        if channels == 1:
+            self._refuse_multi_label("all scores lie in 0..1")
         sums = scores.sum(axis=1, dtype=np.float64)
         if np.abs(sums - 1).max() <= _SUM.get(dtype.itemsize, 1e-5):
             raise LayoutError(
                 "scores lie in 0..1 and add up to 1, so that they are probabilities and no logits; write "
                 "layout: probabilities (or verified: true beside layout, if they are logits)"
             )
-        if scores.shape[1] > 2:
-            self._refuse_multi_label("all scores lie in 0..1 and do not add up to 1")
+        self._refuse_multi_label("all scores lie in 0..1 and do not add up to 1")
+
+    def _check_positive(self, scores: NDArray[Any]) -> None:
+        """None below 0: in per cent or eighths of a byte, or of pixels what no classes are."""
+        whole = next((whole for whole in _WHOLES if self._add_up_to(scores, whole)), None)
+        if whole is not None:
+            raise LayoutError(
+                f"scores add up to {whole}, so that they are probabilities and no logits; divide them by "
+                f"{whole} in the file and write layout: probabilities"
+            )
+        if self._of_pixels:
+            raise LayoutError(
+                f"no number of any pixel is below 0, and one is {scores.max():.4g}, so that they are hardly "
+                "logits of classes but depths, colours or a mask of 0 and 255; if they are logits, write "
+                "verified: true beside layout"
+            )
+
+    @staticmethod
+    def _add_up_to(scores: NDArray[Any], whole: int) -> bool:
+        if scores.shape[1] == 1:
+            return False
+        return bool(np.abs(scores.sum(axis=1, dtype=np.float64) - whole).max() <= whole * 0.005)
 
     @staticmethod
     def _finite(scores: NDArray[Any]) -> NDArray[Any]:
@@ -181,15 +226,21 @@ class Probabilities(Logits):
     _of_one = SHARE
 
     def _refuse_last(self, output: Output) -> None:
-        single = self._of_pixels or output.shape[1] == 1
+        single = output.shape[self._axis if self._of_pixels else 1] == 1
         if output.last == "Sigmoid" and not single and not self._checked:
             self._refuse_multi_label(f"{output.name} comes from a sigmoid")
 
     def _check(self, scores: NDArray[Any], dtype: np.dtype[Any]) -> None:  # noqa: ARG002
         check_shares(scores, "probabilities", "write layout: logits if the softmax is still to be done")
-        # No tolerance can be as wide.
-        if not self._of_pixels and scores.shape[1] > 1 and scores.sum(axis=1, dtype=np.float64).max() > 1.6:
-            self._refuse_multi_label("scores add up to more than 1")
+        channels = scores.shape[1]
+        if channels == 1:
+            return
+        sums = scores.sum(axis=1, dtype=np.float64)
+        # No tolerance of an image's can be as wide; those of pixels may be steps of a byte, each rounded.
+        low, high = (1 - 0.1 - channels / 128, 1.1 + channels / 128) if self._of_pixels else (-1.0, 1.6)
+        if sums.min() < low or sums.max() > high:
+            bad = sums.max() if sums.max() > high else sums.min()
+            self._refuse_multi_label(f"scores add up to {bad:.4g} and not to 1")
 
     def _activated(self, scores: NDArray[Any]) -> NDArray[Any]:
         return two(scores) if len(scores) == 1 else scores
@@ -213,6 +264,7 @@ class LabelMap(Layout):
     families = "segmentation with an argmax in the graph"
     suppression = ""
     Options = LabelMapOptions
+    whole_numbers = True
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         super().__init__(settings, outputs)
@@ -247,6 +299,11 @@ class LabelMap(Layout):
         y = np.clip(np.floor(view.rows(rows)), 0, rows - 1).astype(np.intp)
         x = np.clip(np.floor(view.columns(columns)), 0, columns - 1).astype(np.intp)
         whole = labels[y[:, None], x]
+        if labels.max() == 255 and labels.min() == 0 and ((labels == 0) | (labels == 255)).all():
+            raise LayoutError(
+                "labels are 0 and 255, so that it is a mask, whose 255 would be left out as what is no "
+                "class; the file must say 0 and 1, or a function of your own does (kind: python)"
+            )
         if whole.dtype.kind == "f":
             labels = whole.astype(np.int64)
             if (labels != whole).any():

@@ -19,6 +19,7 @@ from lightly_assets.models.layouts.base import (
 )
 from lightly_assets.models.layouts.boxes_scores_labels import BoxesScoresLabels
 from lightly_assets.models.layouts.shared.masks import resized_masks
+from lightly_assets.models.layouts.shared.notation import Notation
 from lightly_assets.models.layouts.shared.roles import find_roles
 from lightly_assets.models.preprocess import Preprocess, View
 
@@ -52,6 +53,10 @@ class Torchvision(BoxesScoresLabels):
                 "with a dimension for the batch: write layout: boxes_scores_labels (and first_class: 1, if "
                 "label 0 is the background)."
             )
+
+    def _notation_of_boxes(self) -> Notation:
+        other = "write layout: boxes_scores_labels, first_class: 1 and box:"
+        return Notation("xyxy", {"cxcywh": f"{other} cxcywh", "xywh": f"{other} xywh"})
 
     @classmethod
     def recognises(cls, outputs: Sequence[Output]) -> bool:

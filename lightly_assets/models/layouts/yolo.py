@@ -6,7 +6,7 @@ the boxes alone can be read, too.
 """
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -29,7 +29,9 @@ from lightly_assets.models.layouts.base import (
     output_of_rank,
 )
 from lightly_assets.models.layouts.shared.masks import prototype_masks
+from lightly_assets.models.layouts.shared.notation import Notation, Written
 from lightly_assets.models.layouts.shared.values import (
+    anchored_rows,
     are_shares,
     check_shares,
     check_whole,
@@ -92,6 +94,10 @@ class Yolo(Layout):
     Options: ClassVar[type[LayoutOptions]] = ColumnOptions
     _before_classes = 4
     _in_columns = True
+    _written: ClassVar[Written] = "cxcywh"
+    _instead: ClassVar[Mapping[Written, str]] = {
+        "xyxy": "turn them into centre and size in a function of your own (kind: python)"
+    }
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         super().__init__(settings, outputs)
@@ -100,6 +106,8 @@ class Yolo(Layout):
         in_columns = self._in_columns and getattr(self.options, "order", "columns") == "columns"
         self._rows_axis = 2 if in_columns else 1
         self._fits_the_file()
+        self._notation = Notation(self._written, self._instead)
+        self._checked = False
         self._kpt_shape = self.options.kpt_shape or _kpt_shape(settings)
         self._rows = self._rows_output(outputs)
         self._prototypes = self._prototypes_of(outputs)
@@ -207,6 +215,9 @@ class Yolo(Layout):
 
     def _result(self, table: NDArray[Any], stop: int, prototypes: NDArray[Any] | None, view: View) -> Result:
         """One image's objects; class scores end before ``stop``."""
+        if not self._checked:
+            self._check_table(table, stop, view)
+            self._checked = True
         scores = self._scores(table, stop)
         kept = best(scores, self.settings.floor, self.settings.max_candidates)
         found, scores = np.ascontiguousarray(table[kept]), scores[kept]
@@ -219,6 +230,16 @@ class Yolo(Layout):
             boxes, scores, classes, normalised(per_class), found[:, stop:], prototypes, view
         )
 
+    def _check_table(self, table: NDArray[Any], stop: int, view: View) -> None:
+        """Of the first image all rows: what is kept of another layout's may look like scores, or be "
+        "nothing."""
+        if len(table) == anchored_rows(view):
+            raise LayoutError(
+                f"it has {len(table)} rows, three for every cell of the grids, as YOLOv5 and v7 have, whose "
+                "rows hold an objectness; write layout: yolov5"
+            )
+        self._check_scores(table[:, self._before_classes : stop])
+
     def _check_scores(self, scores: NDArray[Any]) -> None:
         rows = ", ".join(str(one) for one in self.declared)
         check_shares(
@@ -230,12 +251,13 @@ class Yolo(Layout):
 
     def _in_pixels(self, boxes: NDArray[Any], scores: NDArray[Any], view: View) -> NDArray[Any]:
         if self.options.unit == "share":
-            return np.asarray(boxes * np.array([view.input_width, view.input_height] * 2, boxes.dtype))
-        if are_shares(boxes, scores):
+            boxes = np.asarray(boxes * np.array([view.input_width, view.input_height] * 2, boxes.dtype))
+        elif are_shares(boxes, scores):
             raise LayoutError(
                 "boxes lie in the first pixel, so they are shares of the input; write unit: share beside "
                 "layout"
             )
+        self._notation.look(boxes, scores, view)
         return boxes
 
     def _scores(self, table: NDArray[Any], stop: int) -> NDArray[Any]:
@@ -311,6 +333,9 @@ class YoloV5(Yolo):
     _before_classes = 5
     _in_columns = False
 
+    def _check_table(self, table: NDArray[Any], stop: int, view: View) -> None:  # noqa: ARG002
+        self._check_scores(table[:, self._before_classes : stop])
+
     def _scores(self, table: NDArray[Any], stop: int) -> NDArray[Any]:
         return np.asarray(table[:, 4] * table[:, 5:stop].max(axis=1))
 
@@ -338,6 +363,12 @@ class YoloNms(Yolo):
     Options = YoloOptions
     _before_classes = 6
     _in_columns = False
+    _written = "xyxy"
+    _instead: ClassVar[Mapping[Written, str]] = {
+        "cxcywh": "where they are shares write layout: rtdetr_topk, otherwise turn them into corners in a "
+        "function of your own (kind: python)",
+        "xywh": "turn them into corners in a function of your own (kind: python)",
+    }
 
     def _has_room(self, columns: int | None) -> bool:
         return columns is None or columns >= 6
@@ -360,10 +391,11 @@ class YoloNms(Yolo):
         return self.settings.classes
 
     def _result(self, table: NDArray[Any], _stop: int, prototypes: NDArray[Any] | None, view: View) -> Result:
-        if len(table) == grid_rows(view) and table.shape[1] == 6:
+        if len(table) in (grid_rows(view), anchored_rows(view)) and table.shape[1] == 6:
             raise LayoutError(
-                f"it has {len(table)} rows, one for every cell of the grids, so nothing is suppressed; write "
-                "layout: yolo and order: rows beside it"
+                f"it has {len(table)} rows, as many as the grids have cells (or three times), so nothing is "
+                "suppressed; write layout: yolo and order: rows beside it, or layout: yolov5 with an "
+                "objectness"
             )
         kept = best(table[:, 4], self.settings.floor, self.settings.max_candidates)
         if prototypes is not None:

@@ -16,7 +16,7 @@ from lightly_assets.models.preprocess import View
 # Half precision and graphs' own rounding.
 _LOW, _HIGH = -0.01, 1.01
 # What is sure enough to be an object: no junk in a corner.
-_SURE = 0.25
+SURE = 0.25
 # Shares of the input may leave it a little.
 _SHARE = 2.0
 # In a smaller input keypoints may well lie in the first pixel.
@@ -42,7 +42,7 @@ def check_whole(values: NDArray[Any], what: str, instead: str) -> None:
 
 def are_shares(boxes: NDArray[Any], scores: NDArray[Any]) -> bool:
     """Whether all (N, 4) boxes of an image lie in its first pixels, one of them being sure."""
-    return bool(len(boxes)) and scores.max() >= _SURE and np.abs(boxes).max() <= 1.5
+    return bool(len(boxes)) and scores.max() >= SURE and np.abs(boxes).max() <= 1.5
 
 
 def check_points(points: Any, scores: NDArray[Any], view: View) -> None:
@@ -50,7 +50,7 @@ def check_points(points: Any, scores: NDArray[Any], view: View) -> None:
 
     ``points`` are (N, K, 3) or N arrays (K, 3) in the image's pixels, ``scores`` (N,).
     """
-    if not len(scores) or scores.max() < _SURE or min(view.input_width, view.input_height) < _MEANT:
+    if not len(scores) or scores.max() < SURE or min(view.input_width, view.input_height) < _MEANT:
         return
     scale, offset = np.array([view.scale_x, view.scale_y]), np.array([view.offset_x, view.offset_y])
     if isinstance(points, np.ndarray):
@@ -111,3 +111,8 @@ def without_crossed(
 def grid_rows(view: View, strides: Sequence[int] = (8, 16, 32)) -> int:
     """How many cells the grids of these strides have together, over the model's input."""
     return sum((view.input_height // one) * (view.input_width // one) for one in strides)
+
+
+def anchored_rows(view: View) -> int:
+    """How many rows heads with three anchors a cell have together, over the model's input."""
+    return 3 * grid_rows(view)

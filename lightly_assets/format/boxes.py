@@ -134,6 +134,16 @@ def outside_image(xywh: NDArray[Any], widths: Any, heights: Any) -> NDArray[np.b
     return _outside(_boxes(xywh), widths + EDGE_TOLERANCE, heights + EDGE_TOLERANCE)
 
 
+def half_outside(xywh: NDArray[Any], widths: Any, heights: Any) -> NDArray[np.bool_]:
+    """(N,) bool: whether more than a half of each box lies outside of its image."""
+    x, y, w, h = _boxes(xywh).T
+    with np.errstate(over="ignore", invalid="ignore"):
+        across = np.clip(np.minimum(x + w, widths) - np.maximum(x, 0), 0, None)
+        down = np.clip(np.minimum(y + h, heights) - np.maximum(y, 0), 0, None)
+        half: NDArray[np.bool_] = 2 * across * down < w * h
+    return half
+
+
 def _outside(xywh: NDArray[Any], widths: Any, heights: Any) -> NDArray[np.bool_]:
     x, y, w, h = xywh.T
     # An edge beyond the largest double is infinite, and outside.

@@ -69,7 +69,7 @@ class LabelDocument:
         self.name = labels.file
         self.images = list(images)
         self.report = LabelReport(notes=list(labels.notes))
-        self.survey = Survey()
+        self.survey = Survey(has_box_format=False)
         self._settings = settings
         self._task = task_type
         self._names = dict(labels.names)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.labels.errors import LabelsError
@@ -83,7 +84,16 @@ def offset_words(first: int) -> str:
 
 
 def offset_hint(listed: Collection[int], count: int | None = None) -> str:
-    """What to add where frames are missing from a list that begins at 1 and might count from there."""
+    """What to add where frames are missing from a list: it may be of every few frames, or count from 1."""
+    found = sorted(listed)
+    steps = {after - before for before, after in pairwise(found)}
+    step = next(iter(steps), 0) if len(steps) == 1 else 0
+    if step > 1:
+        return f", every {step} frames from {found[0]} on"
+    # As many as a video has every few frames, numbered one after the other.
+    every = round(count / len(found)) if count and step == 1 and found[0] == 0 else 0
+    if every > 1 and len(found) in (((count or 0) - 1) // every + 1, (count or 0) // every):
+        return f"; if they are those of every {every} frames, say --frame-step {every} (frame_step: {every})"
     if not listed or min(listed) != 1 or (count is not None and len(listed) not in (count, count - 1)):
         return ""
     return f"; its frames begin at 1: if they count from 1, say {offset_words(1)}"

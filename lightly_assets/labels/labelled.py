@@ -4,6 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ Size = tuple[int, int]
 """Width and height in pixels."""
 _ELLIPSE_POINTS = 180
 Interpolate = Literal["linear", "none"]
+_FEW_EQUAL, _FEW_COMMON = 3, 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,8 +186,23 @@ class LabelledVideo:
     shares: bool = False
     rate: float | None = None
     """Frames in a second as the labels count them, where numbers stand for times: number / rate."""
+    length: int | None = None
+    """How many frames the labels say that it has."""
     image_of: Callable[[int], str] | None = None
     """What a frame is called where the input has single images instead of the video."""
+
+    @property
+    def regular(self) -> range | None:
+        """The numbers of single frames where they are each n-th; None: they are not.
+
+        Three in equal steps or six that have a step in common: the frames between were not looked at.
+        """
+        found = sorted(self.singles)
+        steps = [after - before for before, after in pairwise(found)]
+        step = math.gcd(*steps)
+        if step < 2 or len(found) < (_FEW_EQUAL if len(set(steps)) == 1 else _FEW_COMMON):
+            return None
+        return range(found[0], found[-1] + 1, step)
 
     @property
     def numbers(self) -> Iterable[int]:

@@ -308,6 +308,15 @@ def advice(images: Sequence[Sequence[str]], keys: Iterable[str], settings: NameS
         videos = sorted(key for key in keys if input_kind(key) == "video")
         if videos:
             return f"they look like frames of a video: name it with --video {videos[0]}"
+    for given in images:
+        if video := next(
+            (one for one in map(cleaned, given) if one in keys and input_kind(one) == "video"), None
+        ):
+            stem, suffix = split_suffix(video)
+            return (
+                f"'{video}' is a video of the input: labels of images need the names of its frames, such as "
+                f"{stem}-0-{suffix}.png"
+            )
     folded = {key.casefold(): key for key in keys}
     for given in images:
         if key := next((folded[name] for one in given if (name := cleaned(one).casefold()) in folded), None):

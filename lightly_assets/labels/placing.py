@@ -89,6 +89,8 @@ class Placing:
                 raise LabelsError(f"{self._labels.file}: '{taken[key]}' and '{name}' both lead to '{key}'.")
             taken[key] = name
             rate = self._settings.fps or video.rate
+            if rate is None and video.listed is None and not video.tracks:
+                video = replace(video, listed=video.regular)
             placed.videos.append(
                 PlacedVideo(video, key, self.numbers, rate, self._settings.interpolate, self._labels.file)
             )

@@ -120,6 +120,11 @@ class PlacedVideo:
             numbers = [self.video.listed[-1]]
         if not numbers:
             return
+        if self.rate is None and self.video.length not in (None, count):
+            raise LabelsError(
+                f"{self.file} is of {self.video.length} frames of '{self.key}', which has {count}; if they "
+                "were taken at another rate say it with --fps (fps:), else correct what it says."
+            )
         if self.rate is not None and duration is not None:
             last = (max(numbers) - self.numbers.first) / self.rate
             if last > duration + _SPARE / self.rate:

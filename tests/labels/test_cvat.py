@@ -61,6 +61,19 @@ def test_a_server_that_writes_every_frame_is_taken_at_its_word(tmp_path: Path) -
     assert lefts(tmp_path, xml(track(*shapes, box(5, 16, outside=True))), 7) == [0, 1, 4, 9, 16, None, None]
 
 
+@pytest.mark.parametrize(
+    ("frame", "dumped", "expected"),
+    [(8, True, [8]), (8, False, [8, 9]), (7, True, [7, 8, 9]), (9, True, [9])],
+)
+def test_a_shape_of_the_last_frame_but_one(
+    frame: int, dumped: bool, expected: list[int], tmp_path: Path
+) -> None:
+    """CVAT's server writes a single shape as a track, with an end unless that is the last frame."""
+    text = xml(track(box(frame, 1)), stop=9, size=10)
+    found = lefts(tmp_path, text if dumped else text.replace("<dumped>x</dumped>", ""), 10)
+    assert [number for number, left in enumerate(found) if left is not None] == expected
+
+
 def test_only_the_frames_of_the_task_are_listed(tmp_path: Path) -> None:
     text = xml(track(box(10, 0), box(20, 10)), size=3, start=10, stop=20, filter="step=5")
     (video,) = read(write(tmp_path, {"annotations.xml": text}), "cvat").videos

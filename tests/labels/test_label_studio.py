@@ -187,6 +187,42 @@ def test_who_looked_at_a_task_decides(tmp_path: Path) -> None:
     assert any("2 tasks have several" in note for note in labels.notes)
 
 
+def shown(tag: str = "image", **more: Any) -> dict[str, Any]:
+    value = {"x": 0, "y": 0, "width": 10, "height": 10, "rectanglelabels": ["a"]}
+    return region("rectanglelabels", value, to_name=tag, **more)
+
+
+def test_the_file_that_was_labelled_is_the_one_that_results_name(tmp_path: Path) -> None:
+    data = {"thumbnail": "s3://bucket/small/t.png", "picture": "s3://bucket/a.png", "title": "t"}
+    labels = labels_of(tmp_path, task(shown("picture"), data=data))
+    assert labels.images[0].names == ("s3://bucket/a.png",)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_choices_about_a_region_are_no_objects(first: bool, tmp_path: Path) -> None:
+    """With perRegion, choices have the region's id and its place."""
+    place = {"x": 0, "y": 0, "width": 10, "height": 10, "rotation": 0}
+    parts = [shown(), region("choices", place | {"choices": ["hidden"]})]
+    of_image = region("choices", {"choices": ["rainy"]}, id="other", to_name="image")
+    labels = labels_of(tmp_path, task(*(parts if first else parts[::-1]), of_image))
+    (found,) = by_image(labels).values()
+    assert sorted((one.category, one.shape) for one in found) == [("a", "box"), ("rainy", "class")]
+    assert labels.dropped["that are choices about a region"].count == 1
+
+
+@pytest.mark.parametrize(("times", "words"), [((2, 8), "say --fps"), ((3, 9), None)])
+def test_key_frames_say_one_rate(times: tuple[int, int], words: str | None, tmp_path: Path) -> None:
+    """Label Studio's time is frame / rate; counted from 0 it fits one key frame only."""
+    task = video([(3, 0, True), (9, 40, True)])
+    for key, time in zip(task["annotations"][0]["result"][0]["value"]["sequence"], times, strict=True):
+        key["time"] = time / 30
+    if words is None:
+        assert labels_of(tmp_path, task).videos[0].rate == pytest.approx(30)
+        return
+    with pytest.raises(LabelsError, match=words):
+        labels_of(tmp_path, task)
+
+
 @pytest.mark.parametrize(
     ("tasks", "words"),
     [
@@ -201,6 +237,9 @@ def test_who_looked_at_a_task_decides(tmp_path: Path) -> None:
         ([{"data": {"text": "hello"}, "annotations": []}], "names no image"),
         ([{"image": "a.png", "label": []}], "JSON-MIN"),
         ([video([])], "list of key frames"),
+        ([task(shown("img1"), shown("img2", id="s"))], r"several images \(to_name img1, img2\)"),
+        ([task(shown(item_index=0), shown(item_index=1, id="s"))], r"several images \(item_index 0, 1\)"),
+        ([task(shown("img"), data={"image": "a.png", "other": "b.png"})], "several files in its data"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(tasks: list[dict[str, Any]], words: str, tmp_path: Path) -> None:

@@ -9,7 +9,11 @@ import pytest
 from PIL import Image
 
 from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.frames import FrameNumbers
+from lightly_assets.labels.names import NameSettings
+from lightly_assets.labels.placing import PlaceSettings, Placing
 from lightly_assets.labels.reading import FORMATS, find_format
+from lightly_assets.labels.videos import PlacedVideo
 from tests.labels.reading import by_image, read, write
 
 VOC = """<annotation><filename>{name}</filename><source><database>{database}</database></source>
@@ -55,6 +59,45 @@ def test_mot_truth_counts_frames_from_1_and_says_what_counts(tmp_path: Path) -> 
         tmp_path, {"MOT17-02-FRCNN/gt/labels.txt": "cat\ndog\nbird\n"}
     )  # as datumaro and CVAT write beside it
     assert read(tmp_path).names[3] == "bird"
+
+
+def test_mot_says_how_many_frames_there_are(tmp_path: Path) -> None:
+    info = "[Sequence]\nname=v\nseqLength=5\nframeRate=15\n"
+    write(tmp_path, {"v/gt/gt.txt": "1,1,1,1,5,5,1,1,1\n", "v/seqinfo.ini": info})
+    (video,) = read(tmp_path).videos
+    placed = PlacedVideo(video, "v.mp4", FrameNumbers(1), None, "linear", "v")
+    placed.check(5, None)
+    with pytest.raises(LabelsError, match=r"is of 5 frames of 'v\.mp4', which has 10; .*--fps"):
+        placed.check(10, None)
+    PlacedVideo(video, "v.mp4", FrameNumbers(1), 15, "linear", "v").check(10, 9 / 30)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ((1, 4, 7, 10), range(1, 11, 3)),
+        ((1, 4, 10, 16, 19, 22), range(1, 23, 3)),
+        ((1, 4, 10), None),
+        ((1, 4), None),
+        ((1, 2, 3), None),
+    ],
+)
+def test_frames_between_each_nth_were_not_looked_at(
+    numbers: tuple[int, ...], expected: range | None, tmp_path: Path
+) -> None:
+    write(tmp_path, {"v.txt": "".join(f"{number},1,1,1,5,5,0.5,-1,-1,-1\n" for number in numbers)})
+    (video,) = read(tmp_path / "v.txt").videos
+    (placed,) = Placing(read(tmp_path / "v.txt"), 1, PlaceSettings(NameSettings())).place(["v.mp4"]).videos
+    assert video.regular == expected == placed.video.listed
+
+
+def test_classes_in_column_8_need_names(tmp_path: Path) -> None:
+    """VisDrone's columns: frame, target, box, score, category, truncation, occlusion."""
+    write(tmp_path, {"v.txt": "1,0,593,43,174,190,1,4,0,0\n2,0,593,43,174,190,1,5,0,0\n"})
+    with pytest.raises(LabelsError, match="a class in column 8 of all 2 rows"):
+        read(tmp_path / "v.txt")
+    (video,) = read(tmp_path / "v.txt", names={4: "car", 5: "van"}).videos
+    assert [video.singles[number][0].category for number in (1, 2)] == [4, 5]
 
 
 def test_mot_results_have_scores(tmp_path: Path) -> None:
@@ -151,6 +194,55 @@ def test_a_mask_of_yes_and_no(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("values", "names", "is_refused"),
+    [
+        ([0, 255], {0: "background", 1: "car"}, True),
+        ([0, 255], {255: "car"}, False),
+        ([0, 255, 1], {0: "background", 1: "car"}, False),
+        ([0, 0], {0: "background", 1: "car"}, False),
+    ],
+)
+def test_yes_and_no_of_several_names(
+    values: list[int], names: dict[int, str], is_refused: bool, tmp_path: Path
+) -> None:
+    picture(tmp_path / "a.png", [values])
+    if not is_refused:
+        read(tmp_path, "masks", names=names).images[0].read()
+        return
+    with pytest.raises(LabelsError, match="values 0 and 255 only, and 2 names"):
+        read(tmp_path, "masks", names=names)
+
+
+COCO_80 = (
+    "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,"
+    + ",".join(f"class {number}" for number in range(13, 80))
+    + ",toothbrush"
+).split(",")
+
+
+@pytest.mark.parametrize(
+    ("used", "words"),
+    [
+        ([3], None),
+        ([3, 18], "category_id 18, which is 'class 18' where ids go from 1 to 80, and 'class 17' where they"),
+        ([12, 18], None),  # COCO has no 12, so these count on
+        ([90], "category_id 90"),
+    ],
+)
+def test_ids_of_cocos_classes_may_have_gaps(used: list[int], words: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "predictions.json"
+    path.write_text(json.dumps([{"image_id": "a", "category_id": one, "bbox": [1, 2, 3, 4]} for one in used]))
+    names = dict(enumerate(COCO_80))
+    if words is None:
+        labels = read(path, names=names)
+        assert [labels.names[one] for one in used] == [COCO_80[one - 1] for one in used]
+        assert any("3 is 'car'" in note or "12 is 'stop sign'" in note for note in labels.notes)
+        return
+    with pytest.raises(LabelsError, match=words):
+        read(path, names=names)
+
+
 def test_ultralytics_results_count_classes_from_1(tmp_path: Path) -> None:
     rows = [
         {"image_id": "a", "file_name": "a.jpg", "category_id": 1, "bbox": [30, 20, 12, 16], "score": 0.9},
@@ -218,12 +310,29 @@ def test_what_is_wrong_is_one_sentence(name: str, files: dict[str, str], words: 
         ({"video_id": 7}, "no video has the id 7"),
         ({"segmentations": [{"size": [5, 5], "counts": [25]}, None]}, "size"),
         ({"scores": [0.5, 7]}, "score is 7"),
+        (
+            {"categories": [{"id": 2, "name": "car"}, {"id": 2, "name": "bus"}]},
+            "'car' and 'bus' have the id 2",
+        ),
+        ({"videos": 2 * vis()["videos"]}, "two videos have the id 1"),
+        ({"videos": [{"id": 1}]}, "vis.json: the video 1 has no list of file_names"),
     ],
 )
 def test_what_is_wrong_with_youtube_vis(change: dict[str, Any], words: str, tmp_path: Path) -> None:
-    (tmp_path / "vis.json").write_text(json.dumps(vis(**change)))
+    document = vis() | change if change.keys() & vis().keys() else vis(**change)
+    (tmp_path / "vis.json").write_text(json.dumps(document))
     with pytest.raises(LabelsError, match=words):
-        read(tmp_path / "vis.json")
+        read(tmp_path / "vis.json", "youtube-vis")
+
+
+def test_coco_of_videos_is_coco(tmp_path: Path) -> None:
+    image = {"id": 1, "file_name": "v/000001.jpg", "video_id": 1, "frame_id": 0}
+    (tmp_path / "a.json").write_text(
+        json.dumps({"videos": [{"id": 1, "name": "v"}], "images": [image], "annotations": []})
+    )
+    assert find_format(tmp_path / "a.json", "auto") is FORMATS["coco"]
+    (tmp_path / "b.json").write_text(json.dumps(vis()))
+    assert find_format(tmp_path / "b.json", "auto") is FORMATS["youtube-vis"]
 
 
 def test_a_format_is_one_file(tmp_path: Path) -> None:

@@ -88,6 +88,8 @@ def test_text_files_alone_name_their_pictures_without_suffix(tmp_path: Path) -> 
         ("1 .5 .5 .25 .25 7", None, None, "box"),  # a track's number, not a score
         ("1 .5 .5 .25 .25 .91 7", None, 0.91, "box"),
         ("1 .1 .1 .5 .1 .5 .5", "instance-segmentation", None, "polygon"),
+        ("1 .2 .5 .5 .2 .7 1", "instance-segmentation", None, "polygon"),  # a corner at the edge
+        ("1 .5 .5 .25 .25 .7 1", None, 0.7, "box"),  # the first track of a video's frame
         ("1 .1 .1 .5 .1 .5 .5 .75", None, 0.75, "polygon"),
         ("1 .1 .1 .5 .1 .5 .5 .1 .5", "instance-segmentation", None, "polygon"),
         ("1 .5 .5 .25 .25 .4 .4 2 .6 .6 0", "keypoint-detection", None, "keypoints"),
@@ -151,6 +153,7 @@ def test_folders_of_a_class_each(tmp_path: Path) -> None:
         ("person .5 .5 .2 .2\n", "the class is 'person'"),
         ("0 .5 .5 nan .2\n", "column 4 is 'nan'"),
         ("-1 .5 .5 .2 .2\n", "classes count from 0"),
+        ("0 .2 .5 .5 .2 .7 1\n" * 2, "triangles, or boxes with a score and a track"),
         ("0 .1 .1 .5 .1 .5 .5 .9\n0 .1 .1 .5 .1 .5 .5 .7 .7 .9 .2\n", "have a score, and some have none"),
     ],
 )
@@ -160,6 +163,12 @@ def test_what_is_wrong_is_one_sentence(text: str, words: str, tmp_path: Path) ->
         for image in read(tmp_path, "yolo").images:
             image.read()
     assert str(error.value).endswith(".") and "\n" not in str(error.value)
+
+
+def test_a_file_alone_is_none_of_its_folder(tmp_path: Path) -> None:
+    write(tmp_path, {"a.txt": "0 .5 .5 .2 .2\n"})
+    with pytest.raises(LabelsError, match="name its folder"):
+        read(tmp_path / "a.txt", "yolo")
 
 
 def test_nothing_outside_of_the_data_set_is_read(tmp_path: Path) -> None:

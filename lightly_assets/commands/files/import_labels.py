@@ -147,7 +147,7 @@ def _categories(text: str | None) -> dict[int, str] | None:
 
     if text is None:
         return None
-    if Path(text).is_file():
+    if _is_file(text):
         return names_of_yaml(Path(text))
     names = [part.strip() for part in text.split(",")]
     if "" in names:
@@ -155,6 +155,13 @@ def _categories(text: str | None) -> dict[int, str] | None:
             f"--categories '{text}' has an empty name; write names with one comma between them."
         )
     return dict(enumerate(names))
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # a list of names that is longer than any path
+        return False
 
 
 def _dry_run(

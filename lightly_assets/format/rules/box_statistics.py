@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.format.boxes import fits_as_xyxy, outside_image
+from lightly_assets.format.boxes import fits_as_xyxy, half_outside, outside_image
 
 # So many boxes are needed for a suspicion without the images' sizes.
 _ENOUGH = 20
@@ -26,7 +26,8 @@ class BoxStatistics:
     """Counts over many boxes; two of them can be added.
 
     ``measured`` boxes have a known image, ``outside`` of them leave it, ``fit_as_corners`` would be boxes
-    inside it if read as corners, ``fit_as_centres`` if read as centre and size. Of all ``boxes``, ``ordered``
+    inside it if read as corners, ``fit_as_centres`` if read as centre and size; of ``far`` ones more than a
+    half lies outside of it. Of all ``boxes``, ``ordered``
     have w > x and h > y, as corners always do, and ``small`` would be small as corners, far from the image's
     origin.
     """
@@ -34,6 +35,7 @@ class BoxStatistics:
     boxes: int = 0
     measured: int = 0
     outside: int = 0
+    far: int = 0
     fit_as_corners: int = 0
     fit_as_centres: int = 0
     ordered: int = 0
@@ -50,6 +52,7 @@ class BoxStatistics:
         # Comparisons with NaN are false, so boxes of unknown images count nowhere.
         self.measured += int(np.count_nonzero(widths > 0))
         self.outside += int(np.count_nonzero(outside_image(xywh, widths, heights)))
+        self.far += int(np.count_nonzero(half_outside(xywh, widths, heights)))
         self.fit_as_corners += int(np.count_nonzero(fits_as_xyxy(xywh, widths, heights)))
         half = xywh[:, 2:] / 2
         corners = np.concatenate([xywh[:, :2] - half, xywh[:, :2] + half], axis=1)
@@ -64,6 +67,7 @@ class BoxStatistics:
         self.boxes += other.boxes
         self.measured += other.measured
         self.outside += other.outside
+        self.far += other.far
         self.fit_as_corners += other.fit_as_corners
         self.fit_as_centres += other.fit_as_centres
         self.ordered += other.ordered
@@ -74,6 +78,11 @@ class BoxStatistics:
     def are_corners(self) -> bool:
         """Whether those with a known image look like it."""
         return fit_only_otherwise(self.measured, self.outside, self.fit_as_corners)
+
+    @property
+    def are_all_far_corners(self) -> bool:
+        """Whether more than a half of each, even of a single one, lies outside, and all fit as corners."""
+        return 0 < self.measured == self.far == self.fit_as_corners
 
     @property
     def are_centres(self) -> bool:

@@ -130,7 +130,19 @@ class CocoDocument:
         """
         found = given or self.survey.task_type()
         self.survey.check(found, settings, self.name, guessed=given is None)
+        if found is TaskType.KEYPOINT_DETECTION and (
+            problem := self.survey.signs.wrong_points(self._points())
+        ):
+            raise LabelsError(f"{self.name}: {problem}")
         return found
+
+    def _points(self) -> dict[Any, int]:
+        """How many keypoints the categories say they have, by their id as it stands in the file."""
+        return {
+            entry["id"]: len(entry["keypoints"])
+            for entry in self.categories or ()
+            if isinstance(entry.get("keypoints"), list) and isinstance(entry.get("id"), int | float | str)
+        }
 
 
 def read_coco(path: str | Path, images: str | Path | None, settings: CocoSettings) -> CocoDocument:

@@ -64,9 +64,10 @@ def _is_true(value: Any) -> bool:
 
 
 def rotation(row: dict[str, Any]) -> float:
-    """CVAT's clockwise degrees of a rectangle, 0 where there are none."""
-    attributes = row.get("attributes")
-    value = attributes.get("rotation") if isinstance(attributes, dict) else None
+    """CVAT's clockwise degrees of a rectangle, 0 where there are none; beside it or among its attributes."""
+    value, attributes = row.get("rotation"), row.get("attributes")
+    if value is None and isinstance(attributes, dict):
+        value = attributes.get("rotation")
     try:
         degrees = float(value) % 360 if isinstance(value, int | float | str) else 0.0
     except ValueError:

@@ -13,6 +13,7 @@ from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.schema import TaskType
 from lightly_assets.labels.coco.settings import CocoSettings
 from lightly_assets.labels.coco.shapes import bbox_numbers, has_mask, is_ignored, rotation, score_elsewhere
+from lightly_assets.labels.coco.signs import Signs, corners_advice
 from lightly_assets.labels.errors import LabelsError
 
 # Keys of an object that say nothing about where it is.
@@ -61,10 +62,14 @@ class Survey:
     """Objects whose image is known."""
     other_scores: int = 0
     """Objects whose score stands under another key."""
+    signs: Signs = field(default_factory=Signs)
+    has_box_format: bool = True
+    """Whether the caller can say what the numbers of boxes are."""
 
     def add(self, rows: list[dict[str, Any]], settings: CocoSettings) -> None:
         """Counts some objects."""
         self.objects += len(rows)
+        self.signs.add_scores(rows)
         if {key for keys in set(map(tuple, rows)) for key in keys} <= _ORDINARY:
             return self._add_plain(rows)
         if settings.ignored == "drop":
@@ -100,9 +105,14 @@ class Survey:
             self.masks += mask
             self.keypoints += points
             self.keypoint_shares += points and _are_shares(row["keypoints"])
-            self.other_scores += row.get("score") is None and score_elsewhere(row) is not None
+            if points:
+                self.signs.add_points(row)
+            self.signs.add_keys(row)
+            if row.get("score") is None and (other := score_elsewhere(row)) is not None:
+                self.other_scores += 1
+                self.signs.add_scores([{"score": other[1]}])
             if box and not mask:
-                if "attributes" in row and rotation(row):
+                if rotation(row):
                     self.rotated += 1
             elif not (box or mask or points):
                 self._bare(row)
@@ -128,6 +138,7 @@ class Survey:
             plain = False
         if not plain:
             places = [place for place, box in enumerate(given) if bbox_numbers(box) is not None]
+            rows = [rows[place] for place in places]
             boxes = np.array([given[place] for place in places], dtype=np.float64)
             sizes = sizes[places]
         boxes = boxes.reshape(-1, 4)
@@ -135,6 +146,7 @@ class Survey:
         small = (boxes >= 0).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1) & (boxes[:, 2:] < 1).any(axis=1)
         self.shares += int(np.count_nonzero(small & (boxes[:, :2] + boxes[:, 2:] <= 1).all(axis=1)))
         self.corners.add(boxes, sizes[:, 0], sizes[:, 1])
+        self.signs.add_areas(rows, boxes)
 
     @property
     def counted(self) -> int:
@@ -164,6 +176,7 @@ class Survey:
             )
         if self.captions and self.captions == self.bare:
             raise LabelsError(f"{file} holds captions, which are no predictions; there is nothing to import.")
+        self.signs.check(file)
         self._check_rotated(task_type, settings, file)
         if task_type is TaskType.CLASSIFICATION:
             self._check_classes(file, guessed=guessed)
@@ -171,6 +184,8 @@ class Survey:
             self._mixed("mask", self.masks, settings, file)
         elif task_type is TaskType.KEYPOINT_DETECTION and self.keypoints < self.counted:
             self._mixed("keypoints", self.keypoints, settings, file)
+        if task_type in _BOXED:
+            self.signs.check_boxes(settings, file, has_format=self.has_box_format)
         if settings.box_format == "xywh" and task_type in _BOXED:
             self.check_corners(self.corners, file)
         if 2 * self.shares > self.boxes and task_type in _BOXED:
@@ -185,18 +200,17 @@ class Survey:
                 "first pixel of their image, so they seem to be shares of it; they must be pixels."
             )
 
-    @staticmethod
-    def check_corners(boxes: BoxStatistics, file: str) -> None:
+    def check_corners(self, boxes: BoxStatistics, file: str) -> None:
         """Refuses boxes that only fit their images when they are read as corners, or as centre and size.
 
         Raises:
             LabelsError: so it is.
         """
-        if boxes.are_corners:
+        if boxes.are_corners or boxes.are_all_far_corners:
             raise LabelsError(
                 f"{file}: {boxes.outside:,} of {boxes.measured:,} boxes leave their image, and all fit when "
-                "they are read as corners x1, y1, x2, y2; if they are corners say box_format: xyxy "
-                "(--box-format xyxy), else correct the images' sizes."
+                "they are read as corners x1, y1, x2, y2; "
+                f"{corners_advice(has_format=self.has_box_format)}, else correct the images' sizes."
             )
         if boxes.are_centres:
             raise LabelsError(
@@ -209,7 +223,7 @@ class Survey:
         if settings.rotated == "enclose" or (task_type is TaskType.CLASSIFICATION and not self.oriented):
             return
         if turned := self.rotated + self.oriented:
-            what = "rbox, poly" if self.oriented else "attributes.rotation"
+            what = "rbox, poly" if self.oriented else "rotation"
             raise LabelsError(
                 f"{file}: {turned:,} of {self.counted:,} objects are turned rectangles ({what}), "
                 "but the format has upright boxes only; 'rotated: enclose' (--rotated enclose) writes the "

@@ -14,6 +14,7 @@ from lightly_assets.labels.files.text import number, read_text
 _VISIBILITY_TEXTS = frozenset({"0", "1", "2", "0.0", "1.0", "2.0", "0.000000", "1.000000", "2.000000"})
 # What rounding may put outside of an image, as a share of it.
 _ROUNDING = 0.002
+_MASKED = (TaskType.INSTANCE_SEGMENTATION, TaskType.SEMANTIC_SEGMENTATION)
 # Of fewer boxes, as many as leave their image may well be cut objects.
 _MANY = 20
 
@@ -138,6 +139,9 @@ def kind_of(files: Sequence[Path], shape: Any, task_type: TaskType | None) -> Ki
     # Numbers of tracks are whole; scores are not, beyond 1. A triangle has seven columns, too.
     tracks = columns.seventh or columns.sixth
     are_whole = all(value == int(value) for value in tracks)
+    if columns.seventh and max(columns.seventh) <= 1:
+        are_whole = are_whole and task_type not in _MASKED
+        _refuse_triangles(files, task_type, are_tracks=are_whole)
     if counts <= {5, 6, 7} and (are_whole or not columns.seventh):
         has_track = are_whole and (bool(columns.seventh) or max(tracks) > 1)
         if has_track and not columns.seventh:
@@ -152,6 +156,19 @@ def kind_of(files: Sequence[Path], shape: Any, task_type: TaskType | None) -> Ki
     if scored and any(count > 6 and count % 2 for count in counts):
         raise LabelsError("Some lines of polygons have a score, and some have none; all must be alike.")
     return Kind("corners" if counts <= {9, 10} else "polygon", has_score=bool(scored))
+
+
+def _refuse_triangles(files: Sequence[Path], task_type: TaskType | None, *, are_tracks: bool) -> None:
+    """Seven columns of which the last is 0 or 1: a triangle's corner at the edge, or the first track.
+
+    Raises:
+        LabelsError: nothing says which.
+    """
+    if are_tracks and task_type is None and not any(file.stem[-1:].isdigit() for file in files):
+        raise LabelsError(
+            f"Lines in '{files[0].parent.name}' have seven columns, the last 0 or 1: they are triangles, "
+            "or boxes with a score and a track; say --task-type instance-segmentation or object-detection."
+        )
 
 
 def _refuse_percentages(files: Sequence[Path], columns: Columns) -> None:

@@ -17,7 +17,9 @@ class Coco:
         if not path.is_file() or path.suffix.lower() != ".json":
             return False
         start = starts_like_json(path)
-        if not start.startswith("{") or '"file_names"' in start or '"videos"' in start:
+        if not start.startswith("{") or '"file_names"' in start:
+            return False
+        if '"videos"' in start and '"file_name"' not in start:
             return False
         return any(f'"{key}"' in start for key in ("images", "annotations", "categories"))
 

@@ -49,6 +49,8 @@ class _Meta:
     points: dict[str, list[str]] = field(default_factory=dict)
     """The points of each skeleton, in order."""
     tasks: dict[str, _Task] = field(default_factory=dict)
+    is_dump: bool = False
+    """Whether a server of CVAT wrote it, which says when."""
 
     def task(self, number: str) -> _Task:
         """The task of a number; the only one where an element does not say which."""
@@ -116,6 +118,7 @@ class _Reader:
         return self.found
 
     def _add_meta(self, meta: Element) -> None:
+        self.meta.is_dump = meta.find("dumped") is not None
         for label in meta.iter("label"):
             name, parent = text_of(label, "name"), text_of(label, "parent")
             if parent:
@@ -180,7 +183,17 @@ class _Reader:
                 )
             keys.append(KeyFrame(frame, label, absent))
         if keys:
-            self.meta.task(track.get("task_id", "")).tracks.append(Track(tuple(keys), as_cvat))
+            task = self.meta.task(track.get("task_id", ""))
+            if len(keys) == 1 and self._is_single(keys[0], task):
+                keys[0] = replace(keys[0], ends=True)
+            task.tracks.append(Track(tuple(keys), as_cvat))
+
+    def _is_single(self, key: KeyFrame, task: _Task) -> bool:
+        """Whether a track is a shape of one frame, at the last but one: there CVAT's server writes no end.
+
+        Of a real track it writes the last frame, too.
+        """
+        return self.meta.is_dump and task.frames is not None and key.number in task.frames[-2:-1]
 
     def _label(self, shape: Element, category: str | None, where: str) -> Label | None:
         if shape.tag not in _SHAPES:

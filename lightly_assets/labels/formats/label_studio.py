@@ -4,6 +4,7 @@ Coordinates are percents of the image, boxes turn about their first corner. Fram
 rate that is a setting of the project and often not the video's own; so they are taken as times.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +25,9 @@ from lightly_assets.labels.labelled import (
     Size,
     Track,
 )
+from lightly_assets.labels.names import cleaned
 from lightly_assets.labels.reading import FORMATS, ReadOptions
+from lightly_assets.labels.report import some
 
 # What regions are called without labels of their own, and their kind.
 _KINDS = {
@@ -36,7 +39,12 @@ _KINDS = {
     "videorectangle": "track",
     "choices": "choices",
 }
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
+# Keys that say where a region is; choices about a region repeat them.
+_PLACES = {"x", "points", "rle", "sequence"}
 _RATES = (0.001, 10_000.0)
+# Times are rounded.
+_SAME_RATE = 1.05
 _NO_OBJECTS = {
     "textarea",
     "number",
@@ -60,6 +68,8 @@ class _Region:
     labels: list[str] = field(default_factory=list)
     parent: str | None = None
     where: str = ""
+    choices: int = 0
+    """Choices about the region itself, which are no objects."""
 
 
 class LabelStudio:
@@ -116,12 +126,15 @@ class _Reader:
             )
 
     def add(self, task: dict[str, Any], where: str) -> None:
-        names = _names(task, where)
         results = self._results(task, where)
+        names = _names(task, _shown_in(results or (), where), where)
         if results is None:
             self._unlabelled += 1
             return
         regions = _regions(results, where)
+        attributes = sum(region.choices for region in regions)
+        if attributes:
+            self.labels.drop("that are choices about a region", where, attributes)
         for region in regions:
             if region.parent is not None and region.kind == "point":
                 self.parts += [name for name in region.labels if name not in self.parts]
@@ -207,11 +220,55 @@ class _Reader:
         self.videos.append(LabelledVideo(names, tracks=tuple(tracks), size=size, shares=True, rate=rate))
 
 
-def _names(task: dict[str, Any], where: str) -> tuple[str, ...]:
-    """Everything in a task's data that may be the path of an image or a video."""
-    data = task.get("data")
-    values = [value for value in data.values() if isinstance(value, str)] if isinstance(data, dict) else []
-    files = [value for value in values if input_kind(value.partition("?")[0].rpartition("/")[2] or value)]
+def _shown_in(results: Sequence[dict[str, Any]], where: str) -> str | None:
+    """The one tag of the labelling interface that all results are of; None where they do not say.
+
+    Raises:
+        LabelsError: they are of several images.
+    """
+    placed = [one for one in results if _is_placed(one)] or results
+    tags = sorted({str(one["to_name"]) for one in placed if one.get("to_name")})
+    pages = sorted({str(one["item_index"]) for one in placed if one.get("item_index") is not None})
+    for what, found in (("to_name", tags), ("item_index", pages)):
+        if len(found) > 1:
+            raise LabelsError(
+                f"{where} has labels of several images ({what} {', '.join(found)}), and nothing says which "
+                "files these are; export each image as a task of its own."
+            )
+    return tags[0] if tags else None
+
+
+def _is_placed(result: dict[str, Any]) -> bool:
+    """Whether a result is of a place in an image or a video, and not of a text beside it."""
+    kind = _kind(result).removesuffix("labels")
+    return kind in _KINDS and kind != "choices"
+
+
+def _kind(result: dict[str, Any]) -> str:
+    return str(result.get("type", "")).lower()
+
+
+def _names(task: dict[str, Any], tag: str | None, where: str) -> tuple[str, ...]:
+    """Everything in a task's data that may be the path of its image or its video.
+
+    Args:
+        task: with its ``data``.
+        tag: the image that was labelled; often its name in the data, too.
+        where: for messages.
+
+    Raises:
+        LabelsError: there is none, or there are several and nothing says which one was labelled.
+    """
+    given = task.get("data")
+    data = (
+        {key: value for key, value in given.items() if isinstance(value, str)}
+        if isinstance(given, dict)
+        else {}
+    )
+    if tag in data and _is_file(data[tag]):
+        data = {tag: data[tag]}
+    values = list(data.values())
+    files = [value for value in values if _is_file(value)]
     local = [value for value in values if "?d=" in value]
     upload = task.get("file_upload")
     names = tuple(dict.fromkeys([*local, *files, *([upload] if isinstance(upload, str) and upload else [])]))
@@ -221,7 +278,18 @@ def _names(task: dict[str, Any], where: str) -> tuple[str, ...]:
     plain = [
         base[9:] for name in names if len(base := name.rpartition("/")[2]) > 9 and _is_upload(base, name)
     ]
-    return tuple(dict.fromkeys([*names, *plain]))
+    found = tuple(dict.fromkeys([*names, *plain]))
+    bases = dict.fromkeys(_UPLOADED.sub("", cleaned(name).rpartition("/")[2]) for name in found)
+    if len(bases) > 1:
+        raise LabelsError(
+            f"{where} names several files in its data ({some(bases)}), and nothing says which of them was "
+            "labelled; leave only that one in its data."
+        )
+    return found
+
+
+def _is_file(value: str) -> bool:
+    return input_kind(value.partition("?")[0].rpartition("/")[2] or value) is not None
 
 
 def _is_upload(base: str, name: str) -> bool:
@@ -251,14 +319,18 @@ def _size(results: Sequence[dict[str, Any]], where: str) -> Size | None:
 
 def _regions(results: Sequence[dict[str, Any]], where: str) -> list[_Region]:
     found: dict[str, _Region] = {}
+    shapes = {str(one.get("id")) for one in results if one.get("id") and _is_placed(one)}
     for place, result in enumerate(results):
         key = str(result.get("id") or f"#{place}")
-        kind = str(result.get("type", "")).lower()
+        kind = _kind(result)
         value = result.get("value")
         if kind == "relation" or not isinstance(value, dict):
             continue
         region = found.setdefault(key, _Region(where=f"region {key} of {where}"))
         shape = kind.removesuffix("labels") if kind not in ("choices", "labels") else kind
+        if kind == "choices" and (key in shapes or value.keys() & _PLACES):
+            region.choices += 1
+            continue
         if shape in _KINDS:
             region.kind, region.value, region.result = _KINDS[shape], value, result
         elif not region.result:
@@ -354,11 +426,28 @@ def _track(region: _Region, name: str) -> Track:
 
 
 def _rate(region: _Region) -> float | None:
-    """Frames in a second as this video was labelled."""
-    for one in reversed(_sequence(region)):
-        frame, time = one.get("frame"), one.get("time")
-        if isinstance(time, int | float) and isinstance(frame, int) and time > 0 and frame > 0:
-            return _plausible(frame / float(time))
+    """Frames in a second as this video was labelled.
+
+    Raises:
+        LabelsError: its key frames say several rates.
+    """
+    rates = [
+        (frame / float(time), frame)
+        for one in _sequence(region)
+        if isinstance(time := one.get("time"), int | float)
+        and isinstance(frame := one.get("frame"), int)
+        and time > 0
+        and frame > 0
+    ]
+    if rates:
+        (least, one), (most, other) = min(rates), max(rates)
+        if most > _SAME_RATE * least:
+            raise LabelsError(
+                f"{region.where}: frame {one} has the time of {least:.4g} frames in a second, frame {other} "
+                f"that of {most:.4g}; time must be frame divided by the frame rate: correct it, or remove "
+                "all times and say --fps (fps:)."
+            )
+        return _plausible(rates[-1][0])
     count, duration = region.value.get("framesCount"), region.value.get("duration")
     if isinstance(count, int) and isinstance(duration, int | float) and duration > 0 and count > 0:
         return _plausible(count / float(duration))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ _ENDINGS = re.compile(
 )
 _MAPS = ("labelmap.txt", "label_colors.txt")
 _IGNORED = 255
+# So many masks are looked at before they are read.
+_LOOKED_AT = 8
 _MOST_PIXELS = 1 << 28
 
 
@@ -49,6 +52,8 @@ class Masks:
                 "on or a "
                 "YAML file of values with names."
             )
+        if len(names) > 1 and not colours:
+            _check_values(files, names)
         labels = Labels(path.name, names)
         labels.notes.append(
             "Pixels of the value 0 without a name are background; 255 without a name is ignored."
@@ -67,6 +72,24 @@ class Masks:
 
 
 FORMATS.add("masks", Masks())
+
+
+def _check_values(files: Sequence[Path], names: dict[int, str]) -> None:
+    """Masks of yes and no hold nothing but 0 and 255, of which several names say nothing.
+
+    Raises:
+        LabelsError: so it is in the first of them.
+    """
+    if _IGNORED in names or 0 not in names:
+        return
+    first = files[:_LOOKED_AT]
+    values = [set(np.unique(pixels).tolist()) for file in first if (pixels := _read(file, {})[0]).ndim == 2]
+    if len(values) == len(first) and set().union(*values) == {0, _IGNORED}:
+        raise LabelsError(
+            f"{first[0].name} and all others that were looked at hold the values 0 and 255 only, and "
+            f"{len(names)} names do not say what 255 is; name one category, or give a YAML file of values "
+            "with names, such as 255: car."
+        )
 
 
 def _is_class(file: Path) -> bool:
@@ -120,7 +143,8 @@ def _size(file: Path) -> tuple[int, int]:
     return size
 
 
-def _labels(file: Path, colours: dict[Colour, str], names: dict[int, str]) -> Sequence[Label]:
+def _read(file: Path, colours: dict[Colour, str]) -> tuple[NDArray[Any], bool, str]:
+    """A picture's pixels, whether they are colours, and its mode."""
     from PIL import Image
 
     try:
@@ -130,6 +154,11 @@ def _labels(file: Path, colours: dict[Colour, str], names: dict[int, str]) -> Se
             pixels = np.asarray(picture.convert("RGB") if has_colours else picture)
     except (OSError, ValueError, SyntaxError) as error:
         raise LabelsError(f"{file.name} cannot be read as PNG ({error}).") from None
+    return pixels, has_colours, mode
+
+
+def _labels(file: Path, colours: dict[Colour, str], names: dict[int, str]) -> Sequence[Label]:
+    pixels, has_colours, mode = _read(file, colours)
     if has_colours:
         return _by_colour(pixels, colours, file)
     if pixels.ndim != 2:

@@ -24,6 +24,7 @@ _CLASSES = (
     "reflection",
     "crowd",
 )
+_OBJECT = "object"
 _FILES = ("gt.txt", "det.txt")
 _NO_SEQUENCES = ("labels.txt", "seqmap.txt", "readme.txt")
 
@@ -76,20 +77,34 @@ def _sequence(file: Path, options: ReadOptions, labels: Labels) -> LabelledVideo
     for number_, text in names.items():
         labels.names.setdefault(number_, text)
     singles: dict[int, list[Label]] = {}
+    classes, are_classes = 0, False
     for index, line in enumerate(read_text(file).splitlines(), 1):
         if not line.strip():
             continue
         where = f"line {index} of {name}/{file.name}" if inside else f"line {index} of {file.name}"
-        frame, label = _row(line.split(","), options, names, where, labels, is_truth=file.name == "gt.txt")
+        parts = line.split(",")
+        frame, label = _row(parts, options, names, where, labels, is_truth=file.name == "gt.txt")
         rows = singles.setdefault(frame, [])
         if label is not None:
             rows.append(label)
+            classes += label.category == _OBJECT and len(parts) > 7 and parts[7].strip().isdigit()
+            are_classes = are_classes or parts[7:8] not in ([], ["0"])
+    if are_classes and classes and classes == sum(map(len, singles.values())):
+        raise LabelsError(
+            f"{file} has a class in column 8 of all {classes:,} rows, as VisDrone has, and nothing names "
+            "them; say with --categories (the task's categories) what they are: a YAML file of numbers with "
+            "names, or one name for all."
+        )
     images, suffix = info.get("imdir", "img1"), info.get("imext", "")
     digits = 6
+    length = (
+        whole(info["seqlength"], "seqLength", str(folder / "seqinfo.ini")) if "seqlength" in info else None
+    )
     return LabelledVideo(
         (name, folder.name) if inside else (name,),
         singles,
         size=_size(info, str(file)),
+        length=length,
         image_of=lambda number: f"{folder.name}/{images}/{number:0{digits}d}{suffix}",
     )
 
@@ -138,7 +153,7 @@ def _row(
     first = options.pixel_origin or 0
     confidence = number(parts[6], "the confidence", where) if len(parts) > 6 else 1.0
     box = (x - first, y - first, x - first + width, y - first + height)
-    category: str | int = "object"
+    category: str | int = _OBJECT
     if is_truth:
         # The seventh column of the truth says whether a row counts.
         if confidence == 0:

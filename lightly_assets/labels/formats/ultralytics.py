@@ -17,6 +17,10 @@ from lightly_assets.labels.files.text import number, read_json, share, starts_li
 from lightly_assets.labels.labelled import Label, LabelledImage, Labels, Mask
 from lightly_assets.labels.reading import FORMATS, ReadOptions
 
+# Of COCO's 80 classes in their order; up to 11 they are what numbering on from 1 gives.
+_SAME_IDS = 11
+_COCO_IDS = [number for number in range(1, 91) if number not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)]
+
 
 class Ultralytics:
     """A JSON file with a list of results."""
@@ -43,6 +47,12 @@ class Ultralytics:
         }
         names = _from_one(options.names, used, path.name)
         labels = Labels(path.name, names)
+        if names:
+            labels.notes.append(
+                "Ids of categories are taken to count from 1, as ultralytics writes them: "
+                + ", ".join(f"{one} is '{names[one]}'" for one in sorted(used)[:3])
+                + "."
+            )
         labels.images = [_image(name, rows, path.name) for name, rows in images.items()]
         return labels
 
@@ -73,6 +83,7 @@ def _from_one(names: dict[int, str] | None, used: set[int], file: str) -> dict[i
         raise LabelsError(
             f"{file} has the category_id 0; ultralytics counts from 1, so it was made otherwise."
         )
+    _check_coco(names, used, file)
     moved = {number + 1: name for number, name in names.items()}
     if unknown := sorted(one for one in used if one not in moved):
         raise LabelsError(
@@ -80,6 +91,24 @@ def _from_one(names: dict[int, str] | None, used: set[int], file: str) -> dict[i
             f"{min(moved)} to {max(moved)}; of COCO's 80 classes the ids go to 90, in a file for import-coco."
         )
     return moved
+
+
+def _check_coco(names: dict[int, str], used: set[int], file: str) -> None:
+    """On COCO itself the ids are COCO's own, with gaps; on other data its 80 classes are numbered on.
+
+    Raises:
+        LabelsError: the ids in the file may be either.
+    """
+    is_coco = len(names) == len(_COCO_IDS) and (names.get(0), names.get(79)) == ("person", "toothbrush")
+    most = max(used, default=0)
+    may_be = used <= set(_COCO_IDS) and used <= set(range(1, 81))
+    if is_coco and may_be and most > _SAME_IDS:
+        raise LabelsError(
+            f"{file} has the category_id {most}, which is '{names[most - 1]}' where ids go from 1 to 80, and "
+            f"'{names[_COCO_IDS.index(most)]}' where they are COCO's own, up to 90, and nothing says which; "
+            "read COCO's own with import-coco --images, else name with --categories only the categories that "
+            "results have: a YAML file of numbers from 0."
+        )
 
 
 def _image(name: str, rows: Sequence[tuple[int, dict[str, Any]]], file: str) -> LabelledImage:

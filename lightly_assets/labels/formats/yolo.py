@@ -59,6 +59,8 @@ class Yolo:
         return any(_looks_like_a_line(file) for file in _first(files_below(path, ".txt")))
 
     def read(self, path: Path, options: ReadOptions) -> Labels:
+        if path.is_file() and path.suffix.lower() not in (".yaml", ".yml"):
+            raise LabelsError(f"{path} is a single file; name its folder, or the data set's data.yaml.")
         config = path if path.is_file() else _config(path)
         root = path if path.is_dir() else path.parent
         data = load_yaml(config) if config is not None else {}

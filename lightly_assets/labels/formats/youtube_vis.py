@@ -24,7 +24,8 @@ class YouTubeVis:
             return False
         with path.open("rb") as file:
             start = file.read(1 << 20)
-        return b'"videos"' in start or b'"file_names"' in start
+        # COCO files of videos list these, too; their images have names of their own.
+        return b'"file_names"' in start or (b'"videos"' in start and b'"file_name"' not in start)
 
     def read(self, path: Path, options: ReadOptions) -> Labels:  # noqa: ARG002
         data = read_json(path)
@@ -33,9 +34,22 @@ class YouTubeVis:
             where = f"a category of {path.name}"
             if not isinstance(entry.get("name"), str) or not entry["name"]:
                 raise LabelsError(f"{where} has the name {entry.get('name')!r}; it must be a text.")
-            labels.names[whole(entry.get("id"), "id", where)] = entry["name"]
-        videos = {_id(video, "id", path.name): video for video in _list(data, "videos", path.name)}
-        found: dict[Any, list[list[Label]]] = {key: [[] for _ in _files(one)] for key, one in videos.items()}
+            number = whole(entry.get("id"), "id", where)
+            if number in labels.names:
+                raise LabelsError(
+                    f"{path.name}: the categories '{labels.names[number]}' and '{entry['name']}' have the id "
+                    f"{number}; each needs its own."
+                )
+            labels.names[number] = entry["name"]
+        videos: dict[int | str, dict[str, Any]] = {}
+        for entry in _list(data, "videos", path.name):
+            key = _id(entry, "id", path.name)
+            if key in videos:
+                raise LabelsError(f"{path.name}: two videos have the id {key!r}; each needs its own.")
+            videos[key] = entry
+        found: dict[Any, list[list[Label]]] = {
+            key: [[] for _ in _files(one, path.name)] for key, one in videos.items()
+        }
         for index, annotation in enumerate(_list(data, "annotations", path.name)):
             where = f"annotations[{index}] of {path.name}"
             video = _id(annotation, "video_id", where)
@@ -45,7 +59,7 @@ class YouTubeVis:
         labels.images = [
             _frame(name, frame, video)
             for key, video in videos.items()
-            for name, frame in zip(_files(video), found[key], strict=True)
+            for name, frame in zip(_files(video, path.name), found[key], strict=True)
         ]
         return labels
 
@@ -67,10 +81,13 @@ def _id(entry: dict[str, Any], key: str, where: str) -> int | str:
     return value
 
 
-def _files(video: dict[str, Any]) -> list[str]:
+def _files(video: dict[str, Any], file: str) -> list[str]:
     names = video.get("file_names")
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise LabelsError(f"The video {video.get('id')!r} has no list of file_names.")
+        raise LabelsError(
+            f"{file}: the video {video.get('id')!r} has no list of file_names, which YouTube-VIS has; if its "
+            "images have file names of their own it is COCO: say --format coco (format: coco)."
+        )
     return names
 
 

@@ -27,7 +27,7 @@ from lightly_assets.models.results import ResultError
 from lightly_assets.models.runtimes.coco import CocoLabels, CocoModel
 from lightly_assets.models.runtimes.shared.label_lookup import BATCH, LabelLookup, NamedLabelModel
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from lightly_assets.format.names.frame_names import frame_name, parse_frame_name
 from lightly_assets.format.names.keys import validate_key
 from lightly_assets.format.names.suffixes import input_kind, split_suffix
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.frames import frames_problem, offset_hint
+from lightly_assets.labels.frames import frames_problem, offset_hint, offset_words
 from lightly_assets.labels.names import Frame, Names, NameSettings, advice, cleaned, is_foreign, match_all
 from lightly_assets.labels.report import LabelReport, counted
 from lightly_assets.pipeline.publishing.label_input import ImageSize, LabelInput
@@ -267,6 +267,14 @@ def _missing_frames(
             f"{file} lists {len(frames):,} of the {count:,} frames of '{key}'"
             f"{offset_hint(frames, count)}; --unlisted empty writes empty files for the others, leave none."
         )
+    if min(frames) == 1 and settings.names.numbers.start == 0:
+        first = settings.names.numbers.first + 1
+        report.notes.append(
+            f"The labels of '{key}' begin at its frame 1, and none is of frame 0: if they count from "
+            f"{first}, say {offset_words(first)}."
+        )
+    elif hint := offset_hint(frames, count):
+        report.notes.append(f"The labels list {len(frames):,} of the {count:,} frames of '{key}'{hint}.")
     if settings.unlisted == "empty":
         return [Target(None, frame_name(key, index, count), 0, 0) for index in missing]
     report.unlisted.add(f"{key}, frame {missing[0]}", len(missing))

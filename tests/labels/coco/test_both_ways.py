@@ -145,6 +145,11 @@ READ: dict[str, tuple[Any, list[dict[str, Any]]]] = {
     "one of an unknown image": (coco(BOX, changed(image_id=7)), [GOOD]),
     "annotations first": ({"annotations": [BOX], "images": [IMAGE], "categories": CATEGORIES}, [GOOD]),
     "keypoints": (coco(changed(**POINTS)), [KEYPOINT | {"bbox": [30, 20, 12, 16]}]),
+    "boxes that say their order": (coco(changed(bbox_mode=1, angle=0, rotation=0)), [GOOD]),
+    "areas of boxes that could be corners": (
+        coco(changed(bbox=[10, 5, 30, 20], area=600)), [GOOD | {"bbox": [10, 5, 30, 20]}],
+    ),
+    "a box that leaves its image": (coco(changed(bbox=[2, 3, 63, 46])), [GOOD | {"bbox": [2, 3, 62, 45]}]),
     "keypoints on a line": (coco(changed(**POINTS, bbox=[31, 21, 4, 0])), [KEYPOINT]),
     "keypoints without a box": (coco({key: value for key, value in changed(**POINTS).items() if key != "bbox"}), [KEYPOINT]),
     "no labelled keypoint": (coco(changed(**POINTS), changed(keypoints=[0] * 6)), [KEYPOINT | {"bbox": [30, 20, 12, 16]}]),
@@ -197,7 +202,25 @@ REFUSED: dict[str, tuple[Any, str | None, str]] = {
     "polygons of two points": (
         coco(changed(segmentation=[[1, 1, 2, 2]])), "instance-segmentation", "a polygon needs three or more points",
     ),
-    "a score of a percentage": (coco(changed(score=87)), None, "score is 87; .*divide percentages by 100"),
+    "a score of a percentage": (coco(changed(score=87)), None, "1 of 1 scores are not in .*such as 87.*divide percentages by 100"),
+    "a percentage among shares": (coco(changed(score=0.5), changed(score=2)), None, "1 of 2 scores .*such as 2"),
+    "percentages called confidence": (coco(changed(confidence=0.5), changed(confidence=50)), None, "such as 50"),
+    "logits": (coco(changed(score=0.5), changed(score=-2.5)), None, r"1 of 2 scores .*such as -2\.5"),
+    "a single box of corners": (coco(changed(bbox=[40, 20, 60, 40])), None, "1 of 1 boxes leave .*--box-format xyxy"),
+    "corners by their area": (
+        coco(changed(bbox=[10, 5, 30, 20], area=300), changed(bbox=[2, 2, 30, 20], area=504)), None,
+        "the area of 2 boxes is that between two corners .*--box-format xyxy",
+    ),
+    "corners by their mode": (coco(changed(bbox=[10, 5, 30, 20], bbox_mode=0)), None, "bbox_mode 0; .*--box-format xyxy"),
+    "a rotation beside the box": (coco(changed(rotation=30)), None, "1 of 1 objects are turned .*--rotated enclose"),
+    "an angle": (coco(changed(angle=0.5)), None, "1 objects have 'angle', .*remove the key"),
+    "fewer keypoints than are named": (
+        coco(changed(**POINTS), categories=[{"id": 1, "name": "person", "keypoints": ["a", "b", "c"]}, CATEGORIES[1]]),
+        "keypoint-detection", "2 keypoints, but it names 3",
+    ),
+    "other numbers of keypoints": (
+        coco(changed(**POINTS), changed(keypoints=[31, 21, 2])), "keypoint-detection", "have 1 and 2 keypoints",
+    ),
     "a list of scores": (coco(changed(score=[0.5])), None, r"score is \[0\.5\]; it must be a number"),
     "a box of objects": (coco(changed(bbox={"x": 1})), None, "bbox is .* it must be four numbers"),
     "negative sides": (coco(changed(bbox=[30, 20, -5, 5])), None, "width and height must not be negative"),

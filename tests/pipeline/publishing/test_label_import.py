@@ -1,6 +1,7 @@
 """Labels of other tools led to a real input: what is written, and what is refused with nothing written."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,43 @@ def test_each_nth_frame(videos: Path, tmp_path: Path) -> None:
     }
 
 
+def coco_of_frames(numbers: Iterable[int]) -> dict[str, str]:
+    images = [{"id": one, "file_name": f"front/drive 1/{one:06}.jpg"} for one in numbers]
+    rows = [{"id": one, "image_id": one, "category_id": 1, "bbox": [1, 2, 9, 9]} for one in numbers]
+    document = {"images": images, "annotations": rows, "categories": [{"id": 1, "name": "car"}]}
+    return {"labels.json": json.dumps(document)}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        (range(5), "those of every 4 frames, say --frame-step 4"),  # taken out, and numbered one by one
+        (range(0, FRAMES, 4), "every 4 frames from 0 on"),
+        (range(1, 6), "begin at its frame 1.*--first-frame 1"),
+        (range(8), None),
+    ],
+)
+def test_frames_of_a_part_may_be_others(
+    numbers: range, words: str | None, videos: Path, tmp_path: Path
+) -> None:
+    write(tmp_path, coco_of_frames(numbers))
+    labels, lightly = tmp_path / "labels.json", tmp_path / "lightly"
+    with pytest.raises(LabelsError, match=f"{len(numbers)} of the 20 frames") as error:
+        import_labels(labels, lightly, "task", input=videos)
+    assert ("every" in str(error.value)) == (words is not None and "every" in words)
+    done = import_labels(labels, lightly, "task", input=videos, settings=settings(unlisted="leave"))
+    assert [bool(words and re.search(words, note)) for note in done.report.notes] == ([True] if words else [])
+
+
+def test_what_stands_at_each_nth_frame_is_of_these(videos: Path, tmp_path: Path) -> None:
+    rows = "\n".join(f"{number},1,{number},1,10,10,1,-1,-1,-1" for number in range(1, 21, 5))
+    write(tmp_path, {"drive 1.txt": rows})
+    with pytest.raises(LabelsError, match=r"4 of the 20 frames of .*, every 5 frames from 0 on"):
+        imported(tmp_path / "drive 1.txt", tmp_path, videos)
+    found = imported(tmp_path / "drive 1.txt", tmp_path, videos, unlisted="leave")
+    assert list(found) == [f"front/drive 1-{index:02}-mp4.json" for index in range(0, 20, 5)]
+
+
 def test_numbers_of_frames_that_were_taken_out_at_another_rate(videos: Path, tmp_path: Path) -> None:
     rows = "\n".join(f"{number},1,{number},1,10,10,1,-1,-1,-1" for number in range(1, 11))
     write(tmp_path, {"drive 1.txt": rows})  # ten pictures, as ffmpeg takes them at 5 of 10 frames a second
@@ -314,6 +352,24 @@ def test_a_dry_run_writes_nothing_but_its_picture(videos: Path, tmp_path: Path) 
     ]
     assert coloured and max(coloured) <= SIDE
     assert not (tmp_path / "lightly").exists()
+
+
+def test_more_names_than_a_path_is_long(images: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"labels/a.txt": "59 .5 .5 .5 .5\n"})
+    names = ",".join(f"category {number}" for number in range(60))
+    roots = ["--lightly", str(tmp_path / "lightly"), "--input", str(images), "--categories", names]
+    command = ["import-labels", str(tmp_path / "labels"), "--task", "task", *roots]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    schema = json.loads((tmp_path / "lightly" / PREDICTIONS / "task/schema.json").read_text())
+    assert schema["categories"][59] == {"id": 59, "name": "category 59"}
+
+
+def test_a_video_is_no_image(videos: Path, tmp_path: Path) -> None:
+    text = coco_of_frames([0])["labels.json"].replace("/000000.jpg", ".mp4")
+    write(tmp_path, {"labels.json": text})
+    with pytest.raises(LabelsError, match=r"is a video of the input: .* such as front/drive 1-0-mp4\.png"):
+        import_labels(tmp_path / "labels.json", tmp_path / "lightly", "task", input=videos)
 
 
 @pytest.mark.parametrize("way", [[], ["--json"]])

@@ -12,6 +12,8 @@ _EXACT_POWERS = 22
 _POWERS_OF_TEN = np.array([10.0**exponent for exponent in range(_EXACT_POWERS + 1)])
 _DIGITS = {np.dtype(np.float32): 9, np.dtype(np.float16): 5}
 _BLOCK = 1 << 14
+# So few numbers are written out and read sooner than all numbers of digits are tried.
+_FEW = 48
 _NUMPY_FLOATS = ("torch.float16", "torch.float32", "torch.float64")
 
 
@@ -48,6 +50,8 @@ def plain_numbers(values: Any) -> list[Any]:
 
 def _shortest(array: NDArray[Any]) -> NDArray[np.float64]:
     flat = array.ravel()
+    if flat.size <= _FEW:
+        return np.array([_written(one) for one in flat]).reshape(array.shape)
     if flat.size <= _BLOCK:
         return _shortest_block(flat).reshape(array.shape)
     blocks = [_shortest_block(flat[start : start + _BLOCK]) for start in range(0, flat.size, _BLOCK)]
@@ -70,5 +74,10 @@ def _shortest_block(flat: NDArray[Any]) -> NDArray[np.float64]:
         same = candidates.astype(flat.dtype) == flat
     chosen = np.take_along_axis(candidates, same.argmax(axis=0)[None], axis=0)[0]
     for index in np.flatnonzero(~(easy & same.any(axis=0))):
-        chosen[index] = float(str(flat[index]))
+        chosen[index] = _written(flat[index])
     return chosen  # type: ignore[no-any-return]
+
+
+def _written(number: Any) -> float:
+    # Unlike str(), whatever the program's print options are.
+    return float(np.format_float_scientific(number))

@@ -7,12 +7,12 @@ that reading every pixel gives, to the bit; a class's median and mean are within
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightly_assets.format import rle
 from lightly_assets.format.segmentation import label_runs
 from lightly_assets.models.layouts.base import sigmoid, softmax
 from lightly_assets.models.preprocess import View
@@ -29,8 +29,6 @@ _WORTH_IT = 4
 _ROWS = 16
 # exp() of less is 0 in float32.
 _NOTHING = 200
-# So few labels are looked for one after the other.
-_FEW = 16
 _HUGE = 1e4
 _ROUNDING = 2.0**-18
 
@@ -110,21 +108,12 @@ class InterpolatedScores(SemanticScores):
         None for what cannot be told between pixels: an output as fine as the image, and numbers that are no
         scores, which are refused where all are read.
         """
-        height, width = self.planes.shape[1:]
-        view = self.view
-        rows, columns = between(height, view.rows(height)), between(width, view.columns(width))
-        lines = Stretches.of(*rows), Stretches.of(*columns)
-        if (
-            view.height * view.width < _WORTH_IT * len(lines[0]) * len(lines[1])
-            or min(height, width, view.width) < 2
-            or any(line.skips for line in lines)
-        ):
+        part = _part(*self.planes.shape[1:], self.view)
+        if part is None:
             return None
-        planes = self.planes.astype(np.float32, copy=False)
         # Only what the image lies in.
-        top, left = int(rows[0][0]), int(columns[0][0])
-        planes = planes[:, top : int(rows[0][-1]) + 2, left : int(columns[0][-1]) + 2]
-        lines = lines[0].moved(top), lines[1].moved(left)
+        planes = self.planes[(slice(None), *part.inside)].astype(np.float32, copy=False)
+        lines = part.lines
         if not np.isfinite(planes).all():
             return None
         are_scores = not (self.activation.softmax or self.activation.clips)
@@ -136,7 +125,35 @@ class InterpolatedScores(SemanticScores):
         planes = np.ascontiguousarray(planes[possible])
         channels = self.activation.channels(planes)
         coarse = look(channels, self.activation.softmax, *lines)
-        return _Found(planes, self.activation, lines, coarse, view).segments(possible)
+        return _Found(planes, self.activation, lines, coarse, self.view).segments(possible)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The part of an output that an image lies in."""
+
+    inside: tuple[slice, slice]
+    lines: tuple[Stretches, Stretches]
+    """The image's rows and columns on that part."""
+
+
+@lru_cache(maxsize=32)
+def _part(height: int, width: int, view: View) -> _Part | None:
+    """Of an output of this size; None where looking at patches would save nothing.
+
+    Kept, as it is the same for all frames.
+    """
+    rows, columns = between(height, view.rows(height)), between(width, view.columns(width))
+    lines = Stretches.of(*rows), Stretches.of(*columns)
+    if (
+        view.height * view.width < _WORTH_IT * len(lines[0]) * len(lines[1])
+        or min(height, width, view.width) < 2
+        or any(line.skips for line in lines)
+    ):
+        return None
+    top, left = int(rows[0][0]), int(columns[0][0])
+    inside = slice(top, int(rows[0][-1]) + 2), slice(left, int(columns[0][-1]) + 2)
+    return _Part(inside, (lines[0].moved(top), lines[1].moved(left)))
 
 
 def resized_scores(scores: NDArray[Any], view: View) -> Numbers:
@@ -172,13 +189,15 @@ class _Found:
         certain = self.coarse.certain.ravel()
         borders = self._read(np.flatnonzero(~certain))
         found, counts = label_runs(self._label_map(borders).ravel())
-        classes = self._classes(borders, np.flatnonzero(certain), found.tolist())
-        self._read_more(classes, found.tolist())
+        place_of = np.zeros(int(found.max()) + 1, dtype=np.intp)
+        place_of[found] = np.arange(len(found))
+        scores = self._scores(borders, np.flatnonzero(certain), place_of, len(found))
+        self._read_more(scores, place_of)
         return SemanticSegments(
             (found if self.activation.single else names[found]).astype(np.int64),
             RunLengths(counts, self.view.height, self.view.width),
-            np.array([one.median() for one in classes], dtype=np.float32),
-            np.array([one.mean() for one in classes], dtype=np.float32),
+            scores.medians(),
+            scores.means(),
             channels=True,
         )
 
@@ -194,40 +213,23 @@ class _Found:
         labels.reshape(-1)[borders.places] = borders.labels
         return labels
 
-    def _classes(
-        self, borders: PatchPixels, patches: NDArray[np.intp], found: list[int]
-    ) -> list[ClassScores]:
+    def _scores(
+        self, borders: PatchPixels, certain: NDArray[np.intp], place_of: NDArray[np.intp], count: int
+    ) -> ClassScores:
         rows, columns = self.lines
-        sizes = np.multiply.outer(rows.counts, columns.counts).ravel().astype(np.float64)
-        pixels_of = _grouped(borders.labels)
-        patches_of = _grouped(self.coarse.labels.ravel()[patches])
-        coarse, nothing = self.coarse, np.zeros(0, dtype=np.intp)
-        bounds = [one.ravel() for one in (coarse.low, coarse.high, coarse.mean, coarse.off)]
-        classes = []
-        for label in found:
-            mine = patches[patches_of.get(label, nothing)]
-            pixels = borders.best[pixels_of.get(label, nothing)]
-            classes.append(ClassScores(pixels, Patches(mine, sizes[mine], *(one[mine] for one in bounds))))
-        return classes
+        sizes = np.multiply.outer(rows.counts, columns.counts).ravel().take(certain).astype(np.float64)
+        coarse = self.coarse
+        bounds = (one.ravel().take(certain) for one in (coarse.low, coarse.high, coarse.mean, coarse.off))
+        classes = place_of[coarse.labels.ravel().take(certain)]
+        patches = Patches(certain, classes, sizes, *bounds)
+        return ClassScores(count, place_of[borders.labels], borders.best, patches)
 
-    def _read_more(self, classes: list[ClassScores], labels: list[int]) -> None:
+    def _read_more(self, scores: ClassScores, place_of: NDArray[np.intp]) -> None:
         """What medians and means need besides the borders."""
         for last in (False, False, True):
-            wanted = [one.wanted(last) for one in classes]
-            numbers = [one.patches.numbers[some] for one, some in zip(classes, wanted, strict=True)]
-            pixels = self._read(np.concatenate(numbers))
-            places = _grouped(pixels.labels)
-            for one, some, label in zip(classes, wanted, labels, strict=True):
-                if some.size:
-                    one.read(some, pixels.best[places[label]])
-            if not any(one.is_wide for one in classes):
+            wanted = scores.wanted(last)
+            if wanted.size:
+                pixels = self._read(scores.patches.numbers[wanted])
+                scores.read(wanted, place_of[pixels.labels], pixels.best)
+            if scores.are_known:
                 break
-
-
-def _grouped(labels: NDArray[Any]) -> dict[int, NDArray[np.intp]]:
-    """The places of each label, ascending."""
-    found = np.flatnonzero(np.bincount(labels)).tolist()
-    if len(found) <= _FEW:
-        return {label: np.flatnonzero(labels == label) for label in found}
-    order = np.argsort(labels, kind="stable")
-    return dict(zip(found, np.split(order, rle.run_starts(labels[order])[1:]), strict=True))

@@ -283,7 +283,10 @@ def match_all(images: Iterable[Sequence[str]], names: Names) -> Matching:
             other = taken[match.frame]
             # Where a name was led to its key already, the key stands in front of the labels' own.
             one, two = (other[0], given[0]) if other[0] != given[0] else (other[-1], given[-1])
-            raise LabelsError(f"'{one}' and '{two}' both lead to {frame_text(match.frame)}.")
+            raise LabelsError(
+                f"'{one}' and '{two}' both lead to {frame_text(match.frame)}; put the labels of both into "
+                "one entry, or say with --renames (renames:) what each is."
+            )
         taken[match.frame] = given
     return matching
 

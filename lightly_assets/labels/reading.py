@@ -7,6 +7,7 @@ from typing import Protocol
 from lightly_assets.format.registry import Registry
 from lightly_assets.format.schema import TaskType
 from lightly_assets.labels.errors import LabelsError
+from lightly_assets.labels.files.foreign import explained, json_files
 from lightly_assets.labels.labelled import Labels
 
 
@@ -56,11 +57,23 @@ def find_format(path: Path, name: str) -> LabelFormat:
             raise LabelsError(FORMATS.refusal("format", name))
         return FORMATS[name]
     fitting = [one for one in FORMATS.names if FORMATS[one].recognises(path)]
+    if not fitting and (said := explained(path, _named_files(path))) is not None:
+        raise LabelsError(f"{path} {said}.")
     if len(fitting) != 1:
         what = f"could be {' or '.join(fitting)}" if fitting else "are of no known format"
         known = " or ".join(fitting) if fitting else ", ".join(FORMATS.names)
         raise LabelsError(f"The labels {path} {what}; say which with --format (format:) {known}.")
     return FORMATS[fitting[0]]
+
+
+def _named_files(folder: Path) -> dict[str, list[Path]]:
+    """JSON files of a folder, by the format that reads one of them when it is named."""
+    found: dict[str, list[Path]] = {}
+    for file in json_files(folder) if folder.is_dir() else ():
+        for name in FORMATS.names:
+            if FORMATS[name].recognises(file):
+                found.setdefault(name, []).append(file)
+    return found
 
 
 def format_name(found: LabelFormat) -> str:

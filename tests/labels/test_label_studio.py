@@ -198,6 +198,11 @@ def test_the_file_that_was_labelled_is_the_one_that_results_name(tmp_path: Path)
     assert labels.images[0].names == ("s3://bucket/a.png",)
 
 
+def test_a_task_that_came_in_a_json_file(tmp_path: Path) -> None:
+    labels = labels_of(tmp_path, task(shown(), image="s3://bucket/a.png", file_upload="ce76113e-tasks.json"))
+    assert labels.images[0].names == ("s3://bucket/a.png",)
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_choices_about_a_region_are_no_objects(first: bool, tmp_path: Path) -> None:
     """With perRegion, choices have the region's id and its place."""

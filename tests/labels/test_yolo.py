@@ -165,6 +165,19 @@ def test_what_is_wrong_is_one_sentence(text: str, words: str, tmp_path: Path) ->
     assert str(error.value).endswith(".") and "\n" not in str(error.value)
 
 
+def test_a_split_that_is_elsewhere(tmp_path: Path) -> None:
+    """Roboflow writes ../valid/images whatever the folder is called, and also where there is none."""
+    files = {"data.yaml": "train: ../train/images\nval: ../valid/images\nnames: [car]\n"}
+    files |= {"train/labels/a.txt": "0 .5 .5 .2 .2\n", "train/images/a.jpg": ""}
+    assert len(read(write(tmp_path, files)).images) == 1
+    write(tmp_path, {"val/labels/b.txt": "0 .5 .5 .2 .2\n", "val/images/b.jpg": ""})
+    with pytest.raises(LabelsError, match=r"names 'valid/images', which is not there, .*'val/labels/b\.txt'"):
+        read(tmp_path)
+    write(tmp_path, {"valid/images/c.jpg": ""})
+    labels = read(tmp_path)
+    assert len(labels.images) == 2 and "'val/labels/b.txt' (1 file)" in labels.notes[0]
+
+
 def test_a_file_alone_is_none_of_its_folder(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": "0 .5 .5 .2 .2\n"})
     with pytest.raises(LabelsError, match="name its folder"):

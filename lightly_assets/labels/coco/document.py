@@ -141,7 +141,9 @@ class CocoDocument:
         return {
             entry["id"]: len(entry["keypoints"])
             for entry in self.categories or ()
-            if isinstance(entry.get("keypoints"), list) and isinstance(entry.get("id"), int | float | str)
+            if isinstance(entry.get("keypoints"), list)
+            and entry["keypoints"]
+            and isinstance(entry.get("id"), int | float | str)
         }
 
 

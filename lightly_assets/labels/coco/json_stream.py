@@ -143,12 +143,26 @@ class _Scan:
             text = left + more
             used = self._take(text, offset)
             if not more:
+                self._need_end(text[used:])
                 self.skeleton.append(text[used:])
                 break
             # An element that is longer than a piece is looked at a few times, in pieces that grow.
             size = _CHUNK if used else size * 2
             offset, left = offset + used, text[used:]
         return orjson.loads(b"".join(self.skeleton))
+
+    def _need_end(self, rest: bytes) -> None:
+        """A file that was cut short says so better than its parser does.
+
+        Raises:
+            LabelsError: brackets are still open.
+        """
+        _, _, depths = _brackets(rest, self.depth)
+        if (depths[-1] if depths.size else self.depth) > 0:
+            raise LabelsError(
+                f"{self.file.path} is not valid JSON: it ends in the middle, after {self.file.size:,} bytes; "
+                "copy or export it again."
+            )
 
     def _take(self, text: bytes, offset: int) -> int:
         """Handle what ends within a piece of text; how many bytes that were."""

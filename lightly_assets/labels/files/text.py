@@ -1,5 +1,7 @@
 """Text, numbers, JSON and YAML of label files; every error says where it stands."""
 
+import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,11 +62,13 @@ def parse_json(text: str, where: str) -> Any:
 
 
 def starts_like_json(path: Path) -> str:
-    """The first characters of a file without spaces, as far as it looks like JSON; else nothing."""
+    """The first characters of a file, unpacked, without spaces, if it looks like JSON; else nothing."""
     try:
         with path.open("rb") as file:
+            is_packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if is_packed else path.open("rb") as file:
             start = file.read(1 << 16).decode("utf-8-sig", "replace").lstrip()
-    except OSError:
+    except (OSError, EOFError, zlib.error):
         return ""
     return start if start[:1] in ("{", "[") else ""
 

@@ -270,8 +270,9 @@ def _names(task: dict[str, Any], tag: str | None, where: str) -> tuple[str, ...]
     values = list(data.values())
     files = [value for value in values if _is_file(value)]
     local = [value for value in values if "?d=" in value]
-    upload = task.get("file_upload")
-    names = tuple(dict.fromkeys([*local, *files, *([upload] if isinstance(upload, str) and upload else [])]))
+    # Of tasks that came in a JSON file it names that one.
+    upload = [value] if isinstance(value := task.get("file_upload"), str) and _is_file(value) else []
+    names = tuple(dict.fromkeys([*local, *files, *upload]))
     if not names:
         raise LabelsError(f"{where} names no image and no video in its data.")
     # Uploaded files get eight hexadecimal digits in front of their name.

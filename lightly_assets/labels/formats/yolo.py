@@ -28,6 +28,7 @@ from lightly_assets.labels.files.text import (
 from lightly_assets.labels.files.yolo_columns import Kind, kind_of
 from lightly_assets.labels.labelled import Label, LabelledImage, Labels, known
 from lightly_assets.labels.reading import FORMATS, ReadOptions
+from lightly_assets.labels.report import counted
 
 _NAME_FILES = ("classes.txt", "obj.names", "names.txt", "labels.txt")
 _NO_LABELS = frozenset(
@@ -71,7 +72,10 @@ class Yolo:
         if options.task_type is TaskType.CLASSIFICATION and not any(_label_files(root)):
             return _class_folders(root)
         labels = Labels(config.name if config is not None else root.name, names)
-        listed = _Layout(root, data).listed(_splits(root, data))
+        layout, splits = _Layout(root, data), _splits(root, data)
+        listed = layout.listed(splits)
+        if note := layout.left_over(listed, splits, labels.file):
+            labels.notes.append(note)
         files = [one.file for one in listed if one.file is not None]
         if not files:
             raise LabelsError(
@@ -155,6 +159,24 @@ class _Layout:
         pictures = {_stem(name) for name in found}
         labelled = {name for one in taken for name in one.names}
         return taken + [_Listed((name,), None, False) for name in sorted(pictures - labelled)]
+
+    def left_over(self, listed: Sequence[_Listed], splits: Sequence[str], file: str) -> str:
+        """What to tell of text files that are of no listed image.
+
+        Raises:
+            LabelsError: they may be those of a split that is not where the data set says.
+        """
+        used = {one.file for one in listed}
+        others = [name for name, path in self.files.items() if path not in used]
+        if not others:
+            return ""
+        of = f"labels of no listed image, such as '{others[0]}'"
+        if missing := [split for split in splits if not (self.base / split).exists()]:
+            raise LabelsError(
+                f"{file} names '{missing[0]}', which is not there, and {self.base.name} has {of}; correct "
+                "the path of the split, or remove these labels."
+            )
+        return f"Left out: {of} ({counted(len(others), 'file')})."
 
     def file_of(self, image: str) -> Path | None:
         """The text file of an image, wherever the data set lay when its list was written."""

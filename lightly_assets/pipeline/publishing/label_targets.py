@@ -155,12 +155,13 @@ def targets_in_input(
         report.loosely.add(f"'{given[place][0]}' → '{frame[0]}'")
     for place in matching.unknown:
         report.unknown.add(given[place][0])
-    if 2 * report.matched < len(images) and not settings.allow_partial:
+    # Nothing at all is no part of it.
+    if 2 * report.matched < len(images) and not (settings.allow_partial and report.matched):
         unknown = [given[place] for place in matching.unknown]
+        partial = ", and --allow-partial imports what matches" if report.matched else ""
         raise LabelsError(
             f"{file}: {len(unknown):,} of {counted(len(images), 'image')} are not in the input, such as "
-            f"'{unknown[0][0]}'; {advice(unknown, found.keys, settings.names)}, and --allow-partial imports "
-            "what matches."
+            f"'{unknown[0][0]}'; {advice(unknown, found.keys, settings.names)}{partial}."
         )
     for collision in find_collisions(frame[0] for frame in matching.frames if frame is not None):
         raise LabelsError(collision.message)

@@ -150,6 +150,10 @@ READ: dict[str, tuple[Any, list[dict[str, Any]]]] = {
         coco(changed(bbox=[10, 5, 30, 20], area=600)), [GOOD | {"bbox": [10, 5, 30, 20]}],
     ),
     "a box that leaves its image": (coco(changed(bbox=[2, 3, 63, 46])), [GOOD | {"bbox": [2, 3, 62, 45]}]),
+    "a category that names no keypoints": (
+        coco(changed(**POINTS), categories=[{"id": 1, "name": "person", "keypoints": []}, CATEGORIES[1]]),
+        [KEYPOINT | {"bbox": [30, 20, 12, 16]}],
+    ),
     "keypoints on a line": (coco(changed(**POINTS, bbox=[31, 21, 4, 0])), [KEYPOINT]),
     "keypoints without a box": (coco({key: value for key, value in changed(**POINTS).items() if key != "bbox"}), [KEYPOINT]),
     "no labelled keypoint": (coco(changed(**POINTS), changed(keypoints=[0] * 6)), [KEYPOINT | {"bbox": [30, 20, 12, 16]}]),

@@ -75,6 +75,14 @@ def test_what_is_no_json(text: str, chunk: int, tmp_path: Path, monkeypatch: pyt
         scanned(path)
 
 
+@pytest.mark.parametrize("end", [20, 45, 60])
+def test_a_file_that_was_cut_short(end: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": []}'[:end])
+    with pytest.raises(LabelsError, match=f"ends in the middle, after {end} bytes"):
+        scanned(path)
+
+
 def test_lists_of_other_things(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     for text in ('{"images": [5, {"a": 1}]}', '{"images": [{"a": 1}, 5, {"b": 2}]}'):

@@ -365,6 +365,15 @@ def test_more_names_than_a_path_is_long(images: Path, tmp_path: Path) -> None:
     assert schema["categories"][59] == {"id": 59, "name": "category 59"}
 
 
+def test_nothing_at_all_is_no_part(images: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"annotations.xml": image_xml(BOX.format("car", ""), name="x.jpg")})
+    partial = LabelImportSettings(objects=CocoSettings(allow_partial=True))
+    labels, lightly = tmp_path / "annotations.xml", tmp_path / "lightly"
+    with pytest.raises(LabelsError, match="1 of 1 image are not in the input") as error:
+        import_labels(labels, lightly, "task", input=images, settings=partial)
+    assert "--allow-partial" not in str(error.value) and not lightly.exists()
+
+
 def test_a_video_is_no_image(videos: Path, tmp_path: Path) -> None:
     text = coco_of_frames([0])["labels.json"].replace("/000000.jpg", ".mp4")
     write(tmp_path, {"labels.json": text})

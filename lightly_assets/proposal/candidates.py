@@ -13,6 +13,8 @@ from lightly_assets.proposal.findings import Finding, Sureness
 # More classes than any data set has: what is taken for them is something else, such as places in the image.
 _MOST_CLASSES = 25_000
 _MOST_OBJECTS = 2_000
+# What has fewer rows or columns, and no whole numbers, is hardly a map of pixels.
+_SMALLEST = 8
 _OFTEN = (
     "detr_postprocessed",
     "yolo",
@@ -132,8 +134,7 @@ def _tried(
     name: str, task: TaskType, options: dict[str, Any], facts: Facts, outputs: Sequence[Output]
 ) -> tuple[bool, int | None]:
     """Whether a layout takes the outputs, and how many classes there are then."""
-    whole = bool(outputs) and outputs[0].dtype.startswith(("int", "uint"))
-    if whole and name in ("logits", "probabilities"):
+    if not _may_be(name, task, outputs, facts):
         return False, None
     found = [_classes(name, task, options, facts, outputs, given) for given in (len(facts.names) or 1, 2)]
     if found[0] is None:
@@ -147,6 +148,30 @@ def _tried(
     if classes is None or (classes == 1 and found[1] == (2,)):
         return True, None
     return 0 < classes <= (_MOST_OBJECTS if task in _DETECTS else _MOST_CLASSES), classes
+
+
+def _may_be(name: str, task: TaskType, outputs: Sequence[Output], facts: Facts) -> bool:
+    """Whether names and shapes speak for it, where the file does not say: many shapes could be scores."""
+    if name in ("logits", "probabilities"):
+        if outputs and outputs[0].dtype.startswith(("int", "uint")):
+            return False
+        if task is TaskType.CLASSIFICATION and not facts.layouts:
+            flat = [one for one in outputs if len(one.shape) in (2, 4)]
+            return not flat or any(not _is_vector(one) for one in flat)
+    if name == "label_map" and not facts.layouts:
+        # A few rows of a few numbers are no picture.
+        return any(_is_picture(one) for one in outputs)
+    return True
+
+
+def _is_vector(one: Output) -> bool:
+    return any(word in one.name.lower() for word in ("embed", "feature"))
+
+
+def _is_picture(one: Output) -> bool:
+    sides = [size for size in one.shape[1:] if size not in (1, None)]
+    whole = one.dtype.startswith(("int", "uint", "bool"))
+    return len(one.shape) > 2 and (not sides or min(sides) >= (2 if whole else _SMALLEST))
 
 
 def _classes(

@@ -25,6 +25,7 @@ class _Anything(Layout):
     name = "anything"
     tasks = tuple(TaskType)
     outputs = "any"
+    whole_numbers = True
     defaults = Preprocess(resize="stretch")
 
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:

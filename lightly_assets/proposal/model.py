@@ -60,7 +60,8 @@ def look_at_model(path: Path, frames: Sequence[Pixels]) -> ModelFound:
             continue
         tried.findings.append(candidate.finding)
         tried.frame = trial.frame if frames else None
-        if not (trial.doubts and frames):
+        # What the file says of itself is not doubted for what one frame shows.
+        if found.facts.layouts or not (trial.doubts and frames):
             return _settled(tried, refused)
         doubtful = doubtful or tried
     if doubtful is not None:

@@ -454,6 +454,66 @@ CASES: dict[str, Case] = {
         2,
         "multi-label",
     ),
+    "heads of YOLOv8": (
+        "",
+        {f"o{size}": np.full((1, 66, size, size), 0.5, dtype=np.float32) for size in (8, 4, 2)}
+        | {"o9": np.full((1, 66, 8, 8), -3, dtype=np.float32)},
+        {"layout": "yolo_heads", "anchors": [[10, 13, 16, 30, 33, 23]] * 4},
+        BOXES,
+        17,
+        "as in heads of YOLOv8",
+    ),
+    "the class as a score, rtdetr": (
+        "",
+        {"output0": f32([[[0.3, 0.4, 0.3, 0.5, 0.9, 0], [0.8, 0.5, 0.3, 0.5, 0.6, 1]]])},
+        {"layout": "rtdetr"},
+        BOXES,
+        2,
+        "write layout: rtdetr_topk",
+    ),
+    "the class as a score, yolov5": (
+        "",
+        {"output0": ROWS},
+        {"layout": "yolov5"},
+        BOXES,
+        1,
+        "layout: yolo_nms",
+    ),
+    "the class as a score, yolo": (
+        "",
+        {"output0": ROWS},
+        {"layout": "yolo", "order": "rows"},
+        BOXES,
+        2,
+        "layout: yolo_nms",
+    ),
+    "pixels as logits of queries": (
+        "",
+        {"boxes": ROWS[..., :4] / 100, "logits": ROWS[..., :4]},
+        {"layout": "rtdetr"},
+        BOXES,
+        4,
+        "no class logit is below 0, and one is 60",
+    ),
+    "four columns twice": (
+        "",
+        {"a": ROWS[..., :4] / 100, "b": ROWS[..., :4] / 100},
+        {"layout": "rtdetr"},
+        BOXES,
+        4,
+        "both of a .* could be boxes",
+    ),
+    "masks of other queries": (
+        "",
+        {
+            "logits": np.zeros((1, 38, 100), dtype=np.float32),
+            "masks": np.zeros((1, 16, 16, 32), dtype=np.float32),
+        },
+        {"layout": "mask_queries"},
+        MASKS,
+        99,
+        "as many masks as rows",
+    ),
 }
 
 
@@ -573,3 +633,23 @@ def test_quantised_pixels_add_up_to_nearly_one(tmp_path: Path) -> None:
     shares = np.round(np.tile(f32([0.502, 0.3, 0.198]).reshape(1, 3, 1, 1), (1, 1, 8, 8)) * 64) / f32(64)
     path = constants_model(tmp_path / "m.onnx", {"output": shares}, [64, 64])
     assert (predict(path, PIXELS, 3, layout="probabilities").scores.argmax(axis=0) == 0).all()
+
+
+@pytest.mark.parametrize("first", ["boxes", "logits"])
+def test_numbers_tell_boxes_from_logits(first: str, tmp_path: Path) -> None:
+    """Four columns both, and names that say nothing."""
+    boxes = f32([[[20, 25, 20, 30], [50, 35, 20, 30]]]) / 64
+    logits = f32([[[4, -4, -4, -4], [-4, 1, -4, -4]]])
+    order = [boxes, logits] if first == "boxes" else [logits, boxes]
+    path = constants_model(tmp_path / "m.onnx", dict(zip("ab", order, strict=True)), [64, 64])
+    found = predict(path, BOXES, 4, layout="rtdetr")
+    np.testing.assert_allclose(found.boxes, ROWS[0, :, :4], atol=1e-4)
+    assert found.category_ids.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (1, 1, 16, 16), (1, 16, 16, 1)])
+def test_a_label_map_with_its_channel_anywhere(shape: tuple[int, ...], tmp_path: Path) -> None:
+    labels = halves(0, 1).astype(np.int64).reshape(shape)
+    path = constants_model(tmp_path / "m.onnx", {"output": labels}, [64, 64])
+    found = predict(path, PIXELS, 2, layout="label_map").label_map
+    np.testing.assert_array_equal(found, np.arange(64)[None] // 32 * np.ones((64, 1), dtype=np.int64))

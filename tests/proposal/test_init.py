@@ -190,6 +190,47 @@ def test_names_and_types_of_outputs_are_signals(
     assert f"layout         {layout}  (outputs " in printed
 
 
+CENTRES = np.array([[[20, 25, 20, 30], [50, 35, 20, 30]]], dtype=np.float32)
+UNSETTLED: list[tuple[dict[str, Any], str]] = [
+    # Boxes are no map of labels, a vector no scores.
+    (
+        outputs(("boxes", CENTRES), ("scores", np.float32([[0.9, 0.6]])), ("labels", [[1, 0]])),
+        "write box: cxcywh",
+    ),
+    (outputs(("embedding", np.linspace(-1, 1, 64, dtype=np.float32)[None])), "of no layout"),
+]
+
+
+@pytest.mark.parametrize(("named", "reason"), UNSETTLED, ids=["boxes", "vector"])
+def test_what_only_looks_like_a_layout_is_not_proposed(
+    named: dict[str, Any], reason: str, tmp_path: Path, footage: Path
+) -> None:
+    model = constants_model(tmp_path / "m.onnx", named, [64, 64])
+    result = init(tmp_path / "project", "--model", str(model), "--input", str(footage))
+    assert result.exit_code == 1
+    assert "layout         is not settled" in result.output
+    assert reason in result.output
+
+
+def test_class_numbers_of_a_byte_are_looked_into(tmp_path: Path, footage: Path) -> None:
+    labels = (np.arange(64)[None, None] // 32 * np.ones((1, 64, 1))).astype(np.uint8)
+    model = constants_model(tmp_path / "m.onnx", {"output0": labels}, [64, 64])
+    _, task = proposed(tmp_path / "project", model, footage)
+    assert (task.model.layout, len(task.categories)) == ("label_map", 2)
+
+
+def test_a_file_that_says_its_task_is_not_doubted(tmp_path: Path, footage: Path) -> None:
+    """One object has a mask, which is the whole image; as boxes there would be two, and no doubt."""
+    rows = np.zeros((1, 38, 100), dtype=np.float32)
+    rows[0, :6, 0], rows[0, 6, 0] = [32, 32, 64, 64, 0.9, 0], 1
+    rows[0, :6, 1], rows[0, 6, 1] = [20, 20, 20, 20, 0, 0.8], -1
+    metadata = METADATA | {"task": "segment", "imgsz": "[64, 64]", "args": "{}"}
+    named = {"output0": rows, "output1": np.ones((1, 32, 16, 16), dtype=np.float32)}
+    model = constants_model(tmp_path / "m.onnx", named, [64, 64], metadata=metadata)
+    _, task = proposed(tmp_path / "project", model, footage)
+    assert task.task_type == "instance-segmentation"
+
+
 def test_what_cannot_be_settled_is_said_and_exits_with_1(tmp_path: Path, footage: Path) -> None:
     each = constant_model(tmp_path / "m.onnx", np.array([[0.9, 0.8, 0.7]]), [64, 64])
     result = init(tmp_path / "project", "--model", str(each), "--input", str(footage))

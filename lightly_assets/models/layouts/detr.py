@@ -24,6 +24,7 @@ from lightly_assets.models.layouts.base import (
 from lightly_assets.models.layouts.shared.masks import masks_above_zero
 from lightly_assets.models.layouts.shared.notation import Notation
 from lightly_assets.models.layouts.shared.values import (
+    are_labels,
     check_logits,
     check_relative,
     check_shares,
@@ -32,6 +33,7 @@ from lightly_assets.models.layouts.shared.values import (
 from lightly_assets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess, View
 from lightly_assets.models.results import Detections, Result
 
+_SCORES = ("logit", "label", "score", "cls", "class", "conf", "prob")
 _CORNERS = "turn logits into scores in the file and write layout: boxes_scores with unit: share"
 _PIXELS = "boxes in pixels have the layout boxes_scores (corners) or detr_postprocessed"
 
@@ -55,6 +57,8 @@ class Detr(Layout):
     minus_infinity = True
     _no_object = 1
     _masks: int | None = None
+    _numbers_tell = False
+    """Whether both outputs could be the boxes, as far as names and shapes tell."""
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         super().__init__(settings, outputs)
@@ -72,6 +76,10 @@ class Detr(Layout):
         threes = [index for index, output in enumerate(outputs) if len(output.shape) == 3]
         boxes = [index for index in threes if outputs[index].shape[2] in (4, None)]
         named = [index for index in boxes if any(word in outputs[index].name for word in ("box", "det"))]
+        if not named and len(threes) == 2:
+            # The other one is named as what it is, or only the numbers tell.
+            named = [index for index in boxes if not any(word in outputs[index].name for word in _SCORES)]
+            self._numbers_tell = len(named) == 2 and None not in {outputs[one].shape[2] for one in named}
         if len(threes) < 2 or not boxes:
             raise LayoutError(
                 f"The layout {self.name} needs class logits (B, Q, C) and boxes (B, Q, 4); there is "
@@ -82,6 +90,19 @@ class Detr(Layout):
         # Models for masks have further outputs of rank 3 and 4; the logits are the first or named so.
         logits = [index for index in rest if any(word in outputs[index].name for word in ("logit", "label"))]
         return (logits or rest)[0], box
+
+    def _tell(self, outputs: Sequence[NDArray[Any]]) -> None:
+        """Boxes are shares of the input, and logits are not."""
+        places = sorted((self._logits, self._boxes))
+        shares = [place for place in places if outputs[place].min() >= 0 and outputs[place].max() <= 1]
+        if len(shares) != 1:
+            raise LayoutError(
+                f"both of {described(self.declared)} could be boxes, as there are four columns of logits; "
+                "name the outputs logits and boxes in the file"
+            )
+        (self._boxes,) = shares
+        self._logits = places[1] if places[0] == self._boxes else places[0]
+        self._numbers_tell = False
 
     def _refuse_labels(self, outputs: Sequence[Output]) -> None:
         """Class numbers instead of logits: the graph has done its post-processing already."""
@@ -94,6 +115,8 @@ class Detr(Layout):
             )
 
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
+        if self._numbers_tell:
+            self._tell(outputs)
         logits, boxes = outputs[self._logits], outputs[self._boxes]
         if len(logits) != len(views):
             raise LayoutError(f"the output has the shape {logits.shape} for {len(views)} images")
@@ -185,6 +208,10 @@ class RtDetr(Detr):
             top = scores.max(axis=1)
             kept = best(top, self.settings.floor, self.settings.max_candidates)
             check_shares(scores[kept], "class scores", "rows with logits fit no layout")
+            if scores.shape[1] == 2 and are_labels(scores[:, 1]):
+                raise LayoutError(
+                    "the sixth number of all rows is whole, so it is the class; write layout: rtdetr_topk"
+                )
             check_relative(boxes[kept], "with boxes in pixels write layout: yolo and order: rows beside it")
             return self._detections(boxes[kept], top[kept], scores[kept].argmax(axis=1), scores[kept], view)
         check_logits(logits, "boxes_scores, where non-maximum suppression is ours")

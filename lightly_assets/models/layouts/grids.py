@@ -27,6 +27,7 @@ from lightly_assets.models.preprocess import Preprocess, View
 from lightly_assets.models.results import Detections, Result
 
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
+_MOSTLY_NOTHING = -1.0  # of objectness before its sigmoid; there is an object in few cells
 _LARGEST = 12.0  # exp of it is more than any input
 
 
@@ -182,6 +183,12 @@ class YoloHeads(Layout):
             raise LayoutError(
                 "heads must hold logits, and all numbers lie in 0..1, so that they have been through a "
                 "sigmoid already; export the file without it, or with its decoding (layout: yolov5)"
+            )
+        objectness = np.concatenate([one[..., 4].ravel() for one in heads])
+        if np.median(objectness) > _MOSTLY_NOTHING:
+            raise LayoutError(
+                "most cells would hold an object, so that the fifth number is no objectness, as in heads of "
+                "YOLOv8 and later; export the file with its decoding (layout: yolo)"
             )
 
     @staticmethod

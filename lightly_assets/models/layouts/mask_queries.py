@@ -13,6 +13,7 @@ from lightly_assets.models.layouts.base import (
     Output,
     ReadSettings,
     best,
+    described,
     layout,
     output_of_rank,
     sigmoid,
@@ -50,6 +51,11 @@ class MaskQueries(Layout):
             f"{needs} class logits (B, Q, C + 1)",
             lambda one: None in (one.shape[1], queries) or one.shape[1] == queries,
         )
+        others = outputs[self._logits].shape[1]
+        if None not in (queries, others) and queries != others:
+            raise LayoutError(
+                f"{needs} as many masks as rows of class logits; there is {described(outputs)}."
+            )
         columns = outputs[self._logits].shape[2]
         self._count = None if columns is None else columns - 1
 

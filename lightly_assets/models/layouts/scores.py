@@ -252,15 +252,20 @@ class LabelMapOptions(LayoutOptions):
     output: str | None = Field(default=None, description="the name of the output with the labels")
 
 
+def _has_one_channel(shape: Sequence[int | None]) -> bool:
+    """Of (B, 1, h, w), and of (B, h, w, 1) as TensorFlow writes it."""
+    return shape[1] in (1, None) or shape[3] == 1
+
+
 @layout
 class LabelMap(Layout):
-    """(B, h, w) or (B, 1, h, w) class numbers."""
+    """(B, h, w), (B, 1, h, w) or (B, h, w, 1) class numbers."""
 
     defaults = Logits.defaults
     pixels_differ = True
     name = "label_map"
     tasks = (TaskType.SEMANTIC_SEGMENTATION,)
-    outputs = "class numbers `(B, h, w)` or `(B, 1, h, w)`"
+    outputs = "class numbers `(B, h, w)`, `(B, 1, h, w)` or `(B, h, w, 1)`"
     families = "segmentation with an argmax in the graph"
     suppression = ""
     Options = LabelMapOptions
@@ -273,7 +278,7 @@ class LabelMap(Layout):
         places = [
             index
             for index, output in enumerate(outputs)
-            if len(output.shape) == 3 or (len(output.shape) == 4 and output.shape[1] in (1, None))
+            if len(output.shape) == 3 or (len(output.shape) == 4 and _has_one_channel(output.shape))
         ]
         if not places:
             raise LayoutError(f"A label map has the shape (B, h, w); there is {described(outputs)}.")
@@ -288,7 +293,7 @@ class LabelMap(Layout):
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
         maps = outputs[self._place]
         if maps.ndim == 4:
-            maps = maps[:, 0]
+            maps = maps[:, 0] if maps.shape[1] == 1 else maps[..., 0]
         if len(maps) != len(views):
             raise LayoutError(f"the output has the shape {maps.shape} for {len(views)} images")
         return [self._result(one, view) for one, view in zip(maps, views, strict=True)]

@@ -32,6 +32,7 @@ from lightly_assets.models.layouts.shared.masks import prototype_masks
 from lightly_assets.models.layouts.shared.notation import Notation, Written
 from lightly_assets.models.layouts.shared.values import (
     anchored_rows,
+    are_labels,
     are_shares,
     check_shares,
     check_whole,
@@ -58,6 +59,12 @@ _OF_FILE: dict[str, tuple[tuple[TaskType, ...], str]] = {
     "classify": ((), "write task_type: classification and layout: probabilities"),
     "semantic": ((), "write task_type: semantic-segmentation and layout: label_map or logits"),
 }
+
+
+_CLASS_LAST = (
+    "the sixth number of all rows is whole, so that it is the class of a box that is left after suppression; "
+    "write layout: yolo_nms"
+)
 
 
 class YoloOptions(LayoutOptions):
@@ -239,6 +246,8 @@ class Yolo(Layout):
                 "rows hold an objectness; write layout: yolov5"
             )
         self._check_scores(table[:, self._before_classes : stop])
+        if stop - self._before_classes == 2 and self._rows_axis == 1 and are_labels(table[:, stop - 1]):
+            raise LayoutError(_CLASS_LAST)
 
     def _check_scores(self, scores: NDArray[Any]) -> None:
         rows = ", ".join(str(one) for one in self.declared)
@@ -333,8 +342,11 @@ class YoloV5(Yolo):
     _before_classes = 5
     _in_columns = False
 
-    def _check_table(self, table: NDArray[Any], stop: int, view: View) -> None:  # noqa: ARG002
+    def _check_table(self, table: NDArray[Any], stop: int, view: View) -> None:
         self._check_scores(table[:, self._before_classes : stop])
+        cells = len(table) in (grid_rows(view), anchored_rows(view))
+        if stop - self._before_classes == 1 and not cells and are_labels(table[:, stop - 1]):
+            raise LayoutError(_CLASS_LAST)
 
     def _scores(self, table: NDArray[Any], stop: int) -> NDArray[Any]:
         return np.asarray(table[:, 4] * table[:, 5:stop].max(axis=1))

@@ -84,11 +84,17 @@ def check_relative(boxes: NDArray[Any], instead: str) -> None:
 
 
 def check_logits(logits: NDArray[Any], instead: str) -> None:
-    """Raises LayoutError where (N, C) logits all lie in 0..1: those of a detector are far below, mostly."""
-    if logits.size and logits.min() >= 0 and logits.max() <= 1:
+    """Raises LayoutError where no (N, C) logit is below 0: those of a detector are, mostly."""
+    if not logits.size or logits.min() < 0:
+        return
+    if logits.max() > 1:
         raise LayoutError(
-            f"class logits all lie in 0..1, so that they are probabilities already; write layout: {instead}"
+            f"no class logit is below 0, and one is {logits.max():.4g}, so they are something else, such as "
+            "boxes in pixels (layout: boxes_scores)"
         )
+    raise LayoutError(
+        f"class logits all lie in 0..1, so that they are probabilities already; write layout: {instead}"
+    )
 
 
 def without_crossed(
@@ -116,3 +122,8 @@ def grid_rows(view: View, strides: Sequence[int] = (8, 16, 32)) -> int:
 def anchored_rows(view: View) -> int:
     """How many rows heads with three anchors a cell have together, over the model's input."""
     return 3 * grid_rows(view)
+
+
+def are_labels(numbers: NDArray[Any]) -> bool:
+    """Whether (N,) numbers that could be scores are whole, and not all the same: numbers of classes."""
+    return len(numbers) > 1 and bool((numbers == np.floor(numbers)).all()) and numbers.min() != numbers.max()

@@ -8,7 +8,7 @@ made and recorded stays the same.
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, wraps
@@ -31,6 +31,7 @@ _PLANNED = "a partition that failed in a run of many shows its failed checks, bu
 _MANY = "pages of the UI take as long as Dagster needs: minutes for tens of thousands of partitions"
 _CONTEXT = "dagster._core.execution.context.system"
 _INPUT = "the asset of the input shows no partitions"
+_BEHIND = "what is behind the chain is left out of a run that makes both, and has to be asked for alone"
 _ONCE = "each event of an asset is stored twice: in a database of its run, and in that of all"
 _TARGET = "verdicts of partitions are recorded, but the UI does not show them beside the partition"
 
@@ -136,6 +137,12 @@ NAMES = (
         "them by its configuration: our own step has none then",
         _INPUT,
         ("input_name",),
+    ),
+    PrivateName(
+        "dagster._core.definitions.source_asset",
+        "SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION",
+        "marks an output whose event is recorded already: it lets the steps behind it begin",
+        _BEHIND,
     ),
     PrivateName(
         "dagster._core.definitions.job_base",
@@ -402,6 +409,24 @@ def partitions_by_configuration() -> dict[str, str] | None:
 
         context.has_asset_partitions_for_input = has_partitions
     return {_BY_CONFIGURATION: "by configuration"}
+
+
+# Outputs
+
+
+def let_others_begin(context: dg.AssetExecutionContext, keys: Collection[dg.AssetKey]) -> Iterator[Any]:
+    """Outputs of assets whose materialisations are recorded already: what is behind them is not skipped.
+
+    An output would be recorded as a materialisation of every partition of the run, whatever became of it.
+    None where the run has no other step: they would be recorded for nothing.
+    """
+    alone = len(context.op_execution_context.job_def.nodes) == 1
+    if alone or not _all_there(_BEHIND):
+        return
+    marked = {_found()["SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION"]: True}
+    for name, key in context.assets_def.keys_by_output_name.items():
+        if key in keys:
+            yield dg.Output(None, output_name=name, metadata=marked)
 
 
 # Running

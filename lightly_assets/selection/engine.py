@@ -18,6 +18,8 @@ from lightly_assets.selection.errors import SelectionError
 Floats = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 
+NOT_INSTALLED = "Selecting needs the package lightly-mundig: pip install 'lightly-assets[select]'."
+
 # The least weight, as a share of the range of all: zero would make all samples equal.
 _LEAST = 1e-6
 
@@ -200,7 +202,5 @@ def package() -> Any:
     try:
         import lightly_mundig
     except ImportError:
-        raise SelectionError(
-            "Selecting needs the package lightly-mundig: pip install 'lightly-assets[select]'."
-        ) from None
+        raise SelectionError(NOT_INSTALLED) from None
     return lightly_mundig

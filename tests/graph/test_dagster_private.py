@@ -37,6 +37,7 @@ LISTED = {
     "AssetCheckEvaluationTargetMaterializationData",
     "StepExecutionContext",
     "StepExecutionContext.has_asset_partitions_for_input",
+    "SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION",
     "InMemoryJob",
     "execute_run_iterator",
     "SerializableEntitySubset",

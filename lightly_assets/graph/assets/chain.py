@@ -21,7 +21,11 @@ from lightly_assets.graph.assets.specs import chain_specs
 from lightly_assets.graph.assets.worker_run import worker_run_event, worker_run_specs
 from lightly_assets.graph.checks.check_specs import chain_check_specs
 from lightly_assets.graph.checks.up_to_date import report_up_to_date
-from lightly_assets.graph.dagster_private import partitions_by_configuration, report_planned
+from lightly_assets.graph.dagster_private import (
+    let_others_begin,
+    partitions_by_configuration,
+    report_planned,
+)
 from lightly_assets.graph.dead_runs import sign, signs_of_life
 from lightly_assets.graph.jobs import task_assets
 from lightly_assets.graph.keys import Names
@@ -42,7 +46,7 @@ from lightly_assets.pipeline.planning.plan import EMBEDDING_STAGES, TASK_STAGES,
 from lightly_assets.pipeline.running.outcome import RunSummary, UnitOutcome
 from lightly_assets.pipeline.session import Session
 
-Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
+Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.Output[None]
 
 _LOG_SECONDS = 30.0
 _MOST_NAMED = 20
@@ -245,6 +249,7 @@ def _run(
     progress.ended(summary)
     if summary.failed:
         raise dg.Failure(_failed_text(summary), allow_retries=False, metadata={"failed": summary.failed})
+    yield from let_others_begin(context, selected if summary.ok else selected - {names.worker_run})
 
 
 def _reporter(

@@ -4,6 +4,9 @@ It is an operation of its own, after the chain: it reads all of what is publishe
 right. The platform is not asked.
 """
 
+from collections.abc import Iterator
+from importlib.util import find_spec
+
 import dagster as dg
 
 from lightly_assets.config import Project
@@ -12,6 +15,7 @@ from lightly_assets.graph.keys import Names
 from lightly_assets.graph.resources import project_of
 from lightly_assets.pipeline.selection import ProjectSelection, select_frames
 from lightly_assets.pipeline.session import Session
+from lightly_assets.selection.engine import NOT_INSTALLED
 
 _SHOWN = 50
 
@@ -31,14 +35,20 @@ def build_selection(project: Project, names: Names) -> list[dg.AssetsDefinition]
         tags=details.tags,
         kinds={"lightly"},
         required_resource_keys={names.project},
+        output_required=False,
         description="Checks everything again, now; then selects frames as worker_run says, on this machine "
         "with lightly-mundig. Asked for by hand.",
         metadata=details.links(),
     )
-    def selection(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def selection(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        behind_the_chain = len(context.op_execution_context.job_def.nodes) > 1
+        if behind_the_chain and find_spec("lightly_mundig") is None:
+            # As worker_run does: whoever asks for all there is gets what this machine can make.
+            context.log.warning(f"Nothing was selected: {NOT_INSTALLED}")
+            return
         with Session(project_of(context.resources, names.project)) as session:
             done = select_frames(session, context.log.info)
-        return dg.MaterializeResult(metadata=_metadata(done))
+        yield dg.MaterializeResult(metadata=_metadata(done))
 
     return [selection]
 

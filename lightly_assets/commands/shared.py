@@ -106,7 +106,9 @@ def program() -> str:
     """How this program can be called again from here."""
     name = "lightly-assets"
     called = Path(sys.argv[0])
-    return name if shutil.which(name) or called.name != name else os.path.relpath(called)
+    if shutil.which(name) or called.name != name:
+        return name
+    return shlex.quote(min(os.path.relpath(called), str(called.absolute()), key=len))
 
 
 def old_names(project: "Project") -> dict[str, str]:

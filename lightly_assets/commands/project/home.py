@@ -4,26 +4,39 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Literal
 
-from lightly_assets.commands.shared import DEFAULT_CONFIG, counted, errors_for_people, open_project, say
+from lightly_assets.commands.shared import (
+    DEFAULT_CONFIG,
+    counted,
+    errors_for_people,
+    open_project,
+    program,
+    say,
+)
 
 if TYPE_CHECKING:
     from lightly_assets.config import Project
     from lightly_assets.pipeline.status import Status
 
 _ROOTS: tuple[Literal["lightly"], Literal["input"]] = ("lightly", "input")
-_NO_PROJECT = """\
-Videos and models in, a Worker-ready .lightly/predictions folder out. There is no lightly.yaml here.
-
-  lightly-assets demo                                       try it on built-in footage
-  lightly-assets init --model people.onnx --input ./videos  a project for a model and a folder
-  lightly-assets check ./lightly --input ./videos           look at any prediction folder
-  lightly-assets --help                                     all commands"""
+_PURPOSE = (
+    "Lightly Assets: videos and models in, a Worker-ready .lightly/predictions folder out. "
+    "There is no lightly.yaml here."
+)
+_BEGINNINGS = {
+    "demo": "try it on built-in footage",
+    "init --model people.onnx --input ./videos": "a project for a model and a folder",
+    "check ./lightly --input ./videos": "look at any prediction folder",
+    "--help": "all commands; COMMAND --help explains one, with examples",
+}
 
 
 def show_home() -> None:
     """Says how the project is and what comes next; without one, how to get one."""
     if not DEFAULT_CONFIG.exists():
-        say(_NO_PROJECT)
+        say(f"{_PURPOSE}\n")
+        width = max(map(len, _BEGINNINGS))
+        for words, what_for in _BEGINNINGS.items():
+            say(f"  {program()} {words:{width}}  {what_for}")
         return
     project = open_project(DEFAULT_CONFIG)
     with errors_for_people():
@@ -59,11 +72,11 @@ def _sentence(status: "Status") -> str:
 def _next(project: "Project", status: "Status") -> str:
     lightly, input = (_shown(project.root(name)) for name in _ROOTS)
     if status.new or status.stale or status.waiting or status.unlisted:
-        return "lightly-assets run"
+        return f"{program()} run"
     if status.failed:
-        return "lightly-assets status (says why they failed), then lightly-assets run"
+        return f"{program()} status (says why they failed), then {program()} run"
     if not status.inputs:
-        return f"put videos or images into {input}, then lightly-assets run"
+        return f"put videos or images into {input}, then {program()} run"
     if status.orphans or status.removed_tasks:
-        return "lightly-assets gc (deletes what is of no input)"
-    return f"lightly-assets report {lightly} --input {input}, or lightly-assets ui"
+        return f"{program()} gc (deletes what is of no input)"
+    return f"{program()} report {lightly} --input {input}, or {program()} ui"

@@ -112,7 +112,7 @@ def ui_command(
             error=True,
         )
         raise typer.Exit(FAILED) from None
-    say(f"http://{host}:{port} (instance: {home}); Ctrl+C ends it.", error=True)
+    say(f"The graph: http://{host}:{port}/asset-groups (instance: {home}); Ctrl+C ends it.", error=True)
     _prepare(project)
     raise typer.Exit(serve(commands, home))
 

@@ -66,11 +66,13 @@ def try_versions(python: str, name: str, kind: str) -> int:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     install = [str(inside), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
     chosen = requirements(kind)
-    # For labelformat see requirements/oracles.lock: it asks for packages that nothing here needs.
-    tools = [one for one in groups["dev"] if not one.startswith("labelformat")]
+    # labelformat asks for releases of packages that the tests are to choose.
+    asking = [one for one in groups["dev"] if one.startswith("labelformat")]
+    tools = [one for one in groups["dev"] if one not in asking]
     subprocess.run([*install, "-e", f"{ROOT}[onnx,opencv,ui]", *tools, *chosen], check=True)
     oracles = ["--no-deps", "-r", str(ROOT / "requirements" / "oracles.lock")]
     subprocess.run([*install, *oracles], check=True)
+    subprocess.run([*install, "--no-deps", *asking], check=True)  # no hash: the lock file above has some
     pattern = "|".join(re.escape(name) for name in PACKAGES)
     listed = subprocess.run([str(inside), "-m", "pip", "freeze"], capture_output=True, text=True, check=True)
     versions = re.findall(rf"^(?:{pattern})==.*$", listed.stdout, re.MULTILINE | re.IGNORECASE)
@@ -91,7 +93,7 @@ def main() -> int:
         if python is None:
             print(f"Python {version}: not on this machine, not tried.", flush=True)
         else:
-            worst = worst or try_versions(python, version, "highest")
+            worst = try_versions(python, version, "highest") or worst
     return worst
 
 

@@ -193,9 +193,8 @@ def _run(
     selected, checks = _selected(context, config, names)
     ranged = context.has_partition_key or context.has_partition_key_range
     sign(context.instance, context.run)
-    some = ranged or bool(config.inputs)
     with (
-        Session(project, some=some, loaded=loaded.get()) as session,
+        Session(project, some=ranged or bool(config.inputs), loaded=loaded.get()) as session,
         signs_of_life(session.warehouse.state, context.run),
         Recording(context.instance) as recording,
     ):

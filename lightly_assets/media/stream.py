@@ -47,6 +47,11 @@ class FrameStream:
     ) -> None:
         self.close()
 
+    @property
+    def claimed(self) -> int | None:
+        """How many frames the container claims, from the first frame on; it may be wrong."""
+        return self._pass.outcome.container_frames
+
     def close(self) -> None:
         """Stops decoding. Frames that were handed out stay valid."""
         self._frames.close()

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 from lightly_assets.pictures.draw import Predictions, check_image, drawn
 
-# Half the bytes of a JPEG that looks as good; each try costs milliseconds, so there are few.
-_QUALITIES = (80, 60, 40)
+# Half the bytes of a JPEG that looks as good; each try costs milliseconds, so there are few. Beside each
+# quality is how many times the bytes of the last one it takes at least.
+_QUALITIES = ((80, 1.3), (60, 1.1), (40, 1.0))
 # Smaller tiles show nothing any more: then the whole sheet is made smaller.
 _LEAST_WIDTH = 120
 
@@ -115,10 +116,12 @@ def _sheet(pictures: Sequence[Pixels], captions: Sequence[str], columns: int, ti
 
 def _webp(sheet: "Image", max_bytes: int) -> bytes:
     """With the best quality of which there are at most so many bytes; else the smallest."""
-    best, *others, least = _QUALITIES
-    if len(found := _encoded(sheet, best)) <= max_bytes or len(found := _encoded(sheet, least)) > max_bytes:
+    *others, least = _QUALITIES
+    found = _encoded(sheet, least[0])
+    if len(found) > max_bytes:
         return found
-    return next((one for q in others if len(one := _encoded(sheet, q)) <= max_bytes), found)
+    promising = [quality for quality, share in others if len(found) * share <= max_bytes]
+    return next((one for q in promising if len(one := _encoded(sheet, q)) <= max_bytes), found)
 
 
 def _shrunk(sheet: "Image", max_bytes: int) -> bytes:

@@ -27,9 +27,14 @@ class Thumbnails:
         self._offered = 0
         self._kept: dict[int, tuple[Source, NDArray[np.uint8]]] = {}
 
-    def offer(self, source: Source, image: NDArray[np.uint8]) -> None:
-        """Keep a frame, scaled down, if it is one of the evenly spaced."""
+    def offer(self, source: Source, image: NDArray[np.uint8], claimed: int | None = None) -> None:
+        """Keep a frame, scaled down, if it is one of the evenly spaced.
+
+        ``claimed`` is how many frames may come: then those are left out from the start that would go later.
+        """
         number = self._offered
+        while not number and claimed and -(-claimed // self._stride) > 2 * _CANDIDATES:
+            self._stride *= 2
         self._offered += 1
         if number % self._stride:
             return

@@ -84,8 +84,10 @@ def test_times_key_frames_and_pixels_are_those_of_pyav(corpus: Corpus) -> None:
                 )
                 for frame in container.decode(container.streams.video[0])
             ]
+            claimed = container.streams.video[0].frames or None
         with open_video(corpus.path(video.name)) as stream:
             for frame, (time, key_frame, image) in zip(stream, expected, strict=True):
+                assert stream.claimed == claimed, video.name
                 assert frame.time == (None if time is None else pytest.approx(time)), video.name
                 assert frame.key_frame == key_frame, video.name
                 assert np.array_equal(frame.image, image), video.name

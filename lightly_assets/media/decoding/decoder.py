@@ -59,6 +59,9 @@ _OPENING: dict[str, Any] = (
 class Sink(Protocol):
     """Where frames go."""
 
+    def claimed(self, frames: int) -> None:
+        """Is called before the first frame, with how many the container claims."""
+
     def frame(self, frame: VideoFrame, index: int, seconds: float | None) -> None:
         """Takes a frame in decode order."""
 
@@ -149,7 +152,9 @@ class Decoder:
             raise _RefusedError("has video of a kind that no decoder here knows")
         self._talkers |= {context.codec.name, context.name}
         outcome.codec = context.codec.canonical_name
-        outcome.container_frames = stream.frames or None
+        if stream.frames:
+            outcome.container_frames = stream.frames
+            self._sink.claimed(stream.frames)
         outcome.width, outcome.height = context.width or None, context.height or None
         # In a file that is known to be cut there is no point in being fast.
         outcome.exact = self._is_cut(container) or self._job.exact

@@ -154,6 +154,9 @@ class _RingSink:
         self._converter.close()
         self._ring.close()
 
+    def claimed(self, frames: int) -> None:
+        self._parent.send({"claimed": frames})
+
     def frame(self, frame: VideoFrame, index: int, seconds: float | None) -> None:
         width, height = frame.width, frame.height
         if self._fit is not None:

@@ -45,6 +45,7 @@ class Pass:
     """Runs a job in a decoder process. It starts at once and goes on alone until its ring is full.
 
     ``outcome`` is complete once ``frames`` is exhausted. Whatever the file does to the decoder ends up there.
+    How many frames the container claims is there from the first frame on.
     """
 
     def __init__(self, job: Job, limits: Limits) -> None:
@@ -68,6 +69,8 @@ class Pass:
                 if "frames" in message:
                     for fields in message["frames"]:
                         yield self._frame(fields)
+                elif "claimed" in message:
+                    self.outcome.container_frames = int(message["claimed"])
                 elif "layout" in message:
                     self._ring.move(**message["layout"])
                 elif "done" in message:

@@ -46,6 +46,8 @@ class Pixels:
     source: Source
     image: NDArray[np.uint8]
     """(H, W, 3) uint8 RGB; a frame may come in another size than the source's, if it is wanted so."""
+    claimed: int | None = None
+    """How many frames the video's container claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +257,7 @@ class _Opened:
         for frame in self._stream:
             self.count += 1
             source = Source(key, frame.index, frame.width, frame.height, time=frame.time)
-            yield Pixels(source, frame.image)
+            yield Pixels(source, frame.image, self._stream.claimed)
         self.info = self._stream.info
         # With "keep", too: of a video without a single frame there is nothing to keep.
         if not self.count:

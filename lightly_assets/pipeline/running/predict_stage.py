@@ -208,7 +208,7 @@ class PredictStage:
     def _offer(self, state: UnitState, pixels: Pixels) -> None:
         key = pixels.source.input
         if self._sheets:
-            state.thumbnails.offer(pixels.source, pixels.image)
+            state.thumbnails.offer(pixels.source, pixels.image, pixels.claimed)
         # For all tasks the same, as those that pre-process in the same way share the input of a batch.
         wanted = min((one.wanted for one in self._batches.values() if one.wanted), default=1)
         for name, task in state.tasks.items():

@@ -5,6 +5,9 @@ from __future__ import annotations
 import queue
 import shutil
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.outcome import UnitOutcome
@@ -25,9 +28,9 @@ class PublishStage:
         while (message := self._publish.get()) is not None:
             state, result = message.state, message.result
             if result is not None:
-                if message.picture is not None:
-                    result.outcome.sheet = message.picture()
-                self._warehouse.store_task(state.outcome, result)
+                with _beside(message.picture) as picture:
+                    self._warehouse.store_task(state.outcome, result)
+                result.outcome.sheet = picture()
                 state.outcome.tasks[result.setup.name] = result.outcome
             if state.is_published():
                 self._end_unit(state)
@@ -39,3 +42,13 @@ class PublishStage:
         shutil.rmtree(state.folder, ignore_errors=True)
         state.outcome.seconds = time.monotonic() - state.started
         self._outcomes.put(state.outcome)
+
+
+@contextmanager
+def _beside(picture: Callable[[], bytes | None] | None) -> Iterator[Callable[[], bytes | None]]:
+    """Makes a picture meanwhile, on a core that the end of a video leaves idle; gives what waits for it."""
+    if picture is None:
+        yield lambda: None
+        return
+    with ThreadPoolExecutor(1, "picture") as pool:
+        yield pool.submit(picture).result

@@ -20,7 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice, pairwise
 from pathlib import Path
@@ -58,43 +59,54 @@ def project_of(folder: Path, **settings: Any) -> SmallProject:
 
 
 def known(small: SmallProject, count: int, *, files: bool) -> None:
-    """Inputs with records as a run would have left them, without the run."""
-    for number in range(count):
-        path = small.input / f"{number // 1000:04d}/{number:07d}.mp4"
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
+    """Inputs with records as a run would have left them, without the run: those of one, by other names."""
+    keys = [f"{number // 1000:04d}/{number:07d}.mp4" for number in range(count)]
+    _write_all(small.input, dict.fromkeys(keys, b""))
     project = load_project(small.config)
     with Session(project) as session:
         setup = session.setups["squares"]
         decode = decode_version(project, "video")
-        for key, one in session.scan.inputs.items():
-            plain = InputRecord(one.entry.fingerprint, decode, 1, 96, 64)
-            made_from = predictions_version(plain.fingerprint, decode, setup.model_version)
-            done = InputRecord(
-                plain.fingerprint,
-                decode,
-                1,
-                96,
-                64,
-                model=setup.model_version,
-                settings=setup.settings_hash,
-                singletons_from=made_from,
-                published_from=version(made_from, setup.settings_hash),
-                schema=setup.schema.hash(),
-                published_frames=1,
-                hashes=("0" * 32,),
+        first = session.warehouse.input.stat(keys[0])
+        assert first is not None
+        plain = InputRecord(first.fingerprint, decode, 1, 96, 64)
+        made_from = predictions_version(plain.fingerprint, decode, setup.model_version)
+        done = replace(
+            plain,
+            model=setup.model_version,
+            settings=setup.settings_hash,
+            singletons_from=made_from,
+            published_from=version(made_from, setup.settings_hash),
+            schema=setup.schema.hash(),
+            published_frames=1,
+            hashes=("0" * 32,),
+        )
+        for task, record in (("", plain), ("squares", done)):
+            of_first = Record(task, keys[0], {keys[0]: record}).to_bytes()
+            _write_all(
+                small.state,
+                {record_key(task, key): of_first.replace(keys[0].encode(), key.encode()) for key in keys},
             )
-            for task, record in (("", plain), ("squares", done)):
-                target = small.state / record_key(task, key)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(Record(task, key, {key: record}).to_bytes())
-            if files:
-                for name in file_keys("squares", key, 1):
-                    target = small.lightly / name
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.touch()
         if files:
+            names = (name for key in keys for name in file_keys("squares", key, 1))
+            _write_all(small.lightly, dict.fromkeys(names, b""))
             session.warehouse.listing.publish("squares", setup.schema)
+
+
+def _write_all(root: Path, files: Mapping[str, bytes]) -> None:
+    """All of one moment, so that files of one size have one fingerprint."""
+    there, moment = set(), time.time_ns()
+    for name, data in files.items():
+        path = f"{root}/{name}"
+        folder = path.rpartition("/")[0]
+        if folder not in there:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            there.add(folder)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        try:
+            os.write(file, data)
+            os.utime(file, ns=(moment, moment))
+        finally:
+            os.close(file)
 
 
 def versions_of(project: Project) -> dict[str, Versions]:

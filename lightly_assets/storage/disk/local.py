@@ -86,10 +86,12 @@ class LocalStore:
             raise NotFound(f"The folder {self.url} does not exist; create it or correct its name.")
         skipped = skip if callable(skip) else frozenset(skip).__contains__
         for key, entry in self._walk(folder, skipped, after=after or ""):
-            with contextlib.suppress(FileNotFoundError):  # gone since the folder was read
+            try:
                 status = entry.stat()
-                if S_ISREG(status.st_mode):
-                    yield _entry(key, status)
+            except FileNotFoundError:  # gone since the folder was read
+                continue
+            if S_ISREG(status.st_mode):
+                yield _entry(key, status)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         pending = [check_folder(prefix)]

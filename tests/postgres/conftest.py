@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import dagster as dg
 import pytest
@@ -35,48 +37,70 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@contextmanager
-def server() -> Iterator[str]:
-    """A server with files of its own; the URL of an empty database.
+class Server:
+    """A server with files of its own in an open context, and an empty database.
 
     It refuses to run as root, so root lends it another user; pytest's folders are closed to that one.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        yield from _server(Path(folder))
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self.url = f"postgresql+psycopg2://dagster@127.0.0.1:{self.port}/postgres"
+        self._binaries = _binaries()
+        self._user = pwd.getpwnam("postgres").pw_name if os.geteuid() == 0 else None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._opened = tempfile.TemporaryDirectory()
+        self._folder = Path(self._opened.name)
+        if self._user:
+            shutil.chown(self._folder, self._user)
+        options = ["-U", "dagster", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(
+            [self._binaries / "initdb", "-D", self._folder / "data", *options],
+            check=True,
+            capture_output=True,
+            user=self._user,
+            cwd=self._folder,
+        )
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._opened.cleanup()
+
+    def start(self) -> None:
+        """It listens at the same port each time."""
+        at = ["-h", "127.0.0.1", "-p", str(self.port)]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._binaries / "postgres", "-D", "data", *at, "-k", self._folder, "-c", "fsync=off"],
+                user=self._user,
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+            )
+        ready = [self._binaries / "pg_isready", *at, "-t", "1"]
+        for _ in range(60):
+            if subprocess.run(ready, capture_output=True, check=False).returncode == 0:
+                return
+            time.sleep(0.2)
+        pytest.fail("PostgreSQL did not start")
+
+    def stop(self) -> None:
+        """Whoever is connected is not waited for."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+            self._process = None
 
 
-def _server(folder: Path) -> Iterator[str]:
-    binaries, port = _binaries(), _free_port()
-    user = pwd.getpwnam("postgres").pw_name if os.geteuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
-    data = folder / "data"
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-U", "dagster", "-A", "trust", "-E", "UTF8", "--no-sync"],
-        check=True,
-        capture_output=True,
-        user=user,
-        cwd=folder,
-    )
-    arguments = ["-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder, "-c", "fsync=off"]
-    log = (folder / "log").open("wb")
-    with (
-        log,
-        subprocess.Popen(
-            [binaries / "postgres", *arguments], user=user, cwd=folder, stdout=log, stderr=log
-        ) as process,
-    ):
-        try:
-            ready = [binaries / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
-            for _ in range(60):
-                if subprocess.run(ready, capture_output=True, check=False).returncode == 0:
-                    break
-                time.sleep(0.2)
-            else:
-                pytest.fail("PostgreSQL did not start")
-            yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
-        finally:
-            process.terminate()
+@contextmanager
+def server() -> Iterator[str]:
+    """The URL of an empty database on a server of its own."""
+    with Server() as one:
+        yield one.url
 
 
 @pytest.fixture(scope="session")

@@ -116,6 +116,14 @@ class Cluster:
         found = (one.pid for one in self._ours() if "raylet/raylet" in one.command and address in one.command)
         return next(found, None)
 
+    def kill_head(self) -> None:
+        """Without a word, as a machine is lost; nodes and workers live on."""
+        for one in self._ours():
+            if "gcs_server" in one.command or "--head" in one.command or " ray.util.client" in one.command:
+                kill(one.pid)
+        if (raylet := self.raylet(self.head)) is not None:
+            kill(raylet)
+
     def workers(self) -> list[int]:
         """Processes that run our actors."""
         raylets = {one.pid for one in self._ours() if "raylet/raylet" in one.command}

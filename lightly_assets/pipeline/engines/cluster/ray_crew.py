@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import pickle
 import re
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -18,6 +20,7 @@ from typing import Any
 
 from lightly_assets.config import Project
 from lightly_assets.config.engine import EngineSettings
+from lightly_assets.pipeline.engines.cluster.head import Head
 from lightly_assets.pipeline.engines.cluster.ray_worker import RayWorker
 from lightly_assets.pipeline.engines.cluster.shipping import files_of
 from lightly_assets.pipeline.engines.errors import EngineError
@@ -27,7 +30,7 @@ from lightly_assets.pipeline.running.commit import Warehouse
 
 _TAKE_SECONDS = 1.0
 _POLL_SECONDS = 0.2
-_PATIENCE_SECONDS = 4.0
+PATIENCE_SECONDS = 4.0
 _KNOCK_SECONDS = 10.0
 # Calls of an actor that may be under way at once: taking, giving, stopping.
 _CALLS = 4
@@ -65,6 +68,7 @@ class RayCrew:
             self._leave()
             raise
         self._actor = ray.remote(RayWorker).options(**self._options())
+        self._head = Head(_head_of(ray, settings), self._head_gone)
         self._thread = threading.Thread(target=self._listen, name="ray", daemon=True)
         self._thread.start()
 
@@ -99,6 +103,8 @@ class RayCrew:
 
     def hint(self) -> str:
         """What the cluster has, and what is asked of it."""
+        if not self._head.answers:  # Ray would wait for it
+            return "the head of the cluster does not answer"
         settings, free = self._settings, self._ray.available_resources()
         return (
             f"it is to have {settings.cpus:g} CPUs and {settings.gpus:g} GPUs of one host, and the cluster "
@@ -183,13 +189,17 @@ class RayCrew:
     def close(self) -> bool:
         """End all actors within seconds; whether all of them have ended in good order."""
         self._closing.set()
+        self._head.close()
+        if self._head.gone:
+            self._stop_without_head()
+            return False
         try:
             with self._lock:
                 actors = list(self._actors.values())
             stopped = {actor.stop.remote(): actor for actor in actors}
             ended = []
             if stopped:
-                ended, _ = self._ray.wait(list(stopped), num_returns=len(stopped), timeout=_PATIENCE_SECONDS)
+                ended, _ = self._ray.wait(list(stopped), num_returns=len(stopped), timeout=PATIENCE_SECONDS)
             for actor in actors:
                 self._ray.kill(actor)
             return len(ended) == len(stopped)
@@ -200,6 +210,35 @@ class RayCrew:
     def _leave(self) -> None:
         if self._ours:
             self._ray.shutdown()
+
+    def _head_gone(self, reason: str, seconds: float) -> None:
+        self.watch.put(
+            _NOBODY,
+            Failed(
+                EngineError(
+                    f"The head of the Ray cluster at {self._settings.address} has not answered for "
+                    f"{seconds:.0f} seconds ({reason}), so the run ends; what was published stays: start the "
+                    "cluster, and run again."
+                )
+            ),
+        )
+
+    def _stop_without_head(self) -> None:
+        """Workers may live on, and can be told; what asks the head would wait for it."""
+        with self._lock:
+            actors = list(self._actors.values())
+
+        def tell() -> None:
+            with suppress(Exception):
+                self._ray.wait([actor.stop.remote() for actor in actors], num_returns=len(actors), timeout=2)
+            self._leave()
+
+        # Ray tells the head of errors and of the end of a process, and would wait for it then, too.
+        atexit.unregister(self._ray.shutdown)
+        sys.excepthook = sys.__excepthook__
+        telling = threading.Thread(target=tell, daemon=True)
+        telling.start()
+        telling.join(2 * PATIENCE_SECONDS)
 
 
 _NOT_INSTALLED = (
@@ -259,6 +298,13 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), _KNOCK_SECONDS).close()
     except OSError as error:
         raise _no_cluster(address, error.strerror or str(error)) from None
+
+
+def _head_of(ray: Any, settings: EngineSettings) -> str:
+    """Where the head answers: the server of clients, or Ray's own store."""
+    if settings.address.startswith("ray://"):
+        return settings.address
+    return str(ray.get_runtime_context().gcs_address)
 
 
 def _no_cluster(address: str, reason: str) -> EngineError:

@@ -19,7 +19,7 @@ from lightly_assets.pipeline.engines.messages import Failed, Order, Report, port
 from lightly_assets.pipeline.engines.worker import Worker
 from lightly_assets.storage.disk.temporary import is_abandoned, temporary_name
 
-_STOP_SECONDS = 3.5
+STOP_SECONDS = 3.5
 
 
 def host_folder() -> Path:
@@ -94,5 +94,5 @@ class RayWorker:
             if self._thread.ident is None:
                 shutil.rmtree(self._folder or "", ignore_errors=True)
             else:
-                self._thread.join(_STOP_SECONDS)
+                self._thread.join(STOP_SECONDS)
         return not self._thread.is_alive()

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from lightly_assets.config import load_project
+from lightly_assets.pipeline.engines.cluster import ray_crew, ray_worker
 from lightly_assets.pipeline.engines.errors import EngineError
 from lightly_assets.pipeline.session import Session
 from tests.pipeline.test_kills import prepared
@@ -153,10 +154,10 @@ def test_a_node_that_is_killed_loses_nothing(
             go.touch()
             assert process.wait(120) == 0
     finally:
-        wait_for(lambda: not cluster.raylet(NODES[1]), 20, "the node is still there")
+        wait_for(lambda: not cluster.raylet(NODES[1]), 60, "the node is still there")
         cluster.add(NODES[1], gpus=1)
     assert small.files() == whole.files()
-    wait_for(lambda: not cluster.workers(), 20, "workers are left")
+    wait_for(lambda: not cluster.workers(), 60, "workers are left")
 
 
 def test_a_driver_that_is_killed_takes_its_workers_along_and_the_next_run_heals(
@@ -167,7 +168,7 @@ def test_a_driver_that_is_killed_takes_its_workers_along_and_the_next_run_heals(
         time.sleep(1.5)
         assert len(cluster.workers()) == 2
         process.kill()
-    wait_for(lambda: not cluster.workers(), 30, "workers go on without their run")
+    wait_for(lambda: not cluster.workers(), 60, "workers go on without their run")
     assert small.files() != whole.files()
     go.touch()
     assert run(small) == {}
@@ -182,8 +183,10 @@ def test_a_run_that_is_interrupted_leaves_nothing(small: SmallProject, cluster: 
         time.sleep(1.5)
         assert len(cluster.workers()) == 2
         process.send_signal(signal.SIGINT)
-        wait_for(lambda: not cluster.workers(), 5 + 1, "actors are left")  # and what a look at /proc takes
-        assert process.wait(30) != 0  # an interpreter takes its time to end
+        # Its model never returns: who ends does not wait for it. How long a busy machine takes is not asked.
+        wait_for(lambda: not cluster.workers(), 60, "actors are left")
+        assert process.wait(60) != 0
+    assert ray_worker.STOP_SECONDS < ray_crew.PATIENCE_SECONDS < 5, "what the documentation promises"
     assert cluster.left() == [] and list(small.folder.rglob("*-tmp-*")) == []
 
 

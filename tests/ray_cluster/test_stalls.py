@@ -107,7 +107,7 @@ def test_a_worker_that_is_stopped_is_replaced(
         heard(process, WORDS)
         assert process.wait(120) == 0
     assert small.files() == whole.files()
-    wait_for(lambda: not cluster.workers(), 20, "a worker is left")
+    wait_for(lambda: not cluster.workers(), 60, "a worker is left")
 
 
 def test_a_run_that_was_stopped_for_a_while_ends_nobody(
@@ -129,7 +129,7 @@ def test_a_run_that_was_stopped_for_a_while_ends_nobody(
 def no_worker_is_left(small: SmallProject, cluster: Cluster | None) -> None:
     """Neither actors nor processes."""
     if cluster is not None:
-        wait_for(lambda: not cluster.workers(), 20, "actors are left")
+        wait_for(lambda: not cluster.workers(), 60, "actors are left")
         return
     ours = [one.command for one in processes() if one.parent == os.getpid()]
     assert [command for command in ours if "process_worker" in command] == []

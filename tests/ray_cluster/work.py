@@ -43,7 +43,10 @@ def run(small: SmallProject, notes: list[str] | None = None) -> dict[str, str]:
 def begun(small: SmallProject, *, ready: int = 0) -> "Iterator[subprocess.Popen[str]]":
     """The same in a process of its own, which says line by line what is done; from when workers are ready."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, str(small.config)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _PROGRAM, str(small.config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         for _ in range(ready):

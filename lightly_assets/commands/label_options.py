@@ -97,8 +97,12 @@ UnlistedOption = Annotated[
     ),
 ]
 ExifOption = Annotated[
-    Literal["refuse", "turn"],
-    typer.Option("--exif", help="Labels that were drawn on the view that EXIF turns: refuse or turn them."),
+    Literal["refuse", "stored", "turn"],
+    typer.Option(
+        "--exif",
+        help="Pictures that EXIF turns: labels are of what is shown (turn), or of the stored pixels; refuse "
+        "where their sizes do not say.",
+    ),
 ]
 LeftoversOption = Annotated[
     Literal["report", "remove"],

@@ -46,8 +46,9 @@ class CocoModel(NamedLabelModel):
     """Objects marked ``ignore`` or ``outside``."""
     box_format: BoxFormat = "xywh"
     """What the four numbers of ``bbox`` are; ``xyxy``: corners."""
-    exif: Literal["refuse", "turn"] = "refuse"
-    """Labels that were drawn on the turned view of a picture: ``turn`` turns them to its stored pixels."""
+    exif: Literal["refuse", "stored", "turn"] = "refuse"
+    """Pictures that EXIF turns: ``turn`` where labels are of what is shown, ``stored`` where they are of the
+    stored pixels; ``refuse`` refuses those whose size in the labels does not say."""
 
     def predict_settings(self) -> dict[str, Any]:
         settings = super().predict_settings()
@@ -164,5 +165,11 @@ class CocoLabels:
                 f"it says that the image is {said[0]}×{said[1]} pixels, as it is shown, but its stored "
                 f"pixels are {stored[0]}×{stored[1]} (EXIF orientation {source.orientation}), so the labels "
                 "were drawn on the turned view; 'exif: turn' turns them to the stored pixels."
+            )
+        if self._config.exif == "refuse":
+            raise ResultError(
+                f"it is shown turned or mirrored (EXIF orientation {source.orientation}), and its size in "
+                "the labels does not say what they were drawn on; say 'exif: turn' for what is shown, or "
+                "'exif: stored' for the stored pixels."
             )
         return 1

@@ -56,8 +56,9 @@ class LabelsModel(NamedLabelModel):
     out; without it such labels are refused."""
     rotated: Rotated = "refuse"
     """Turned rectangles: ``enclose`` writes the upright box around each."""
-    exif: Literal["refuse", "turn"] = "refuse"
-    """Labels that were drawn on the turned view of a picture: ``turn`` turns them to its stored pixels."""
+    exif: Literal["refuse", "stored", "turn"] = "refuse"
+    """Pictures that EXIF turns: ``turn`` where labels are of what is shown, ``stored`` where they are of the
+    stored pixels; ``refuse`` refuses those whose size in the labels does not say."""
     unlisted: Literal["fail", "empty"] | None = None
     """Another word for ``missing``, as ``import-labels`` has it."""
 

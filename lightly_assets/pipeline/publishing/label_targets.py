@@ -18,8 +18,9 @@ from lightly_assets.pipeline.publishing.label_input import ImageSize, LabelInput
 Unlisted = Literal["fail", "empty", "leave"]
 """Images and frames of the input that the labels do not list: an error, an empty file, or nothing. Where
 nothing is said, images are left and told, and a video of which only some frames are listed is an error."""
-Exif = Literal["refuse", "turn"]
-"""Labels that were drawn on the turned view of a picture: an error, or turned to its stored pixels."""
+Exif = Literal["refuse", "stored", "turn"]
+"""Pictures that EXIF turns or mirrors when they are shown: where it is not known which of the two their
+labels are of that is an error, or they are of the stored pixels, or of the turned view and turned back."""
 
 # PyAV's display rotation, counter-clockwise, as an EXIF orientation.
 _ORIENTATIONS = {0: 1, -90: 6, 90: 8, 180: 3, -180: 3, 270: 6, -270: 8}
@@ -185,7 +186,7 @@ def _image_targets(
         checked.target(place, images[place], key, sizes.get(key, ImageSize(0, 0)), key)
         for key, place in listed.items()
     ]
-    checked.finish(report)
+    checked.finish()
     targets.sort(key=lambda target: target.place or 0)
     unlisted = [key for key in found.keys if key not in listed and input_kind(key) == "image"]
     if unlisted and settings.unlisted == "fail":
@@ -228,7 +229,7 @@ def _frame_targets(
         missing = [index for index in range(count) if index not in frames]
         if missing:
             targets += _missing_frames(key, frames, missing, count, settings, report, file)
-    checked.finish(report)
+    checked.finish()
     return [
         *targets,
         *_unlisted_videos([key for key in found.videos if key not in listed], found, settings, report, file),
@@ -290,7 +291,8 @@ class _Sizes:
         self._file = file
         self._wrong: list[str] = []
         self._turned: list[str] = []
-        self._shown_otherwise: set[str] = set()
+        self._unsure: dict[str, int] = {}
+        """Inputs that are shown otherwise, by their orientation: the labels may be of either view."""
 
     def target(self, place: int, image: LabelledImage, name: str, size: ImageSize | None, key: str) -> Target:
         """What is written of an image; ``size`` is None where it is not known."""
@@ -313,12 +315,13 @@ class _Sizes:
                     f"'{image.names[0]}' is {said[0]}×{said[1]} pixels there, as '{key}' is shown, but its "
                     f"stored pixels are {stored[0]}×{stored[1]} (EXIF orientation {size.orientation})"
                 )
-            self._shown_otherwise.add(key)
+            elif self._settings.exif == "refuse":
+                self._unsure[key] = size.orientation
             orientation = 1
         return Target(place, name, *stored, orientation)
 
-    def finish(self, report: LabelReport) -> None:
-        """Raises LabelsError where a size differs."""
+    def finish(self) -> None:
+        """Raises LabelsError where a size differs, or the view that labels are of is not known."""
         if self._wrong:
             more = f" (and {counted(len(self._wrong) - 1, 'more image')})" if len(self._wrong) > 1 else ""
             raise LabelsError(
@@ -330,9 +333,12 @@ class _Sizes:
                 f"{self._file}: {self._turned[0]}{more}, so the labels were drawn on the turned view; "
                 "--exif turn turns them to the stored pixels, which the format counts."
             )
-        if self._shown_otherwise:
-            some = counted(len(self._shown_otherwise), "input is", "inputs are")
-            report.notes.append(
-                f"{some} shown turned or mirrored by EXIF, such as '{min(self._shown_otherwise)}': the "
-                "labels are taken to be of the stored pixels; --exif turn if they were drawn on what is seen."
+        if self._unsure:
+            key, orientation = min(self._unsure.items())
+            some = counted(len(self._unsure), "input is", "inputs are")
+            raise LabelsError(
+                f"{self._file}: {some} shown turned or mirrored, such as '{key}' (orientation {orientation}),"
+                " and the sizes in the labels do not say what they were drawn on; say --exif turn (exif: "
+                "turn) for what is shown, as most tools have it, or --exif stored (exif: stored) for the "
+                "stored pixels."
             )

@@ -217,13 +217,44 @@ def test_a_turned_picture(orientation: int, tmp_path: Path) -> None:
         ):
             imported(tmp_path, document)
         assert "exif: turn" in ran(tmp_path, document)["a.jpg"]
-    else:
-        assert "such as 'a.jpg'" in imported(tmp_path, document).report.notes[0]
     imported(tmp_path, document, exif="turn")
     turned = {6: [2, 7, 6, 4], 3: [15, 4, 4, 6]}[orientation]
     assert written(tmp_path) == {"a.jpg": [turned]}
     assert ran(tmp_path, document, exif="turn") == {}
     assert written(tmp_path, "published") == {"a.jpg": [turned]}
+
+
+@pytest.mark.parametrize(
+    ("orientation", "stored", "size"),
+    [(3, (20, 12), (20, 12)), (6, (20, 12), (0, 0)), (6, (16, 16), (16, 16)), (2, (20, 12), (0, 0))],
+)
+def test_a_view_that_the_size_does_not_tell(
+    orientation: int, stored: tuple[int, int], size: tuple[int, int], tmp_path: Path
+) -> None:
+    (tmp_path / "input").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", stored).save(tmp_path / "input/a.jpg", exif=exif)
+    document = labels(["a.jpg"], width=size[0], height=size[1])
+    document["annotations"][0]["bbox"] = [1, 2, 4, 6]
+    words = rf"'a\.jpg' \(orientation {orientation}\).*--exif turn.*--exif stored"
+    with pytest.raises(LightlyAssetsError, match=words):
+        imported(tmp_path, document)
+    assert not (tmp_path / "lightly").exists()
+    assert "'exif: stored'" in ran(tmp_path, document)["a.jpg"]
+    imported(tmp_path, document, exif="stored")
+    assert written(tmp_path) == {"a.jpg": [[1, 2, 4, 6]]}
+    assert ran(tmp_path, document, exif="stored") == {}
+    assert written(tmp_path, "published") == {"a.jpg": [[1, 2, 4, 6]]}
+
+
+def test_a_size_that_is_that_of_the_stored_pixels(tmp_path: Path) -> None:
+    (tmp_path / "input").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (20, 12)).save(tmp_path / "input/a.jpg", exif=exif)
+    imported(tmp_path, labels(["a.jpg"], width=20, height=12))
+    assert list(written(tmp_path)) == ["a.jpg"]
 
 
 def test_corners_are_found_where_only_the_input_knows_the_size(root: Path) -> None:

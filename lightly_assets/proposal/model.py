@@ -140,6 +140,11 @@ def _kind(path: Path) -> str:
     if kind in KINDS and issubclass(KINDS[kind], FileLayoutModel):
         return kind
     refuse_pickle(path, "ONNX, or say 'kind: ultralytics' with 'trusted: true' if it is one of its files")
+    if path.suffix.lower() in (".engine", ".plan", ".trt"):
+        raise ModelError(
+            f"{path.name} is an engine of TensorRT, which is bound to one GPU and its version; export the "
+            "model to ONNX, which runs anywhere."
+        )
     known = ", ".join(sorted(name for name in KINDS if issubclass(KINDS[name], FileLayoutModel)))
     raise ModelError(f"{path.name} is no file of a kind that is looked into: {known}; see docs/models.md.")
 

@@ -1,9 +1,12 @@
 """Models behind a server: a process of its own that speaks the protocol, against the same file run here."""
 
+import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +107,72 @@ def test_what_is_wrong_with_a_server_is_said(tmp_path: Path) -> None:
             load(tmp_path, url=url, **settings | {"model": "animals"})
         with pytest.raises(ModelError, match=r"has 2 classes .* 3 categories"):
             load(tmp_path, 3, url=url, **settings)
+
+
+@contextmanager
+def answers(sizes: list[Any], answer: dict[str, Any]) -> Iterator[str]:
+    """A server that says the same whatever it is asked."""
+    output = {"name": "output", "datatype": "FP32", "shape": sizes}
+    image = {"name": "images", "datatype": "FP32", "shape": [str(size) for size in (-1, 3, 64, 64)]}
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            """Says nothing."""
+
+        def say(self, found: Any) -> None:
+            data = json.dumps(found).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            for name, value in answer.get("headers", {}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def do_GET(self) -> None:
+            self.say({"name": "people", "inputs": [image], "outputs": [output]})
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.say(answer.get("body", {"outputs": [output | answer.get("output", {})]}))
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
+        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{found.server_address[1]}"
+        finally:
+            found.shutdown()
+            thread.join()
+
+
+FOUND = np.zeros((1, 6, 5), dtype=np.float32)
+FOUND[0, :, 0] = [32, 32, 20, 20, 0.9, 0]
+GOOD = {"shape": [1, 6, 5], "data": FOUND.ravel().tolist()}
+
+
+def test_numbers_of_a_shape_may_be_text(tmp_path: Path) -> None:
+    with answers(["-1", "6", "5"], {"output": GOOD}) as url:
+        model = load(tmp_path, kind="http", url=url, model="people", layout="yolo", batch_size=1)
+        np.testing.assert_allclose(model.predict(*images(1, 64, 64))[0].boxes, [[22, 22, 42, 42]])
+
+
+ODD: list[tuple[dict[str, Any], str]] = [
+    (
+        {"output": GOOD | {"datatype": "INT64", "data": [int(one) for one in GOOD["data"]]}},
+        r"answers output of the model people with int64 \(1, 6, 5\), but its metadata say float32",
+    ),
+    ({"output": GOOD | {"shape": [1, 5, 6]}}, r"with float32 \(1, 5, 6\), but its metadata say"),
+    ({"body": {"error": "out of coffee"}}, "with an error: out of coffee"),
+    (
+        {"output": GOOD, "headers": {"Inference-Header-Content-Length": "many"}},
+        "is not of the protocol: ValueError: invalid literal",
+    ),
+]
+
+
+@pytest.mark.parametrize(("answer", "message"), ODD, ids=["dtype", "shape", "error", "length"])
+def test_answers_that_are_something_else(answer: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with answers([-1, 6, 5], answer) as url:
+        model = load(tmp_path, kind="http", url=url, model="people", layout="yolo", batch_size=1)
+        with pytest.raises(ModelError, match=message):
+            model.predict(*images(1, 64, 64))

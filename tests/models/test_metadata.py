@@ -291,6 +291,15 @@ def test_damaged_metadata_is_no_metadata(tmp_path: Path) -> None:
     assert (found.names, found.pixels.size) == ((), None)
 
 
+@pytest.mark.parametrize(
+    "names", ["{1: 'person', 2: 'car'}", "{0: 'person', 2: 'car'}", '{"1": "a", "2": "b"}']
+)
+def test_names_that_do_not_count_from_0_are_refused(names: str, tmp_path: Path) -> None:
+    path = constant_model(tmp_path / "m.onnx", BOXES, [64, 64], metadata=METADATA | {"names": names})
+    with pytest.raises(ModelError, match=r"numbered \d, 2 \(metadata names\), and classes count from 0 to 1"):
+        facts_of(path)
+
+
 def test_metadata_of_ultralytics_in_other_places(tmp_path: Path) -> None:
     """Beside OpenVINO's files as YAML; in an archive at the end of TFLite files."""
     metadata = RECORDED["yolov8n-seg"]["metadata"]

@@ -184,6 +184,53 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         load(two)
 
 
+ELSE: list[tuple[str, bytes, str]] = [
+    ("cut.onnx", b"\x08\x08\x3a\xff\x7f", "it is cut off, damaged or no ONNX file"),
+    ("empty.onnx", b"", "it is cut off, damaged or no ONNX file"),
+    ("lfs.onnx", b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "git lfs pull"),
+    ("page.onnx", b"<!DOCTYPE html><html>", "it is a web page"),
+    ("lite.onnx", b"\x1c\0\0\0TFL3" + b"\0" * 50, "kind: litert"),
+    ("vino.onnx", b"<?xml version='1.0'?><net/>", "kind: openvino"),
+    ("m.engine", b"\x10\x02\0\0{" + b"\0" * 50, "an engine of TensorRT"),
+    ("zip.onnx", b"PK\x03\x04" + b"\0" * 50, "it is an archive"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), ELSE, ids=[name for name, _, _ in ELSE])
+def test_files_that_are_something_else(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match=rf"is no ONNX model that can be run: .*{message}"):
+        load(tmp_path / name)
+
+
+def test_versions_weights_and_operators_that_are_not_at_hand(tmp_path: Path) -> None:
+    good = constant_model(tmp_path / "m.onnx", ROWS, [64, 64]).read_bytes()
+    path = tmp_path / "new.onnx"
+    path.write_bytes(good.replace(b"\x08\x08", b"\x08\x63", 1))
+    with pytest.raises(
+        ModelError, match=r"it has the IR version 99, and this ONNX Runtime reads up to \d+; install"
+    ):
+        load(path)
+    place = good.rindex(b"\x10\x11")
+    path.write_bytes(good[:place] + b"\x10\x63" + good[place + 2 :])
+    with pytest.raises(ModelError, match=r"it has opset 99, and this ONNX Runtime reads up to \d+; install"):
+        load(path)
+    pixels: dict[str, tuple[Any, Any]] = {"images": (np.float32, [1, 3, 64, 64])}
+    out: dict[str, tuple[Any, Any]] = {"output": (np.float32, [1, 3, 64, 64])}
+    path = write(tmp_path / "own.onnx", [node("OfMine", ["images"], ["output"])], pixels, out)
+    with pytest.raises(ModelError, match="it has the operator OfMine, which ONNX Runtime does not have"):
+        load(path)
+    add = [node("Add", ["images", "weights"], ["output"])]
+    weights = {"weights": np.ones((1, 3, 64, 64), dtype=np.float32)}
+    path = write(tmp_path / "ext.onnx", add, pixels, out, weights, external={"weights": "w.bin"})
+    (tmp_path / "w.bin").write_bytes(b"1234")
+    with pytest.raises(ModelError, match="the file with its weights beside it is cut off"):
+        load(path)
+    (tmp_path / "w.bin").unlink()
+    with pytest.raises(ModelError, match=r"its weights lie in w.bin beside it, which is missing"):
+        load(path)
+
+
 class Bomb:
     def __reduce__(self) -> Any:
         return (Path.touch, (Path("unpickled"),))

@@ -247,6 +247,7 @@ def test_what_cannot_be_settled_is_said_and_exits_with_1(tmp_path: Path, footage
         ("m.onnx", b"nothing", "is no ONNX model that can be run"),
         ("m.bin", b"nothing", "no file of a kind that is looked into: "),
         ("m.pt", b"\x80\x02.", "is a pickle"),
+        ("m.engine", b"ftrt", "is an engine of TensorRT"),
     ],
 )
 def test_files_that_are_no_models(

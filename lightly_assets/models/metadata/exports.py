@@ -6,6 +6,7 @@ from typing import Any
 
 from lightly_assets.models.metadata.facts import Facts, names_of, pair_of
 from lightly_assets.models.preprocess import Preprocess
+from lightly_assets.models.protocol import ModelError
 
 # A name of a class is a word or two; a file with more text than this is no list of classes.
 _LONGEST = 1_000_000
@@ -25,12 +26,26 @@ def facts_of_metadata(metadata: Mapping[str, Any]) -> Facts:
     }
     values = {key: _value(value) for key, value in metadata.items()}
     if "names" in values and "stride" in values:
+        _refuse_gaps(values["names"])
         found = _ultralytics(values) if "task" in values else _yolov5(values)
     elif isinstance(values.get("character"), str):
         found = _paddle(values)
     else:
         found = Facts()
     return found.under(Facts(metadata=text))
+
+
+def _refuse_gaps(names: Any) -> None:
+    """Names that are numbered from 1, or with gaps, which ultralytics refuses, too. Raises ModelError."""
+    if not isinstance(names, dict) or not names or names_of(names):
+        return
+    if all(isinstance(one, int) or (isinstance(one, str) and one.isdigit()) for one in names):
+        numbers = ", ".join(str(one) for one in list(names)[:8]) + (", …" if len(names) > 8 else "")
+        raise ModelError(
+            f"The names of the model's classes are numbered {numbers} (metadata names), and classes count "
+            f"from 0 to {len(names) - 1}; correct them in the file, or write categories in the model's order "
+            "and 'metadata: ignore' beside path."
+        )
 
 
 def _value(value: Any) -> Any:

@@ -91,7 +91,7 @@ class HttpRuntime:
     """A model on a server, with a declared layout; its inputs and outputs are those that the server names."""
 
     def __init__(self, config: HttpModel, task_type: TaskType, categories: int) -> None:
-        self._server = _Server(config)
+        self._server, self.name = _Server(config), config.model
         about = self._server.metadata()
         if not about.get("inputs") or not about.get("outputs"):
             raise ModelError(
@@ -104,7 +104,7 @@ class HttpRuntime:
         )
         self._images = image_input
         outputs = [Output(*_described(one, config)) for one in about["outputs"]]
-        self._outputs = [one.name for one in outputs]
+        self._outputs = outputs
         outputs = settled_outputs(config, Facts(), image_input, outputs, self._run, config.model)
         self.reader = Reader(config, task_type, categories, image_input, outputs, config.model)
         self.batch_size = self.reader.batch_size
@@ -119,16 +119,39 @@ class HttpRuntime:
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
         feeds = {self._images.name: batch, **extra_feeds(self._others, batch.shape)}
-        return self._server.infer(feeds, self._outputs)
+        found = self._server.infer(feeds, [one.name for one in self._outputs])
+        for about, one in zip(self._outputs, found, strict=True):
+            _check_answer(about, one, self.name)
+        return found
 
 
 def _described(about: Any, config: HttpModel) -> tuple[str, tuple[int | None, ...], str]:
     """Name, shape and dtype of an input or an output."""
     match about:
         case {"name": str(name), "datatype": str(kind), "shape": [*shape]} if kind in _DTYPES:
-            sizes = tuple(size if isinstance(size, int) and size > 0 else None for size in shape)
-            return name, sizes, _DTYPES[kind]
+            return name, tuple(map(_size, shape)), _DTYPES[kind]
     raise ModelError(f"The server describes {about} for the model {config.model}, which is no tensor here.")
+
+
+def _check_answer(about: Output, found: NDArray[Any], model: str) -> None:
+    """Raises ModelError where an answer is something else than the server's metadata say."""
+    same = len(about.shape) != len(found.shape) or all(
+        size in (None, given) for size, given in zip(about.shape[1:], found.shape[1:], strict=True)
+    )
+    if not same or np.dtype(about.dtype).kind != found.dtype.kind:
+        raise ModelError(
+            f"The server answers {about.name} of the model {model} with {found.dtype} {found.shape}, but its "
+            f"metadata say {about.dtype} {about}; correct them there."
+        )
+
+
+def _size(given: Any) -> int | None:
+    """Some servers write numbers as text, as protocol buffers do in JSON; -1 is any."""
+    try:
+        size = int(given)
+    except (TypeError, ValueError):
+        return None
+    return size if size > 0 else None
 
 
 class _Server:
@@ -226,9 +249,11 @@ def _secret(name: str, variable: str) -> str:
 
 def _tensors(data: bytes, json_length: str | None, model: str) -> dict[str, NDArray[Any]]:
     """The outputs of an answer, in JSON or behind it."""
-    end = len(data) if json_length is None else int(json_length)
     try:
+        end = len(data) if json_length is None else int(json_length)
         answer = json.loads(data[:end])
+        if "outputs" not in answer and "error" in answer:
+            raise ModelError(f"The server answers for {model} with an error: {str(answer['error'])[:300]}.")
         found, start = {}, end
         for one in answer["outputs"]:
             dtype, shape = np.dtype(_DTYPES[one["datatype"]]), one["shape"]

@@ -1,7 +1,6 @@
 """ONNX files, run by ONNX Runtime."""
 
 import logging
-import re
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 from lightly_assets.models.runtimes.shared.inputs import extra_feeds, split_inputs
 from lightly_assets.models.runtimes.shared.onnx_graph import OnnxGraph, read_graph
+from lightly_assets.models.runtimes.shared.onnx_refusal import onnx_refusal
 from lightly_assets.models.runtimes.shared.turns import PORTION, calls_at_once, usable_cores
 
 # Part of the version: raise it when this file or a layout changes what a model says.
@@ -150,7 +150,7 @@ def _session(path: Path, config: OnnxModel, threads: int) -> Any:
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # noqa: BLE001 - ONNX Runtime raises types of its own for whatever is wrong
         raise ModelError(
-            f"The model file {path.name} is no ONNX model that can be run: {_first(error)}."
+            f"The model file {path.name} is no ONNX model that can be run: {onnx_refusal(path, error)}."
         ) from None
     log.info("%s runs with %s", path.name, ", ".join(session.get_providers()))
     return session
@@ -168,11 +168,6 @@ def _calls_and_threads(path: Path, config: OnnxModel) -> tuple[int, int]:
         if threads > calls and not read_graph(path).adds_up_in_parts:
             return calls, threads - calls + 1
     return calls, 1
-
-
-def _first(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", lines[0]).rstrip(".")
 
 
 def _shape(shape: Sequence[Any]) -> tuple[int | None, ...]:

@@ -41,6 +41,16 @@ def test_voc_counts_pixels_from_1_where_it_is_voc(
     assert [label.box for label in image.read()] == [box]
 
 
+def test_other_shapes_in_voc_are_told(tmp_path: Path) -> None:
+    """roLabelImg writes robndbox, Roboflow a polygon beside the box."""
+    text = VOC.format(name="b.jpg", database="Unknown")
+    write(tmp_path, {"b.xml": text.replace("<bndbox>", "<polygon><x1>1</x1></polygon><bndbox>")})
+    assert read(tmp_path).notes == ["Objects have polygons, which are not read: the boxes around them are."]
+    write(tmp_path, {"b.xml": text.replace("bndbox>", "robndbox>")})
+    with pytest.raises(LabelsError, match="its robndbox is not read: write the upright box"):
+        read(tmp_path)
+
+
 def test_mot_truth_counts_frames_from_1_and_says_what_counts(tmp_path: Path) -> None:
     rows = "1,1,794.2,47.5,71,174,1,1,0.8\n1,2,10,10,5,5,0,1,1\n3,1,796,48,71,174,1,3,0.5\n"
     info = "[Sequence]\nname=MOT17-02\nimDir=img1\nframeRate=30\nimWidth=1920\nimHeight=1080\nimExt=.jpg\n"

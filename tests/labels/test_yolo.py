@@ -165,6 +165,14 @@ def test_what_is_wrong_is_one_sentence(text: str, words: str, tmp_path: Path) ->
     assert str(error.value).endswith(".") and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["train/cat/indoors/a.jpg", "cat/indoors/a.jpg"])
+def test_folders_within_a_class(name: str, tmp_path: Path) -> None:
+    """torchvision and ultralytics take 'cat', whatever is below it."""
+    write(tmp_path, {"train/dog/b.jpg": "", name: ""})
+    with pytest.raises(LabelsError, match="whether 'cat' or 'indoors' is their class"):
+        read(tmp_path, "yolo", task_type=TaskType.CLASSIFICATION)
+
+
 def test_a_split_that_is_elsewhere(tmp_path: Path) -> None:
     """Roboflow writes ../valid/images whatever the folder is called, and also where there is none."""
     files = {"data.yaml": "train: ../train/images\nval: ../valid/images\nnames: [car]\n"}

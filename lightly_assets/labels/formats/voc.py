@@ -9,6 +9,10 @@ from lightly_assets.labels.files.xml import elements, root_tag, text_of
 from lightly_assets.labels.labelled import Label, LabelledImage, Labels, Size, known
 from lightly_assets.labels.reading import FORMATS, ReadOptions
 
+_POLYGONS = "Objects have polygons, which are not read: the boxes around them are."
+# Of other tools that write files like these.
+_OTHER_SHAPES = ("robndbox", "polygon")
+
 
 class Voc:
     """A file, or a folder with such files anywhere below it (``Annotations/*.xml``)."""
@@ -52,6 +56,8 @@ def _image(file: Path, root: Path, origin: int | None, labels: Labels) -> Labell
     )
     first = (1 if counts_from_one else 0) if origin is None else origin
     found = [_label(part, first, f"{part.tag} of {file.name}") for part in parts if part.tag == "object"]
+    if _POLYGONS not in labels.notes and any(part.find("polygon") is not None for part in parts):
+        labels.notes.append(_POLYGONS)
     names = [name] if name else []
     folder = stem.rpartition("/")[0]
     if name and folder and "/" not in name:
@@ -84,7 +90,9 @@ def _label(element: Element, first: int, where: str) -> Label:
     name = text_of(element, "name")
     box = element.find("bndbox")
     if not name or box is None:
-        raise LabelsError(f"{where} needs a name and a bndbox.")
+        other = next((part.tag for part in element if part.tag in _OTHER_SHAPES), None)
+        hint = f"; its {other} is not read: write the upright box around it" if other and name else ""
+        raise LabelsError(f"{where} needs a name and a bndbox{hint}.")
     where = f"{where} ('{name}')"
     x1, y1, x2, y2 = (
         number(text_of(box, corner), corner, where) for corner in ("xmin", "ymin", "xmax", "ymax")

@@ -36,6 +36,7 @@ _NO_LABELS = frozenset(
 )
 _CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _FRAME = re.compile(r"(?P<video>.+)_(?P<number>[0-9]+)")
+_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 _VISIBILITIES = {0.0: 0.0, 1.0: 0.5, 2.0: 1.0}
 
 
@@ -328,10 +329,27 @@ def _class_folders(root: Path) -> Labels:
     ]
     if not images:
         raise LabelsError(f"{root} has no folders with images; classes are folders, such as train/cat/a.jpg.")
+    for path in images:
+        _need_class_folder(path.relative_to(root).parts[:-1], root)
     names = dict(enumerate(sorted({path.parent.name for path in images})))
     labels = Labels(root.name, names)
     labels.images = [_of_folder(root, path) for path in images]
     return labels
+
+
+def _need_class_folder(folders: Sequence[str], root: Path) -> None:
+    """Readers of such data sets take the first folder below a split, or below the root, as the class.
+
+    Raises:
+        LabelsError: the image is in a folder of its class, which nothing tells apart from the class.
+    """
+    inner = folders[1:] if folders[0].lower() in _SPLITS and len(folders) > 1 else folders
+    if len(inner) > 1:
+        raise LabelsError(
+            f"{root} has images in '{'/'.join(folders)}', and it is not sure whether '{inner[0]}' or "
+            f"'{inner[-1]}' is their class; put images directly into the folder of their class, and name the "
+            "folder above these."
+        )
 
 
 def _of_folder(root: Path, path: Path) -> LabelledImage:

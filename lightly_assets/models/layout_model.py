@@ -350,7 +350,7 @@ def tried_outputs(
     except Exception as error:  # noqa: BLE001 - runtimes raise whatever their parts raise
         first = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise ModelError(
-            f"The model {name} cannot run on an input of {shape} {settings.dtype}: {first}."
+            f"The model {name} cannot run on an input of {shape} {settings.dtype}: {first.rstrip('.!')}."
         ) from None
     given = [*declared, *(Output(f"output{place}", ()) for place in range(len(declared), len(found)))]
     # The first dimension is the batch, except of layouts that take one image.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lightly_assets.format.schema import Category
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
+from lightly_assets.models.layouts.base import described
 from lightly_assets.models.protocol import ModelError, Source
 from tests.models.onnx_files import constants_model
 
@@ -653,3 +654,7 @@ def test_a_label_map_with_its_channel_anywhere(shape: tuple[int, ...], tmp_path:
     path = constants_model(tmp_path / "m.onnx", {"output": labels}, [64, 64])
     found = predict(path, PIXELS, 2, layout="label_map").label_map
     np.testing.assert_array_equal(found, np.arange(64)[None] // 32 * np.ones((64, 1), dtype=np.int64))
+
+
+def test_a_model_without_outputs_is_said_to_have_none() -> None:
+    assert described([]) == "no output"

@@ -179,7 +179,7 @@ def likely_layouts(outputs: Sequence[Output]) -> list[str]:
 
 def described(outputs: Sequence[Output]) -> str:
     """``output0 (1, 84, 8400), output1 (1, 32, 160, 160)``."""
-    return ", ".join(str(output) for output in outputs)
+    return ", ".join(str(output) for output in outputs) or "no output"
 
 
 def output_of_rank(

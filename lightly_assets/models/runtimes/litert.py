@@ -88,7 +88,9 @@ def _interpreter(path: Path, threads: int) -> Any:
         interpreter.allocate_tensors()
     except Exception as error:  # noqa: BLE001 - LiteRT raises whatever its parts raise
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise ModelError(f"The model file {path.name} is no LiteRT model that can be run: {last}.") from None
+        raise ModelError(
+            f"The model file {path.name} is no LiteRT model that can be run: {last.rstrip('.!')}."
+        ) from None
     return interpreter
 
 

@@ -128,7 +128,9 @@ def _compiled(path: Path, config: OpenVinoModel, calls: int, threads: int) -> An
         return core.compile_model(core.read_model(str(path)), config.device, settings)
     except Exception as error:  # noqa: BLE001 - OpenVINO raises whatever its parts raise
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
-        raise ModelError(f"The model file {path.name} cannot be run by OpenVINO: {last}.") from None
+        raise ModelError(
+            f"The model file {path.name} cannot be run by OpenVINO: {last.rstrip('.!')}."
+        ) from None
 
 
 def _alone(path: Path) -> bool:

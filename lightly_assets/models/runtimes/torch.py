@@ -106,7 +106,9 @@ class TorchRuntime:
             raise
         except Exception as error:  # noqa: BLE001 - PyTorch raises whatever its parts raise
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"The model file {self.path.name} cannot be loaded: {first}.") from None
+            raise ModelError(
+                f"The model file {self.path.name} cannot be loaded: {first.rstrip('.!')}."
+            ) from None
 
 
 def _exported(torch: Any, path: Path) -> Any:

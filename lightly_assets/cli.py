@@ -1,7 +1,11 @@
 """The command line. Starting it imports no more than a command needs."""
 
+import os
+import sys
+import threading
 from collections.abc import Callable
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -30,6 +34,9 @@ from lightly_assets.commands.project import (
     start,
     state,
 )
+
+# Threads of a run, of which none is left but where somebody has interrupted it.
+_WORK = ("model ", "predict", "encode", "publish")
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "init": init.init_command,
@@ -88,7 +95,20 @@ for _name, _function in COMMANDS.items():
 def main() -> None:
     """The entry point of ``lightly-assets``."""
     rarely_collect_garbage()
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if any(one.daemon and one.name.startswith(_WORK) for one in threading.enumerate()):
+            _end_now(end)
+        raise
+
+
+def _end_now(end: SystemExit) -> NoReturn:
+    """End without taking Python down below a model's call that nobody waits for: that would abort."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads any more
+            stream.flush()
+    os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
 
 
 if __name__ == "__main__":

@@ -171,3 +171,20 @@ def test_whoever_stops_does_not_wait_for_a_slow_model() -> None:
     assert time.monotonic() - start < 10 * lanes.POLL_SECONDS
     free.set()
     several.close()
+
+
+def test_no_call_is_left_when_they_are_closed() -> None:
+    """Python that ends below a call in C++ aborts, after everything was said."""
+    before = set(threading.enumerate())
+    closing = threading.Event()
+
+    def work() -> int:
+        closing.wait()
+        return sum(range(1_000_000))
+
+    some: Lanes[int] = Lanes(Stop())
+    for _ in range(2):
+        some.begin(work, 2)
+    closing.set()
+    some.close()
+    assert set(threading.enumerate()) == before

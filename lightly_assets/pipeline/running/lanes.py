@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from lightly_assets.pipeline.running.pipe import Stop
-from lightly_assets.pipeline.running.tuning import POLL_SECONDS
+from lightly_assets.pipeline.running.tuning import PATIENCE_SECONDS, POLL_SECONDS
 from lightly_assets.pulse import beat
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ class Lanes(Generic[T]):
         self._stop = stop
         self._calls: queue.SimpleQueue[Call[T] | None] = queue.SimpleQueue()
         self._begun: deque[Call[T]] = deque()
-        self._threads = 0
+        self._threads: list[threading.Thread] = []
 
     def begin(self, work: Callable[[], T], callers: int) -> None:
         """Have something done, by one of at least so many threads; by this one, at once, if one is enough."""
@@ -66,10 +67,11 @@ class Lanes(Generic[T]):
         self._begun.append(call)
         if callers < 2:
             return call.run()
-        while self._threads < callers:
-            self._threads += 1
+        while len(self._threads) < callers:
             # Daemons: whoever interrupts a run does not wait for a slow model's answer.
-            threading.Thread(target=self._work, name=f"model {self._threads}", daemon=True).start()
+            name = f"model {len(self._threads) + 1}"
+            self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+            self._threads[-1].start()
         self._calls.put(call)
         return None
 
@@ -80,10 +82,16 @@ class Lanes(Generic[T]):
             self._begun.popleft()
 
     def close(self) -> None:
-        """End the threads once they have done what they do now."""
-        for _ in range(self._threads):
+        """End the threads once they have done what they do now, and wait for that a while.
+
+        A call that comes back from a library in C++ while Python ends aborts the process.
+        """
+        for _ in self._threads:
             self._calls.put(None)
-        self._threads = 0
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._threads = []
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:

@@ -277,7 +277,10 @@ def test_what_is_left_out_is_told_once_and_again_when_it_changes(small: SmallPro
     assert "Left out" not in call(small, "run").stdout
     (small.state / "told.json").write_text("[")
     small.write(exclude=[])
-    assert "2 × .mkv" in call(small, "run").stdout
+    (small.input / "notes.txt").write_bytes(b"")
+    (small.input / "LICENSE").write_bytes(b"")
+    text = call(small, "run").stdout
+    assert "2 × .mkv" in text and "exclude: ['**/*.mkv', '**/*.txt', 'some/folder/**']." in text
     key = "cam/a.mp4"
     assert call(small, "pause", key).returncode == 0
     settles = f"Paused: {key}; this takes one up again: lightly-assets resume {key}"

@@ -51,8 +51,11 @@ def notices(renamed: Mapping[str, str], skipped: Mapping[str, int], paused: Sequ
 
 def _what_settles(by_suffix: Mapping[str, int]) -> Iterator[str]:
     usual = [name for name in by_suffix if name != NO_SUFFIX and name.isalnum()]
-    example = f"**/*.{usual[0]}" if usual else "some/folder/**"
-    yield f"If that is meant, say so in lightly.yaml, and no run tells it again: exclude: ['{example}']."
+    patterns = [f"**/*.{name}" for name in usual]
+    if len(usual) < len(by_suffix):
+        patterns.append("some/folder/**")
+    listed = ", ".join(f"'{one}'" for one in patterns)
+    yield f"If that is meant, say so in lightly.yaml, and no run tells it again: exclude: [{listed}]."
     for name in usual:
         if name in _CONTAINERS:
             yield f"The same frames in a file that is read: ffmpeg -i clip.{name} -c copy clip.mp4."

@@ -51,6 +51,7 @@ def coco_labels(
     except LabelsError as error:
         raise EvaluationError(_about(file, error)) from None
     with document:
+        _check(document, task_type, file)
         images = _Images(document.images, file, file_names, measure)
         categories = _categories(document, file)
         reader = _Annotations(images, {one: place for place, (one, _) in enumerate(categories)}, task_type)
@@ -68,6 +69,21 @@ def _about(file: str | Path, error: LabelsError) -> str:
     """With the whole path in front, once."""
     text = str(error).removeprefix(f"{Path(file).name}: ")
     return text if str(file) in text or text.startswith(Path(file).name) else f"{file}: {text}"
+
+
+def _check(document: CocoDocument, task_type: TaskType, file: str | Path) -> None:
+    """What is refused when labels are imported makes no truth to judge against, either."""
+    survey = document.survey
+    survey.has_box_format = False
+    try:
+        survey.check_numbers(task_type, CocoSettings(), document.name)
+    except LabelsError as error:
+        raise EvaluationError(_about(file, error)) from None
+    if survey.rotated and task_type in (TaskType.OBJECT_DETECTION, TaskType.KEYPOINT_DETECTION):
+        raise EvaluationError(
+            f"{file}: {survey.rotated:,} of {survey.counted:,} objects are turned rectangles (rotation), but "
+            "predictions have upright boxes; write the one around each as bbox and remove the rotation."
+        )
 
 
 def _categories(document: CocoDocument, file: str | Path) -> list[tuple[int, str]]:

@@ -1,6 +1,7 @@
 """Semantic segmentation and classification, beside plain NumPy on whole images."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +147,45 @@ def test_masks_of_another_size_are_refused(tmp_path: Path) -> None:
     write_task(tmp_path, "truth", "semantic-segmentation", CLASSES, {"a.png": other})
     with pytest.raises(EvaluationError, match=r"Masks of 'a' have 12 pixels, those of the labels .* 20"):
         evaluate(tmp_path, "seg", "truth")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y, w, h: {"bbox": [x, y, x + w, y + h]}, "all fit when they are read as corners"),
+        (lambda x, y, w, h: {"bbox": [x + w / 2, y + h / 2, w, h]}, "read as centre and size"),
+        (lambda x, y, w, h: {"bbox": [x / 100, y / 80, w / 100, h / 80]}, "lie in the first pixel"),
+        (lambda x, y, w, h: {"bbox": [x, y, w, h], "bbox_mode": 0}, "bbox_mode 0"),
+        (lambda x, y, w, h: {"bbox": [x, y, w, h], "attributes": {"rotation": 30.0}}, "turned rectangles"),
+    ],
+)
+def test_labels_that_no_import_takes_are_no_truth_either(
+    tmp_path: Path, change: Callable[..., dict[str, object]], message: str
+) -> None:
+    random = np.random.default_rng(0)
+    boxes = [
+        (50 + 2 * x, 40 + 2 * y, 50 - 2 * x - 1, 40 - 2 * y - 1) for x, y in random.integers(0, 20, (60, 2))
+    ]
+    boxes = [tuple(map(int, box)) for box in boxes]
+    images = {f"{number}.png": box for number, box in enumerate(boxes)}
+    found = {name: [{"category_id": 0, "bbox": [*box], "score": 0.9}] for name, box in images.items()}
+    write_task(tmp_path, "cars", "object-detection", CLASSES, found)
+
+    def labels(of: Callable[..., dict[str, object]]) -> Path:
+        file = tmp_path / "labels.json"
+        rows = [
+            {"id": number, "image_id": number, "category_id": 0, **of(*box)}
+            for number, box in enumerate(boxes)
+        ]
+        shown = [
+            {"id": number, "file_name": name, "width": 100, "height": 80}
+            for number, name in enumerate(images)
+        ]
+        categories = [{"id": number, "name": name} for number, name in CLASSES.items()]
+        file.write_text(json.dumps({"images": shown, "annotations": rows, "categories": categories}))
+        return file
+
+    right = labels(lambda *box: {"bbox": [*box]})
+    assert document(evaluate(tmp_path, "cars", right))["map"] == pytest.approx(1)
+    with pytest.raises(EvaluationError, match=message):
+        evaluate(tmp_path, "cars", labels(change))

@@ -176,7 +176,6 @@ class Survey:
             )
         if self.captions and self.captions == self.bare:
             raise LabelsError(f"{file} holds captions, which are no predictions; there is nothing to import.")
-        self.signs.check(file)
         self._check_rotated(task_type, settings, file)
         if task_type is TaskType.CLASSIFICATION:
             self._check_classes(file, guessed=guessed)
@@ -184,6 +183,15 @@ class Survey:
             self._mixed("mask", self.masks, settings, file)
         elif task_type is TaskType.KEYPOINT_DETECTION and self.keypoints < self.counted:
             self._mixed("keypoints", self.keypoints, settings, file)
+        self.check_numbers(task_type, settings, file)
+
+    def check_numbers(self, task_type: TaskType, settings: CocoSettings, file: str) -> None:
+        """Refuses boxes, keypoints and scores whose numbers are something else than COCO's.
+
+        Raises:
+            LabelsError: how many they are, and what to write.
+        """
+        self.signs.check(file)
         if task_type in _BOXED:
             self.signs.check_boxes(settings, file, has_format=self.has_box_format)
         if settings.box_format == "xywh" and task_type in _BOXED:
@@ -193,7 +201,6 @@ class Survey:
                 f"{file}: {self.shares:,} of {self.boxes:,} boxes lie in the first pixel of their image, "
                 "so they seem to be shares of it; bbox must be x, y, width, height in pixels."
             )
-
         if 2 * self.keypoint_shares > self.keypoints and task_type is TaskType.KEYPOINT_DETECTION:
             raise LabelsError(
                 f"{file}: the keypoints of {self.keypoint_shares:,} of {self.keypoints:,} objects lie in the "

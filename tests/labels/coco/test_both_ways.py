@@ -149,6 +149,10 @@ READ: dict[str, tuple[Any, list[dict[str, Any]]]] = {
     "areas of boxes that could be corners": (
         coco(changed(bbox=[10, 5, 30, 20], area=600)), [GOOD | {"bbox": [10, 5, 30, 20]}],
     ),
+    "areas of masks, one by chance that between corners": (
+        coco(*[changed(bbox=[10, 5, 30, 20], area=area) for area in (420, 300, 533)]),
+        [GOOD | {"bbox": [10, 5, 30, 20]}] * 3,
+    ),
     "a box that leaves its image": (coco(changed(bbox=[2, 3, 63, 46])), [GOOD | {"bbox": [2, 3, 62, 45]}]),
     "a category that names no keypoints": (
         coco(changed(**POINTS), categories=[{"id": 1, "name": "person", "keypoints": []}, CATEGORIES[1]]),

@@ -414,14 +414,18 @@ def partitions_by_configuration() -> dict[str, str] | None:
 # Outputs
 
 
+def has_other_steps(context: dg.AssetExecutionContext) -> bool:
+    """Whether a run makes more than what this step makes."""
+    return len(context.op_execution_context.job_def.nodes) > 1
+
+
 def let_others_begin(context: dg.AssetExecutionContext, keys: Collection[dg.AssetKey]) -> Iterator[Any]:
     """Outputs of assets whose materialisations are recorded already: what is behind them is not skipped.
 
     An output would be recorded as a materialisation of every partition of the run, whatever became of it.
     None where the run has no other step: they would be recorded for nothing.
     """
-    alone = len(context.op_execution_context.job_def.nodes) == 1
-    if alone or not _all_there(_BEHIND):
+    if not has_other_steps(context) or not _all_there(_BEHIND):
         return
     marked = {_found()["SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION"]: True}
     for name, key in context.assets_def.keys_by_output_name.items():

@@ -11,6 +11,7 @@ import dagster as dg
 
 from lightly_assets.config import Project
 from lightly_assets.graph.assets.spec_details import Details
+from lightly_assets.graph.dagster_private import has_other_steps
 from lightly_assets.graph.keys import Names
 from lightly_assets.graph.resources import project_of
 from lightly_assets.pipeline.selection import ProjectSelection, select_frames
@@ -41,8 +42,7 @@ def build_selection(project: Project, names: Names) -> list[dg.AssetsDefinition]
         metadata=details.links(),
     )
     def selection(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        behind_the_chain = len(context.op_execution_context.job_def.nodes) > 1
-        if behind_the_chain and find_spec("lightly_mundig") is None:
+        if has_other_steps(context) and find_spec("lightly_mundig") is None:
             # As worker_run does: whoever asks for all there is gets what this machine can make.
             context.log.warning(f"Nothing was selected: {NOT_INSTALLED}")
             return

@@ -70,7 +70,9 @@ class Pass:
                     for fields in message["frames"]:
                         yield self._frame(fields)
                 elif "claimed" in message:
-                    self.outcome.container_frames = int(message["claimed"])
+                    if not isinstance(message["claimed"], int):
+                        raise NonsenseError("a claim that is no number")
+                    self.outcome.container_frames = message["claimed"]
                 elif "layout" in message:
                     self._ring.move(**message["layout"])
                 elif "done" in message:

@@ -62,9 +62,9 @@ class Detr(Layout):
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
         super().__init__(settings, outputs)
-        self._logits, self._boxes = self._places(outputs)
+        self._logits_and_boxes = self._places(outputs)
         self._notation = Notation("cxcywh", {"xyxy": _CORNERS})
-        columns = outputs[self._logits].shape[2]
+        columns = outputs[self._logits_and_boxes[0]].shape[2]
         self._count = None if columns is None else columns - self._no_object
 
     @property
@@ -91,18 +91,16 @@ class Detr(Layout):
         logits = [index for index in rest if any(word in outputs[index].name for word in ("logit", "label"))]
         return (logits or rest)[0], box
 
-    def _tell(self, outputs: Sequence[NDArray[Any]]) -> None:
+    def _tell(self, outputs: Sequence[NDArray[Any]]) -> tuple[int, int]:
         """Boxes are shares of the input, and logits are not."""
-        places = sorted((self._logits, self._boxes))
-        shares = [place for place in places if outputs[place].min() >= 0 and outputs[place].max() <= 1]
+        first, second = self._logits_and_boxes
+        shares = [one for one in (first, second) if outputs[one].min() >= 0 and outputs[one].max() <= 1]
         if len(shares) != 1:
             raise LayoutError(
                 f"both of {described(self.declared)} could be boxes, as there are four columns of logits; "
                 "name the outputs logits and boxes in the file"
             )
-        (self._boxes,) = shares
-        self._logits = places[1] if places[0] == self._boxes else places[0]
-        self._numbers_tell = False
+        return (first, second) if shares == [second] else (second, first)
 
     def _refuse_labels(self, outputs: Sequence[Output]) -> None:
         """Class numbers instead of logits: the graph has done its post-processing already."""
@@ -116,8 +114,10 @@ class Detr(Layout):
 
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
         if self._numbers_tell:
-            self._tell(outputs)
-        logits, boxes = outputs[self._logits], outputs[self._boxes]
+            # Both at once: several threads read outputs.
+            self._logits_and_boxes = self._tell(outputs)
+            self._numbers_tell = False
+        logits, boxes = (outputs[place] for place in self._logits_and_boxes)
         if len(logits) != len(views):
             raise LayoutError(f"the output has the shape {logits.shape} for {len(views)} images")
         masks: Any = [None] * len(views) if self._masks is None else outputs[self._masks]

@@ -238,8 +238,7 @@ class Yolo(Layout):
         )
 
     def _check_table(self, table: NDArray[Any], stop: int, view: View) -> None:
-        """Of the first image all rows: what is kept of another layout's may look like scores, or be "
-        "nothing."""
+        """Of the first image all rows: of another layout's those kept may look like scores, or be none."""
         if len(table) == anchored_rows(view):
             raise LayoutError(
                 f"it has {len(table)} rows, three for every cell of the grids, as YOLOv5 and v7 have, whose "

@@ -108,8 +108,7 @@ def _known(free: dict[int, Output], outputs: Sequence[Output], said: Mapping[Rol
 
 
 def _refuse_unknown(scores: int | None, flat: list[int], outputs: Sequence[Output]) -> None:
-    """Without labels all objects would be of one class, though an output that nobody knows may say of "
-    "which."""
+    """Without labels all objects would be of one class, though an output that nobody knows may say which."""
     others = [outputs[place] for place in flat if place != scores]
     if others:
         raise LayoutError(

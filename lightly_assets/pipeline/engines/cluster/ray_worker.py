@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,14 @@ def host_folder() -> Path:
     return folder
 
 
+def clear_up(place: Path) -> None:
+    """Remove what workers have left in a folder of a host that were killed."""
+    for old in place.glob("*-tmp-*"):
+        with suppress(FileNotFoundError):  # another worker that starts here was faster
+            if is_abandoned(old.name, old.lstat().st_mtime, older_than=24 * 3600.0):
+                shutil.rmtree(old, ignore_errors=True)
+
+
 class RayWorker:
     """Takes groups and gives reports, both pickled; its methods are called from several threads."""
 
@@ -56,9 +65,7 @@ class RayWorker:
         self, order: Order, number: int, files: list[tuple[str, str, Any]], fetch: Callable[[Any], bytes]
     ) -> Worker:
         place = host_folder()
-        for old in place.glob("*-tmp-*"):
-            if is_abandoned(old.name, old.stat().st_mtime, older_than=24 * 3600.0):
-                shutil.rmtree(old, ignore_errors=True)
+        clear_up(place)
         self._folder = place / temporary_name()
         self._folder.mkdir()
         base = unpack(files, fetch, place / "files", self._folder)

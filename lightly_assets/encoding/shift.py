@@ -19,10 +19,13 @@ NEARLY_ALL = 0.95
 """So many boxes of which nearly all look like none at all are a wrong layout."""
 
 
-def oddities(previous: Statistics, now: Statistics) -> list[str]:
-    """What a person should look at, one sentence each; ``previous`` may be of no frame at all."""
+def oddities(previous: Statistics, now: Statistics, *, other_settings: bool = False) -> list[str]:
+    """What a person should look at, one sentence each; ``previous`` may be of no frame at all.
+
+    With ``other_settings`` it was written with others, such as a threshold, which is told beside a shift.
+    """
     found = []
-    if previous.frames and (text := shifted(previous, now)):
+    if previous.frames and (text := shifted(previous, now, other_settings=other_settings)):
         found.append(text)
     if now.are_corners:
         found.append(CORNERS)
@@ -69,7 +72,7 @@ def shift(previous: Statistics, now: Statistics) -> float:
     return float(((after - before) * np.log(after / before)).sum())
 
 
-def shifted(previous: Statistics, now: Statistics) -> str | None:
+def shifted(previous: Statistics, now: Statistics, *, other_settings: bool = False) -> str | None:
     """A sentence where a task says something quite different about the same input; None where it does not.
 
     A new model, new thresholds or a replaced video are meant to change predictions, and nothing here blocks
@@ -90,11 +93,14 @@ def shifted(previous: Statistics, now: Statistics) -> str | None:
     """
     before, after = previous.per_frame, now.per_frame
     many = max(previous.predictions, now.predictions) >= ENOUGH and previous.frames and now.frames
+    look = "look at the pictures before these predictions are used."
+    if other_settings:
+        look = f"settings such as score_threshold have changed as well; {look}"
     if many and max(before, after) > FACTOR * min(before, after):
         return (
             f"There are {after:.2f} predictions a frame, and there were {before:.2f} before "
             f"({now.predictions:,} in {now.frames:,} frames, {previous.predictions:,} in "
-            f"{previous.frames:,} before); look at the pictures before these predictions are used."
+            f"{previous.frames:,} before); {look}"
         )
     if min(int(previous.scores.sum()), int(now.scores.sum())) < ENOUGH:
         return None
@@ -103,6 +109,5 @@ def shifted(previous: Statistics, now: Statistics) -> str | None:
         return None
     return (
         f"Scores differ strongly from those before: the median is about {now.median_score:.2f} and was about "
-        f"{previous.median_score:.2f} (population stability index {index:.2f}, above {SHIFT}); "
-        "look at the pictures before these predictions are used."
+        f"{previous.median_score:.2f} (population stability index {index:.2f}, above {SHIFT}); {look}"
     )

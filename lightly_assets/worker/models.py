@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from lightly_assets.format.rules.messages import field_name
-from lightly_assets.worker.settings import WorkerRunSettings
+from lightly_assets.worker.settings import WorkerRunSettings, has_token
 from lightly_assets.worker.words import suggestion
 
 
@@ -22,8 +22,12 @@ def prepare_sdk() -> None:
 
 
 def model_problem(settings: WorkerRunSettings) -> str | None:
-    """The first thing that the package's models refuse, as a sentence; None without the package."""
-    if not has_sdk():
+    """The first thing that the package's models refuse, as a sentence.
+
+    None without the package, and without a token: nothing is sent then, and importing torch with the package
+    takes longer than all that is checked.
+    """
+    if not (has_sdk() and has_token()):
         return None
     prepare_sdk()
     from lightly.openapi_generated.swagger_client.models import (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lightly_assets.worker.errors import PlatformUnavailable, WorkerRunError
 from lightly_assets.worker.models import has_sdk, prepare_sdk
-from lightly_assets.worker.settings import SERVER_VARIABLE, TOKEN_VARIABLE
+from lightly_assets.worker.settings import SERVER_VARIABLE, TOKEN_VARIABLE, has_token
 
 if TYPE_CHECKING:
     from lightly.api import ApiWorkflowClient
@@ -46,10 +46,10 @@ def can_schedule() -> str | None:
             "The package lightly is not installed: install lightly-assets[worker], or schedule the written "
             "request by hand."
         )
-    if not os.environ.get(TOKEN_VARIABLE, "").strip():
+    if not has_token():
         return (
             f"{TOKEN_VARIABLE} is not set: set it to the token of your Lightly account, or schedule the "
-            "written request by hand."
+            "written request, which the package lightly has not looked at, by hand."
         )
     return None
 

@@ -99,7 +99,7 @@ def worker_request(
 
 
 def validate(settings: WorkerRunSettings, tasks: Mapping[str, Schema]) -> None:
-    """Compares the settings with the tasks and, where the package ``lightly`` is there, with its models.
+    """Compares the settings with the tasks; with a token and the package ``lightly`` also with its models.
 
     Raises:
         WorkerConfigError: one sentence about the first problem, and how many more there are.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -16,6 +17,11 @@ from lightly_assets.worker.words import quoted, suggestion
 
 TOKEN_VARIABLE = "LIGHTLY_TOKEN"  # noqa: S105 - the name of the variable, not a token
 SERVER_VARIABLE = "LIGHTLY_SERVER_LOCATION"
+
+
+def has_token() -> bool:
+    """Whether the environment has a token, right or wrong."""
+    return bool(os.environ.get(TOKEN_VARIABLE, "").strip())
 
 
 class WorkerRunSettings(BaseModel):

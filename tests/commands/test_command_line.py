@@ -64,6 +64,25 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     assert done.stderr == "[]\n"
 
 
+@pytest.mark.parametrize(("word", "code"), [("--version", 0), ("chekc", 2)])
+@pytest.mark.parametrize("thread", ["model 1", "somebody's"])
+def test_python_is_not_taken_down_below_a_models_call(
+    tmp_path: Path, word: str, code: int, thread: str
+) -> None:
+    """What was said is said all the same, with the same code: a pipe's text is in a buffer until then."""
+    script = (
+        "import atexit, sys, threading\nfrom lightly_assets.cli import main\n"
+        f"sys.argv = ['lightly-assets', {word!r}]\natexit.register(print, 'taken down')\n"
+        f"threading.Thread(target=threading.Event().wait, name={thread!r}, daemon=True).start()\n"
+        "print('before')\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stdout.startswith("before\n")
+    assert ("Did you mean 'check'?" in done.stderr) == (code == 2)
+    assert ("taken down" in done.stdout) == (thread != "model 1")
+
+
 def test_a_misspelt_command_is_told_what_was_meant(tmp_path: Path) -> None:
     said = call(tmp_path, "chekc")
     assert said.returncode == 2 and "Did you mean 'check'?" in said.stderr

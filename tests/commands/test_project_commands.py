@@ -63,7 +63,10 @@ def test_run_then_run_again_then_status(small: SmallProject) -> None:
 
 
 def test_a_run_that_is_interrupted(small: SmallProject) -> None:
-    slow = "import time\n\ndef find(images):\n    open('asked', 'w').close()\n    time.sleep(60)\n"
+    slow = (
+        "import atexit, time\natexit.register(open, 'taken-down', 'w')\n\n"
+        "def find(images):\n    open('asked', 'w').close()\n    time.sleep(60)\n"
+    )
     (small.folder / "slow_model.py").write_text(slow)
     small.write(tasks=[task("squares", call="slow_model:find")])
     environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
@@ -84,6 +87,7 @@ def test_a_run_that_is_interrupted(small: SmallProject) -> None:
     assert said.splitlines()[-1] == (
         "Failed: The run was interrupted; what it had finished is kept, and the next run does the rest."
     )
+    assert not (small.folder / "taken-down").exists(), "Python was taken down below the model's call"
 
 
 def test_from_another_folder_with_another_instance(small: SmallProject, tmp_path: Path) -> None:

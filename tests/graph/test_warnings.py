@@ -115,6 +115,26 @@ def test_scores_that_shift_boxes_that_are_cut_and_classes_that_never_come(
     )
 
 
+def test_settings_are_meant_to_change_what_is_predicted(small: SmallProject, daemon: Daemon) -> None:
+    Path(small.folder / "odd_model.py").write_text(MODEL)
+    write_video(small.input / "a.mp4", positions(25))
+
+    def said(name: str, **settings: Any) -> str | None:
+        small.write(tasks=[task("squares", f"odd_model:{name}", **settings)])
+        return verdicts(run(daemon), "predictions_plausible")["a.mp4"]
+
+    assert said("good") is None
+    # Two of ten are left of what the model said.
+    assert said("good", score_threshold=0.7) is None
+    # The model says something else, and settings are others.
+    text = str(said("without_sigmoid", score_threshold=0.5))
+    assert "There are 10.00 predictions a frame, and there were 2.00 before" in text
+    assert "settings such as score_threshold have changed as well; look at the pictures" in text
+    # The model alone.
+    text = str(said("good", score_threshold=0.5))
+    assert "Scores differ strongly" in text and "settings" not in text
+
+
 def test_corners_are_shown(small: SmallProject, daemon: Daemon) -> None:
     Path(small.folder / "odd_model.py").write_text(MODEL)
     write_video(small.input / "a.mp4", positions(25))

@@ -70,6 +70,12 @@ def section() -> dict[str, Any]:
 
 
 @pytest.fixture
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one, the package ``lightly`` has a say."""
+    monkeypatch.setenv("LIGHTLY_TOKEN", "some")
+
+
+@pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
     """The server, with a dataset that is set up, and an environment that leads to it."""
     with serve() as platform:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -211,6 +212,7 @@ CONFIGS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "words"), CONFIGS)
+@pytest.mark.usefixtures("token")
 def test_configurations_that_do_not_fit(
     section: dict[str, Any], tasks: dict[str, Schema], change: dict[str, Any], words: str
 ) -> None:
@@ -237,6 +239,7 @@ def test_no_tasks(section: dict[str, Any]) -> None:
     assert "The project has no tasks" in refusal(section, {})
 
 
+@pytest.mark.usefixtures("token")
 def test_tasks_of_the_platform(section: dict[str, Any], tasks: dict[str, Schema]) -> None:
     """Pretagging and automatic tasks are the platform's: their categories are not known here."""
     section["worker_config"]["pretagging"] = True
@@ -285,6 +288,34 @@ def test_what_the_tables_allow_the_sdk_takes(tasks: dict[str, Schema]) -> None:
                 selection_config_from_dict(copy.deepcopy(config))
                 allowed += 1
     assert allowed == 3 * 3 + 2 + 4 + 2 + 2 + 2
+
+
+def test_without_a_token_the_sdk_is_not_imported(section: dict[str, Any]) -> None:
+    """With torch that takes longer than everything else; the reason why nothing is sent says so."""
+    script = """
+import json, sys
+from lightly_assets.format.schema import Schema
+from lightly_assets.worker import WorkerConfigError, WorkerRunSettings, can_schedule, worker_request
+section = json.loads(sys.argv[1]) | {"worker_config": {"num_processes": "1"}}
+categories = [{"id": number, "name": name} for number, name in enumerate(["car", "sunny", "rainy"])]
+schema = Schema.parse({"task_type": "object-detection", "categories": categories})
+try:
+    worker_request(WorkerRunSettings.parse(section), {"people": schema, "weather": schema}, ["a.mp4"])
+except WorkerConfigError as error:
+    print(error)
+print("lightly" in sys.modules, can_schedule())
+"""
+    environment = {**os.environ, "LIGHTLY_DID_VERSION_CHECK": "True"}
+    environment.pop("LIGHTLY_TOKEN", None)
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script, json.dumps(section)],
+            env=environment | token, capture_output=True, text=True, check=True,
+        ).stdout
+        for token in ({}, {"LIGHTLY_TOKEN": "some"})
+    ]  # fmt: skip
+    assert said[0].startswith("False LIGHTLY_TOKEN is not set") and "has not looked at" in said[0]
+    assert "the package lightly says" in said[1] and said[1].endswith("True None\n")
 
 
 def test_without_the_sdk(section: dict[str, Any]) -> None:

@@ -367,14 +367,21 @@ class Warehouse:
                 yield setup.name, str(error)
 
 
-def _odd(before: Record, result: TaskResult, keys: Collection[str]) -> str:
-    """What a person should look at in what is new about these inputs, beside what was said the last time."""
+def _odd(before: Record, result: TaskResult, keys: set[str]) -> str:
+    """What a person should look at in what is new about these inputs, beside what was said the last time.
+
+    Where only settings have changed, what a model said is the same, and they are meant to change the rest.
+    """
     now, previous = Statistics.none(), Statistics.none()
-    for key in keys:
-        if key in result.statistics:
-            now += result.statistics[key]
-            previous += from_record(before.inputs[key].statistics) or Statistics.none()
-    found = oddities(previous, now)
+    other_settings = False
+    for key in keys & result.statistics.keys():
+        now += result.statistics[key]
+        old = before.inputs[key]
+        as_before = old.settings == result.setup.settings_hash
+        if as_before or old.singletons_from != old.predictions_version:
+            previous += from_record(old.statistics) or Statistics.none()
+            other_settings |= not as_before
+    found = oddities(previous, now, other_settings=other_settings)
     if found:
         result.outcome.before = previous
     return " ".join(found)

@@ -49,7 +49,7 @@ def can_schedule() -> str | None:
     if not has_token():
         return (
             f"{TOKEN_VARIABLE} is not set: set it to the token of your Lightly account, or schedule the "
-            "written request, which the package lightly has not looked at, by hand."
+            "written request by hand; the package lightly has not looked at it."
         )
     return None
 

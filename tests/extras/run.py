@@ -113,8 +113,8 @@ def try_extra(extra: str, wheel: Path) -> tuple[str, str]:
         before = size(site)
         asked = str(wheel) if extra == NONE else f"{wheel}[{extra}]"
         started = time.monotonic()
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", asked]
-        done = subprocess.run(pip, capture_output=True, text=True, check=False)
+        pip = [python, "-m", "pip", "install", "--quiet", "--no-cache-dir", "--disable-pip-version-check"]
+        done = subprocess.run([*pip, asked], capture_output=True, text=True, check=False)
         seconds = time.monotonic() - started
         error = done.stderr if done.returncode else ""
         if not error:

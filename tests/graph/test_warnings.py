@@ -117,7 +117,7 @@ def test_scores_that_shift_boxes_that_are_cut_and_classes_that_never_come(
 
 def test_settings_are_meant_to_change_what_is_predicted(small: SmallProject, daemon: Daemon) -> None:
     Path(small.folder / "odd_model.py").write_text(MODEL)
-    write_video(small.input / "a.mp4", positions(25))
+    write_video(small.input / "a.mp4", positions(40))
 
     def said(name: str, **settings: Any) -> str | None:
         small.write(tasks=[task("squares", f"odd_model:{name}", **settings)])

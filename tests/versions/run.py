@@ -1,4 +1,6 @@
-"""The main tests with other versions: ``python tests/versions/run.py lowest``, ``highest`` or ``pythons``.
+"""The main tests with other versions: ``python tests/versions/run.py KIND [TEST …]``.
+
+``KIND`` is ``lowest``, ``highest``, ``pythons``, or one version of Python such as ``3.12``.
 
 An environment of its own, ``.venv-lowest`` or ``.venv-highest``, gets the lowest release of some packages
 that ``pyproject.toml`` allows, or the newest one; everything else is what pip finds. ``pythons`` does the
@@ -57,7 +59,7 @@ def _python(version: str) -> str | None:
     return None
 
 
-def try_versions(python: str, name: str, kind: str) -> int:
+def try_versions(python: str, name: str, kind: str, named: list[str]) -> int:
     """Make the environment and run the tests; the exit code is theirs."""
     folder = ROOT / f".venv-{name}"
     inside = folder / "bin" / "python"
@@ -77,23 +79,26 @@ def try_versions(python: str, name: str, kind: str) -> int:
     listed = subprocess.run([str(inside), "-m", "pip", "freeze"], capture_output=True, text=True, check=True)
     versions = re.findall(rf"^(?:{pattern})==.*$", listed.stdout, re.MULTILINE | re.IGNORECASE)
     print(f"{name}: {', '.join(versions)}", flush=True)
-    tests = [str(inside), "-m", "pytest", "-n", "2", "-q", *TESTS]
+    tests = [str(inside), "-m", "pytest", "-n", "2", "-q", *(named or TESTS)]
     return subprocess.run(tests, cwd=ROOT, check=False).returncode
 
 
 def main() -> int:
     """The exit code of the first tests that fail."""
-    (kind,) = sys.argv[1:]
+    kind, *named = sys.argv[1:]
     if kind in ("lowest", "highest"):
-        return try_versions(sys.executable, kind, kind)
-    if kind != "pythons":
-        raise SystemExit(f"'{kind}' is neither lowest, highest nor pythons.")
+        return try_versions(sys.executable, kind, kind, named)
+    known = pythons()
+    if kind not in ("pythons", *dict(known)):
+        raise SystemExit(f"'{kind}' is neither lowest, highest, pythons nor one of {', '.join(dict(known))}.")
     worst = 0
-    for version, python in pythons():
+    for version, python in known:
+        if kind not in ("pythons", version):
+            continue
         if python is None:
             print(f"Python {version}: not on this machine, not tried.", flush=True)
         else:
-            worst = try_versions(python, version, "highest") or worst
+            worst = try_versions(python, version, "highest", named) or worst
     return worst
 
 

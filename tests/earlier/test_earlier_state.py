@@ -11,8 +11,10 @@ says which stage of which task does, and ``CHANGELOG.md`` must say why.
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,37 @@ def test_there_is_nothing_to_do(project: Path, index: str) -> None:
     assert (document["ok"], document["frames"], document["files_written"]) == (True, 0, 0)
     assert stored(project) == kept, "of the other tasks"
     assert command(project, "run").startswith("All up to date: 3 inputs, nothing to do")
+    assert not (project / "calls.log").exists(), "a model was asked"
+    assert contents(project / "lightly") == lightly
+
+
+def make_first(state: Path) -> None:
+    """Records and table as the first versions wrote them: with fewer fields, in other columns."""
+    for path in (state / "manifests").rglob("*.json"):
+        record = json.loads(path.read_text())
+        for one in record["inputs"].values():
+            del one["leftovers"]
+            if known := one["statistics"]:
+                one["statistics"] = {"singletons": known["singletons"], "clipped": 0, "dropped": 0}
+        path.write_text(json.dumps(record, indent=2))
+    (state / "index.sqlite").unlink()
+    with closing(sqlite3.connect(state / "index.sqlite")) as table:
+        table.executescript(
+            "CREATE TABLE records (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL);"
+            "CREATE TABLE entries (task TEXT, input TEXT, PRIMARY KEY (task, input)) WITHOUT ROWID;"
+            "PRAGMA user_version = 1;"
+        )
+
+
+def test_a_state_of_the_first_versions_is_taken_over_and_told_once(project: Path) -> None:
+    make_first(project / "state")
+    lightly, kept = contents(project / "lightly"), stored(project)
+    told = "is of an earlier version and is taken over"
+    said = command(project, "run")
+    assert "files                  0 written, 0 deleted" in said and said.count(told) == 1
+    assert stored(project) == kept, "of the other tasks"
+    said = command(project, "run")
+    assert said.startswith("All up to date: 3 inputs, nothing to do") and told not in said
     assert not (project / "calls.log").exists(), "a model was asked"
     assert contents(project / "lightly") == lightly
 

@@ -112,6 +112,8 @@ class Done:
         """What there would be to do, of a dry run."""
         self.paused: list[str] = []
         """Inputs that are left alone on purpose."""
+        self.of_before = False
+        """Whether the state was of a version that did not say its format."""
 
     @property
     def ok(self) -> bool:
@@ -163,8 +165,9 @@ class Done:
         from lightly_assets.pipeline.roots import Roots
         from lightly_assets.pipeline.watching.notices import notices, remember, untold
 
-        there_are = notices(old_names(self.project), self.summary.skipped, self.paused)
         state = Roots(self.project).state
+        taken_over = state.url if self.of_before else ""
+        there_are = notices(old_names(self.project), self.summary.skipped, self.paused, taken_over)
         for one in untold(state, there_are):
             say(one.text)
         if not is_quiet() and self.planned is None:
@@ -234,10 +237,11 @@ def run_project(
         summary.fail(plan.problems)
         summary.waiting += plan.waiting.values()
         summary.failed += [{"input": None, "task": task, "error": plan.waiting[task]} for task in plan.stuck]
-        paused = list(session.scan.paused)
+        told = list(session.scan.paused), session.warehouse.of_before
         if dry_run:
             done = Done(project, summary, time.monotonic() - started)
-            done.planned, done.paused = _planned(session, plan), paused
+            done.planned = _planned(session, plan)
+            done.paused, done.of_before = told
             return done
         recovered = session.recovered(plan)
         idle = not plan.units and not recovered
@@ -248,14 +252,16 @@ def run_project(
             for task, problem in session.finish().items():
                 summary.failed.append({"input": None, "task": task, "error": problem})
             done = Done(project, summary, time.monotonic() - started)
-            done.warnings, done.paused = _left_behind(session, summary), paused
+            done.warnings = _left_behind(session, summary)
+            done.paused, done.of_before = told
             return done
         partitions = _partitions(session, plan, recovered)
         setups = [*session.all_setups.values()]
     done = _run_dagster(project, partitions, keys, tasks, setups, quiet=quiet)
     # The run itself knows only the partitions that had something to do.
     done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
-    done.summary.skipped, done.paused = summary.skipped, paused
+    done.summary.skipped = summary.skipped
+    done.paused, done.of_before = told
     done.seconds = time.monotonic() - started
     return done
 

@@ -28,7 +28,7 @@ from lightly_assets.pipeline.state.records import (
     predictions_version,
     version,
 )
-from lightly_assets.pipeline.state.state_format import check_format, note_format
+from lightly_assets.pipeline.state.state_format import check_format, is_written, note_format
 from lightly_assets.pipeline.state.tables import TableLost, merge, open_stored
 from lightly_assets.storage import BadKey, Changed, Conflict, NotFound
 
@@ -77,6 +77,8 @@ class Warehouse:
         self.input, self.lightly, self.state = roots.input, roots.lightly, roots.state
         # Before the index is opened, which drops the tables of another version.
         self._format_noted = check_format(self.state)
+        self.of_before = not self._format_noted and is_written(self.state)
+        """Whether the state is of a version that did not say its format."""
         self.records = Records(self.state)
         self.index = Index((folder or project.local_state) / "index.sqlite", self.state)
         self.listing = TaskList(self.lightly, [task.name for task in project.tasks])

@@ -43,6 +43,11 @@ def check_format(state: Store) -> bool:
     return True
 
 
+def is_written(state: Store) -> bool:
+    """Whether there is any record. Raises StorageError."""
+    return next(state.list("manifests/"), None) is not None
+
+
 def note_format(state: Store) -> None:
     """Say the format in a state that does not."""
     content = {"format": FORMAT, "written_by": __version__}

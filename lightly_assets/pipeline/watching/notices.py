@@ -30,15 +30,21 @@ class Notice:
     """For people, with the command that settles it."""
 
 
-def notices(renamed: Mapping[str, str], skipped: Mapping[str, int], paused: Sequence[str]) -> list[Notice]:
+def notices(
+    renamed: Mapping[str, str], skipped: Mapping[str, int], paused: Sequence[str], taken_over: str = ""
+) -> list[Notice]:
     """What there is to tell of a project.
 
     Args:
         renamed: keys of its file that are called otherwise now, and what is to be said of each.
         skipped: files that are no inputs: how many by suffix, as in a scan.
         paused: keys of inputs that are left alone on purpose.
+        taken_over: the state's URL, where a version wrote it that did not say its format.
     """
     found = [Notice(key, key, text) for key, text in renamed.items()]
+    if taken_over:
+        what = f"The state {taken_over} is of an earlier version and is taken over"
+        found.append(Notice("state", taken_over, f"{what}: what is up to date stays so."))
     by_suffix = {name: count for name, count in skipped.items() if name not in (EXCLUDED, PAUSED)}
     if text := left_out(by_suffix):
         found.append(Notice("left out", text, f"{text} {' '.join(_what_settles(by_suffix))}"))

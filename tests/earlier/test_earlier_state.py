@@ -89,7 +89,8 @@ def make_first(state: Path) -> None:
         for one in record["inputs"].values():
             del one["leftovers"]
             if known := one["statistics"]:
-                one["statistics"] = {"singletons": known["singletons"], "clipped": 0, "dropped": 0}
+                counts = {f"category:{number}": count for number, count in known.get("counts", {}).items()}
+                one["statistics"] = {**counts, "singletons": sum(counts.values()), "clipped": 0, "dropped": 0}
         path.write_text(json.dumps(record, indent=2))
     (state / "index.sqlite").unlink()
     with closing(sqlite3.connect(state / "index.sqlite")) as table:

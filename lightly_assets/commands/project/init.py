@@ -65,7 +65,10 @@ def init_command(
     """
     path = folder / DEFAULT_CONFIG
     if path.exists():
-        say(f"Error: {path} exists already; it is left as it is.", error=True)
+        say(
+            f"Error: {path} exists already and is left as it is; name another folder, or rename it.",
+            error=True,
+        )
         raise typer.Exit(WRONG_USE)
     with errors_for_people():
         settled = _propose(folder, path, model, input_root)

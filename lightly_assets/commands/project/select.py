@@ -57,8 +57,7 @@ def select_command(
     project = open_project(config, as_json=as_json, document=_NOTHING)
     selection = (project.worker_run or {}).get("selection_config")
     if not isinstance(selection, Mapping):
-        problem = f"{project.path}: worker_run.selection_config is missing; it says what to select."
-        wrong_use(problem, _NOTHING, as_json=as_json)
+        wrong_use(_what_is_missing(project), _NOTHING, as_json=as_json)
     with errors_for_people(as_json=as_json, document=_NOTHING), followed(as_json=as_json):
         folder = out or Path(project.base_dir) / "selection"
         pool = [] if datapool is None else read_names(datapool)
@@ -73,6 +72,19 @@ def select_command(
     for note in selected.notes:
         say(f"Note: {note}")
     say("Written: " + ", ".join(str(file) for file in files))
+
+
+def _what_is_missing(project: "Project") -> str:
+    """With a section that can be written as it stands."""
+    task = project.tasks[0].name if project.tasks else "people"
+    strategy = (
+        f"{{input: {{type: SCORES, task: {task}, score: uncertainty_entropy}}, strategy: {{type: WEIGHTS}}}}"
+    )
+    section = f"{{dataset: my frames, input_type: videos, selection_config: {{strategies: [{strategy}]}}}}"
+    return (
+        f"{project.path}: worker_run.selection_config is missing; it says what to select, such as "
+        f"worker_run: {section}"
+    )
 
 
 def select_here(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lightly_assets.config import load_project
+from lightly_assets.encoding import encoder_pool, rows
 from lightly_assets.models.pixels.preprocessor import Preprocessor
 from lightly_assets.models.results import ResultError
 from lightly_assets.pipeline.running import encode_stage, lanes
@@ -94,10 +95,34 @@ def test_what_a_lane_cannot_encode_is_encoded_where_it_is_written(
             raise ResultError("cannot be encoded", 0)
         return real(*given)
 
-    monkeypatch.setattr(encode_stage, "encode_batch", encode_batch)
+    for module in (encode_stage, rows):
+        monkeypatch.setattr(module, "encode_batch", encode_batch)
     small = project(tmp_path / "1", threads=2)
     run(small)
     assert threads == {"model", "encode"}
+    assert stored(small) == stored(wanted)
+
+
+def test_processes_that_encode_change_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = project(tmp_path / "0", threads=2)
+    run(wanted)
+    monkeypatch.setattr(encoder_pool, "_WORTH_SECONDS", 0.0)
+    asked: list[object] = []
+    real = encoder_pool._Encoder.ask
+
+    def ask(self: Any, question: object) -> Any:
+        asked.append(question)
+        return real(self, question)
+
+    def is_ready(self: Any) -> bool:
+        return bool(self._pipe.poll(60) and self._pipe.recv_bytes() == b"")
+
+    monkeypatch.setattr(encoder_pool._Encoder, "ask", ask)
+    monkeypatch.setattr(encoder_pool._Encoder, "is_ready", property(is_ready))
+    monkeypatch.setattr(encoder_pool, "usable_cores", lambda: 2)
+    small = project(tmp_path / "1", threads=2)
+    run(small)
+    assert asked
     assert stored(small) == stored(wanted)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.cores import usable_cores
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, FileLayoutModel
 from lightly_assets.models.files import file_hash, version_of
@@ -17,7 +18,7 @@ from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
 from lightly_assets.models.runtimes.shared.inputs import extra_feeds, split_inputs
-from lightly_assets.models.runtimes.shared.turns import PORTION, Turns, calls_at_once, usable_cores
+from lightly_assets.models.runtimes.shared.turns import PORTION, Turns, calls_at_once
 
 CODE_VERSION = 1
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from lightly_assets.cores import usable_cores
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, FileLayoutModel
 from lightly_assets.models.files import file_hash, model_file, refuse_pickle, version_of
@@ -23,7 +24,7 @@ from lightly_assets.models.results import Result
 from lightly_assets.models.runtimes.shared.inputs import extra_feeds, split_inputs
 from lightly_assets.models.runtimes.shared.onnx_graph import OnnxGraph, read_graph
 from lightly_assets.models.runtimes.shared.onnx_refusal import onnx_refusal
-from lightly_assets.models.runtimes.shared.turns import PORTION, calls_at_once, usable_cores
+from lightly_assets.models.runtimes.shared.turns import PORTION, calls_at_once
 
 # Part of the version: raise it when this file or a layout changes what a model says.
 CODE_VERSION = 1

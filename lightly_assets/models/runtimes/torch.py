@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.cores import usable_cores
 from lightly_assets.format.arrays import as_numpy
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, FileLayoutModel
@@ -26,7 +27,7 @@ from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
-from lightly_assets.models.runtimes.shared.turns import PORTION, calls_at_once, usable_cores
+from lightly_assets.models.runtimes.shared.turns import PORTION, calls_at_once
 
 CODE_VERSION = 1
 # Makes PyTorch load tensors and nothing else, wherever it would unpickle.

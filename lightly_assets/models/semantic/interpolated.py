@@ -61,11 +61,28 @@ def two(scores: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([1 - scores, scores])
 
 
-SOFTMAX = Activation(lambda numbers: softmax(numbers, axis=0), softmax=True)
-SIGMOID = Activation(lambda numbers: two(sigmoid(numbers)), softmax=True, single=True)
-SHARES = Activation(lambda numbers: numbers, softmax=False)
+def _softmax(numbers: Numbers) -> Numbers:
+    return softmax(numbers, axis=0)
+
+
+def _sigmoid(numbers: Numbers) -> Numbers:
+    return two(sigmoid(numbers))
+
+
+def _as_they_are(numbers: Numbers) -> Numbers:
+    return numbers
+
+
+def _clipped(numbers: Numbers) -> Numbers:
+    return np.clip(numbers, 0, 1)
+
+
+# Functions with names, so that another process can be told which.
+SOFTMAX = Activation(_softmax, softmax=True)
+SIGMOID = Activation(_sigmoid, softmax=True, single=True)
+SHARES = Activation(_as_they_are, softmax=False)
 SHARE = Activation(two, softmax=False, single=True)
-CLIPPED = Activation(lambda numbers: np.clip(numbers, 0, 1), softmax=False, clips=True)
+CLIPPED = Activation(_clipped, softmax=False, clips=True)
 
 
 class InterpolatedScores(SemanticScores):
@@ -86,6 +103,9 @@ class InterpolatedScores(SemanticScores):
         given = {"planes": planes, "view": view, "activation": activation}
         for name, value in (given | {"label_map": None, "category_scores": None, "ignore": None}).items():
             object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.planes, self.view, self.activation)
 
     @property
     def scores(self) -> Numbers:

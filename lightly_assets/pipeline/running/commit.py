@@ -273,9 +273,9 @@ class Warehouse:
         if new is None:
             return
         merged = new.with_suffix(".merged")
-        merge(new, keys, lambda: self.open(old or ""), keep if old else (), merged)
-        self.state.upload(target, merged)
-        merged.unlink()
+        table = merge(new, keys, lambda: self.open(old or ""), keep if old else (), merged)
+        self.state.upload(target, table)
+        merged.unlink(missing_ok=True)
 
     def _publish(self, record: Record, result: TaskResult, keys: set[str]) -> Published:
         keys = {key for key in keys if key in record.inputs}

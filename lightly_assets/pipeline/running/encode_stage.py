@@ -8,7 +8,9 @@ from itertools import groupby, islice
 from typing import cast
 
 from lightly_assets.encoding.encode import Encoded, encode_batch
+from lightly_assets.encoding.encoder_pool import EncoderPool
 from lightly_assets.encoding.json_bytes import singletons_bytes
+from lightly_assets.encoding.rows import EncodedRow
 from lightly_assets.errors import BadValue
 from lightly_assets.media import VideoInfo
 from lightly_assets.models.columns import pack
@@ -24,7 +26,6 @@ from lightly_assets.pipeline.running.pipe import Pipe
 from lightly_assets.pipeline.running.tuning import ENCODED_AT_ONCE
 from lightly_assets.pipeline.running.unit_state import (
     Begin,
-    EncodedRow,
     End,
     Results,
     TaskFailed,
@@ -233,7 +234,7 @@ class EncodeStage:
         self._publish.put(ToPublish(state, result, picture))
 
 
-def encoded_beside(rows: list[tuple[TaskState, Source, Result]]) -> Results:
+def encoded_beside(encoders: EncoderPool, rows: list[tuple[TaskState, Source, Result]]) -> Results:
     """Results of a batch, packed and encoded by a thread that has called the model, beside other such ones.
 
     Where one of them cannot be, they are left as they are: what is wrong is told where they are written.
@@ -242,14 +243,13 @@ def encoded_beside(rows: list[tuple[TaskState, Source, Result]]) -> Results:
     encoded: list[EncodedRow] = []
     try:
         for task, some in _by_task(rows):
-            results = [pack(result) for _, result in some]
-            packed += [(task, source, result) for (source, _), result in zip(some, results, strict=True)]
-            if not task.work.encodes:
-                encoded += [EncodedRow(None, b"")] * len(some)
-                continue
             sizes = [(source.width, source.height) for source, _ in some]
-            for one in encode_batch(results, task.setup.settings, sizes):
-                encoded.append(EncodedRow(one, singletons_bytes(one.singletons)))
+            results = [result for _, result in some]
+            found = encoders.encode(task.setup.name, results, sizes, encodes=task.work.encodes)
+            if found is None:
+                return Results(rows)
+            packed += [(task, source, one.result) for (source, _), one in zip(some, found, strict=True)]
+            encoded += found
     except BadValue:
         return Results(rows)
     return Results(packed, encoded)

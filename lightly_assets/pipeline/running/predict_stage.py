@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self, cast
 
 from lightly_assets.config.sections.embeddings import is_embeddings
+from lightly_assets.encoding.encoder_pool import EncoderPool
 from lightly_assets.media import Limits
 from lightly_assets.models.protocol import Model, ModelError, Source
 from lightly_assets.models.results import Result
@@ -20,6 +21,7 @@ from lightly_assets.pipeline.inputs.pixels import Ended, Event, PixelReader, Pix
 from lightly_assets.pipeline.planning.embedding_setup import AnySetup
 from lightly_assets.pipeline.planning.frame_size import wanted_fit
 from lightly_assets.pipeline.planning.plan import UnitWork
+from lightly_assets.pipeline.planning.task_setup import TaskSetup
 from lightly_assets.pipeline.running.commit import Warehouse
 from lightly_assets.pipeline.running.encode_stage import encoded_beside
 from lightly_assets.pipeline.running.lanes import Lanes
@@ -127,6 +129,9 @@ class PredictStage:
         # The thread that writes asks their models.
         self._behind: Part = "models" if any(self._followers.values()) else "writing"
         self._lanes: Lanes[list[Answer]] = Lanes(stop)
+        self._encoders = EncoderPool(
+            {name: setup.settings for name, setup in setups.items() if isinstance(setup, TaskSetup)}
+        )
         self._pace = Pace()
         self._callers = 1
         self._asked = False
@@ -160,6 +165,7 @@ class PredictStage:
             self._hand_on(0)
         finally:
             self._lanes.close()
+            self._encoders.close()
             reader.close()
             if exports is not None:
                 exports.close()
@@ -278,7 +284,7 @@ class PredictStage:
         self._asked = True
         self._callers = max(self._callers, model.callers)
         with self._pace.waiting("models"):
-            self._lanes.begin(partial(ask, name, model, batch, pixels), model.callers)
+            self._lanes.begin(partial(ask, self._encoders, name, model, batch, pixels), model.callers)
         del pixels
         self._hand_on(self._callers)
 
@@ -318,7 +324,9 @@ def batch_size(model: Model, wanted: int) -> int:
     return min(max(model.portion, wanted), most)
 
 
-def ask(name: str, model: Model, batch: Batch, pixels: list[tuple[TaskState, Pixels]]) -> list[Answer]:
+def ask(
+    encoders: EncoderPool, name: str, model: Model, batch: Batch, pixels: list[tuple[TaskState, Pixels]]
+) -> list[Answer]:
     """Results of a batch; where the model fails, without those of the input that it failed on."""
     start = time.perf_counter()
     try:
@@ -329,12 +337,13 @@ def ask(name: str, model: Model, batch: Batch, pixels: list[tuple[TaskState, Pix
         if len(keys) == 1:
             return [Answer(TaskFailed(pixels[0][0], keys.pop(), f"{_called(name)}, {error}"))]
         alone = ([pair for pair in pixels if pair[1].source.input == key] for key in sorted(keys))
-        return [answer for some in alone for answer in ask(name, model, batch, some)]
+        return [answer for some in alone for answer in ask(encoders, name, model, batch, some)]
     seconds = time.perf_counter() - start
     batch.learn(len(pixels), brisk=seconds < BRISK_SECONDS)
     rows = [(task, one.source, answer) for (task, one), answer in zip(pixels, answers, strict=True)]
     # Where there is one such thread, the one that encodes works beside it.
-    results = encoded_beside(rows) if model.callers > 1 and not is_embeddings(name) else Results(rows)
+    beside = model.callers > 1 and not is_embeddings(name)
+    results = encoded_beside(encoders, rows) if beside else Results(rows)
     return [Answer(results, [task for task, _ in pixels], seconds / len(pixels))]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lightly_assets.encoding.encode import Encoded
+from lightly_assets.encoding.rows import EncodedRow
 from lightly_assets.encoding.statistics import Tally
 from lightly_assets.media import VideoInfo
 from lightly_assets.models.protocol import Source
@@ -187,16 +187,6 @@ class Results:
     rows: list[tuple[TaskState, Source, Result]]
     encoded: list[EncodedRow] | None = None
     """Of each row, where the thread that called the model has packed and encoded it already."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedRow:
-    """What will be written of an image."""
-
-    encoded: Encoded | None
-    """None where only predictions are stored."""
-    data: bytes
-    """The singletons as JSON."""
 
 
 @dataclass

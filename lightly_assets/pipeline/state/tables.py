@@ -222,10 +222,15 @@ def merge(
     old: Callable[[], AbstractContextManager[Path]],
     keep: Collection[str],
     target: Path,
-) -> None:
-    """The rows of ``keep`` of an old table and the rows of ``keys`` of a new one, in one."""
+) -> Path:
+    """The rows of ``keep`` of an old table and the rows of ``keys`` of a new one, in one.
+
+    That is ``target``, which is made, or the new one where it has no others.
+    """
     with pq.ParquetFile(new) as file:
         schema = file.schema_arrow
+        if not keep and set(file.read(["input"]).column(0).to_pylist()).issubset(keys):
+            return new
     with TableWriter(target, schema) as writer:
         if keep:
             with old() as path:
@@ -233,3 +238,4 @@ def merge(
                     writer.write(batch)
         for batch in read_batches(new, keys):
             writer.write(batch)
+    return target

@@ -1,12 +1,11 @@
 """How models on CPUs share the cores: several calls at once, and what each of them needs for itself."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from lightly_assets.cores import cores
+from lightly_assets.cores import usable_cores
 
 T = TypeVar("T")
 
@@ -15,17 +14,6 @@ PORTION = 2
 
 One would be two: see `Reader`, which makes results the same in every batch.
 """
-
-
-def usable_cores() -> int:
-    """The cores that this process may use.
-
-    Workers that share a machine are told their part of it in the variable that OpenMP reads.
-    """
-    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    if told.isdigit() and int(told):
-        return int(told)
-    return cores()
 
 
 def default_threads() -> int:

@@ -23,14 +23,15 @@ from lightly_assets.encoding.rows import EncodedRow, encode_rows, weight
 from lightly_assets.encoding.task_settings import TaskSettings
 from lightly_assets.models.results import Result
 
+# A pool of Python's own would import the main module in each of them, which may be Dagster's.
 # Whoever interrupts a run interrupts its own process, which ends these.
 _BOOT = (
     "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
     "from lightly_assets.encoding.encoder_child import main; main(int(sys.argv[2]))"
 )
-_WORTH_SECONDS = 1.0
-"""CPU time of encoding here after which a process is started, which takes half a second of it to begin."""
+_WORTH_SECONDS = 0.5
+"""CPU time of encoding here after which a process is started, which itself takes that long to begin."""
 _MOST = 8
 """Each takes 70 MB of memory."""
 _MOST_BYTES = 1 << 25
@@ -44,10 +45,13 @@ class EncoderPool:
         """
         Args:
             settings: of the tasks.
-            most: processes; by default one for each two cores that this process may use, and no more than 8.
+            most: processes; by default as many as there are cores that this process may use, but no more than
+                8, and none for a single core.
         """
         self._settings = dict(settings)
-        self._most = min(usable_cores() // 2, _MOST) if most is None else most
+        if most is None:
+            most = min(usable_cores(), _MOST) if usable_cores() > 1 else 0
+        self._most = most
         self._lock = threading.Lock()
         self._starting: list[_Encoder] = []
         self._idle: list[_Encoder] = []

@@ -275,7 +275,8 @@ class Warehouse:
         merged = new.with_suffix(".merged")
         table = merge(new, keys, lambda: self.open(old or ""), keep if old else (), merged)
         self.state.upload(target, table)
-        merged.unlink(missing_ok=True)
+        if table == merged:
+            merged.unlink()
 
     def _publish(self, record: Record, result: TaskResult, keys: set[str]) -> Published:
         keys = {key for key in keys if key in record.inputs}

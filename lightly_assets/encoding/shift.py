@@ -77,7 +77,7 @@ def shifted(previous: Statistics, now: Statistics, *, other_settings: bool = Fal
 
     A new model, new thresholds or a replaced video are meant to change predictions, and nothing here blocks
     them. What a person wants to hear of is a change that looks like an accident: an export without its
-    sigmoid, pictures in the wrong channel order, a threshold in per cent.
+    sigmoid, pictures in the wrong channel order.
 
     Why the population stability index, and 0.25: it is symmetric, knows no shape of distribution, needs only
     histograms, which are kept and can be added, and is what those who watch models in production compare

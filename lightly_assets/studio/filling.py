@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ def fill_studio(request: Request, python: str | None = None, *, quiet: bool = Tr
         result = _run(python or sys.executable, folder, quiet=quiet)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # there is something in it, as there should be
+            request.out.rmdir()
     there = [path for path in databases(request.out).values() if path.exists()]
     return Filled(there, result["counts"], [*notes, *result["notes"]])
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
 from lightly_assets.graph.checks.verdicts import verdict
+from lightly_assets.worker import WorkerRunSettings
 from tests.projects import SmallProject, positions, task, write_image, write_video
 
 PROGRAM = Path(sys.executable).with_name("lightly-assets")
@@ -305,3 +307,16 @@ def test_an_old_key_is_told_with_the_command_that_renames_it(small: SmallProject
     subprocess.run(shlex.split(command), cwd=small.folder, check=True)
     assert "trusted_age_seconds: 0" in small.config.read_text()
     assert "Note:" not in call(small, "status").stdout
+
+
+def test_what_select_and_studio_lack_is_said_with_what_to_do(small: SmallProject) -> None:
+    """The section that is shown can be written as it stands; nothing is left where nothing came of it."""
+    said = call(small, "select", "--n", "1")
+    assert said.returncode == 2
+    shown = said.stderr.partition("such as ")[2]
+    section = yaml.safe_load(shown)["worker_run"]
+    WorkerRunSettings.parse(section)
+    assert section["selection_config"]["strategies"][0]["input"]["task"] == "squares"
+    said = call(small, "studio")
+    assert said.returncode == 1 and "pip install 'lightly-assets[studio]'" in said.stderr
+    assert not (small.folder / "studio").exists()

@@ -19,9 +19,10 @@ def mapped(
     ids = np.array([known.get(one, -1) for one in classes.tolist()], dtype=np.int64)
     kept = ids >= 0
     if settings.encode.category_map is None and not kept.all():
-        bad = int(classes[~kept][0])
+        bad, first = int(classes[~kept][0]), settings.encode.first_class
+        counted = f", of which the first is {first}" if first else ""
         raise ResultError(
-            f"the model said class {bad}, but the task has {len(settings.ids)} categories; say with "
+            f"the model said class {bad}, but the task has {len(settings.ids)} categories{counted}; say with "
             "category_map which class is which category id (others are left out)."
         )
     return ids, kept

@@ -34,6 +34,8 @@ Shown = tuple[Image, Source]
 Run = Callable[[NDArray[Any]], Sequence[NDArray[Any]]]
 
 log = logging.getLogger(__name__)
+# Of the black image that a model is tried with which takes images as they are.
+_ANY_SIZE = (320, 320)
 
 
 class Reader:
@@ -338,6 +340,8 @@ def tried_outputs(
         ModelError: the size of the input is not known, or the model cannot run on it.
     """
     size = settings.size or (settings.shortest and (settings.shortest, settings.shortest))
+    if not size and settings.resize == "none":
+        size = _ANY_SIZE
     if not size:
         raise ModelError(f"The model {name} does not say its input; say preprocess.size.")
     channels = CHANNELS[settings.channels or "rgb"]

@@ -121,6 +121,50 @@ def test_torchvision_in_any_order(order: tuple[str, ...], tmp_path: Path) -> Non
         assert_expected(written(path, layout="torchvision")[0])
 
 
+def test_torchvision_keypoints_without_names_and_sizes(tmp_path: Path) -> None:
+    """As ``torch.onnx.export`` writes KeypointRCNN where nobody names its outputs: all sizes are open."""
+    points = np.array([[[10, 20, 1], [30, 40, 1]], [[40, 20, 1], [60, 50, 1]]], dtype=np.float32)
+    logits = np.array([[9, -9], [9, 9]], dtype=np.float32)
+    given = {"1": BOXES[0], "2": LABELS[0] * 0 + 1, "3": SCORES[0], "4": points, "5": logits}
+    path = tmp_path / "m.onnx"
+    nodes = [
+        node("Mul", ["images", "zero"], ["black"]),
+        node("ReduceMean", ["black"], ["nothing"], keepdims=0),
+    ]
+    for name, array in given.items():
+        nodes += [
+            node("Add", ["nothing", f"c{name}"], [f"sum{name}"]),
+            node("Cast", [f"sum{name}"], [name], to=7 if array.dtype == np.int64 else 1),
+        ]
+    constants = {f"c{name}": array.astype(np.float32) for name, array in given.items()}
+    declared: Any = {
+        name: (array.dtype, [f"open{name}{axis}" for axis in range(array.ndim)])
+        for name, array in given.items()
+    }
+    declared["1"] = (np.float32, ["n", 4])
+    constants["zero"] = np.zeros((), dtype=np.float32)
+    write(path, nodes, {"images": (np.float32, [3, "h", "w"])}, declared, constants)
+    settings = {"layout": "torchvision", "preprocess": {}}
+    _, model = load(path, 1, "keypoint-detection", **settings)
+    (found,) = model.predict(np.zeros((1, 64, 64, 3), np.uint8), [Source("a.png", None, 64, 64)])
+    np.testing.assert_allclose(found.keypoints[..., :2], points[..., :2])
+    np.testing.assert_allclose(found.keypoints[..., 2], 1 / (1 + np.exp(-logits)), atol=1e-6)
+    np.testing.assert_allclose(found.boxes, BOXES[0])
+    with pytest.raises(ModelError, match="detr_postprocessed cannot do keypoint-detection"):
+        load(path, 1, "keypoint-detection", layout="detr_postprocessed", preprocess={"size": 64})
+
+
+def test_a_label_below_the_first_category_names_it(tmp_path: Path) -> None:
+    """RetinaNet and FCOS of torchvision have a score for label 0, too."""
+    given = {"boxes": BOXES[0], "labels": LABELS[0], "scores": SCORES[0]}
+    path = constants_model(tmp_path / "m.onnx", given, [64, 64])
+    with pytest.raises(
+        ValueError, match="said class 0, but the task has 2 categories, of which the first is 1"
+    ):
+        written(path, layout="torchvision")
+    assert_expected(written(path, layout="torchvision", category_map={0: 0, 1: 1})[0])
+
+
 def test_detr_that_has_done_its_post_processing(tmp_path: Path) -> None:
     """Boxes are what the model makes of the sizes that it is told: shares times width and height."""
     shares = np.array([[[0.1, 0.1, 0.3, 0.4], [0.4, 0.2, 0.6, 0.5]]], dtype=np.float32)

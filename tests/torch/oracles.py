@@ -251,7 +251,7 @@ def _spread(model: torch.nn.Module) -> torch.nn.Module:
     return model
 
 
-def _make_detr() -> Any:
+def _make_detr(kind: str = "Detr") -> Any:
     import transformers
 
     backbone = transformers.ResNetConfig(
@@ -261,7 +261,7 @@ def _make_detr() -> Any:
         layer_type="basic",
         out_features=["stage4"],
     )
-    config = transformers.DetrConfig(
+    config = getattr(transformers, f"{kind}Config")(
         use_timm_backbone=False,
         use_pretrained_backbone=False,
         backbone=None,
@@ -273,10 +273,10 @@ def _make_detr() -> Any:
         decoder_attention_heads=2,
         encoder_ffn_dim=64,
         decoder_ffn_dim=64,
-        num_queries=60,
+        num_queries=100,
         num_labels=5,
     )
-    return transformers.DetrForObjectDetection(config)
+    return getattr(transformers, f"{kind}ForObjectDetection")(config)
 
 
 def _make_rtdetr() -> Any:
@@ -568,6 +568,13 @@ def oracles() -> list[Oracle]:
         _obb(),
         _yolov5(),
         _transformers("detr", "detr", _make_detr, "DetrImageProcessor", 5),
+        _transformers(
+            "conditional_detr",
+            "rtdetr",
+            lambda: _make_detr("ConditionalDetr"),
+            "ConditionalDetrImageProcessor",
+            5,
+        ),
         _transformers("rtdetr", "rtdetr", _make_rtdetr, "RTDetrImageProcessor", 5),
         _rfdetr(),
         _ultralytics_rtdetr(),

@@ -167,6 +167,92 @@ def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
             load(tmp_path, "semantic-segmentation", count, **base, **settings)
 
 
+SCRIPTED = {
+    "retinanet_resnet50_fpn": ("object-detection", "head.classification_head.cls_logits"),
+    "keypointrcnn_resnet50_fpn": ("keypoint-detection", "roi_heads.box_predictor.cls_score"),
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTED)
+def test_scripted_detectors_of_torchvision(name: str, tmp_path: Path) -> None:
+    """They take a list of images, return losses and dicts, and need operators of torchvision."""
+    import torchvision.models.detection as detection
+
+    torch.manual_seed(17)
+    task_type, head = SCRIPTED[name]
+    sizes = {"min_size": 96, "max_size": 192}
+    count = 1 if task_type == "keypoint-detection" else 3
+    made = getattr(detection, name)(
+        weights=None, weights_backbone=None, num_classes=count + 1, **sizes
+    ).eval()
+    made.get_submodule(head).weight.data.mul_(60 if "retina" in name else 8)
+    if "retina" in name:
+        made.get_submodule(head).bias.data.fill_(-1)
+    torch.jit.script(made).save(str(tmp_path / "m.pt"))
+    settings = {"kind": "torch", "path": "m.pt", "layout": "torchvision", "score_threshold": 0.3}
+    # RetinaNet has a score for label 0, too.
+    count, map_ = (4, {one: one for one in range(4)}) if "retina" in name else (count, None)
+    model = load(tmp_path, task_type, count, **settings, category_map=map_)
+    script: Any = torch.jit.load(str(tmp_path / "m.pt"))
+    total = 0
+    for size in ((108, 192), (150, 100)):
+        image = picture(size, 1)
+        written = _written(model, settings | {"category_map": map_}, task_type, count, image)
+        with torch.inference_mode():
+            _, (theirs,) = script([torch.from_numpy(image).permute(2, 0, 1).float() / 255])
+        kept = theirs["scores"] >= 0.3
+        found = {
+            "boxes": theirs["boxes"][kept].numpy(),
+            "scores": theirs["scores"][kept].numpy(),
+            "classes": (theirs["labels"][kept] - int(map_ is None)).numpy(),
+        }
+        if task_type == "keypoint-detection":
+            found["keypoints"] = theirs["keypoints"][kept].numpy()
+        total += assert_same(written, found, size[1], size[0])
+    assert total
+
+
+def _written(model: Any, settings: dict[str, Any], task_type: str, count: int, image: Any) -> Any:
+    height, width = image.shape[:2]
+    result = model.predict(image[None], [Source("a.png", None, width, height)])[0]
+    schema = Schema(
+        task_type=task_type, categories=[Category(id=number, name=f"c{number}") for number in range(count)]
+    )
+    task = TaskSettings(schema, encode_settings(parse_model(settings), schema.task_type))
+    return encode(result, task, width, height).singletons
+
+
+def test_outputs_of_a_dict_are_called_by_its_keys(tmp_path: Path) -> None:
+    import torchvision
+
+    made = torchvision.models.segmentation.fcn_resnet50(
+        weights=None, weights_backbone=None, num_classes=3, aux_loss=True
+    )
+    torch.jit.script(made.eval()).save(str(tmp_path / "m.pt"))
+    settings = {"kind": "torch", "path": "m.pt", "layout": "logits", "preprocess": {"size": [32, 64]}}
+    with pytest.raises(ModelError, match=r"out \(.*\), aux \(.*write output: out"):
+        load(tmp_path, "semantic-segmentation", 3, **settings)
+    load(tmp_path, "semantic-segmentation", 3, **settings, output="out")
+
+
+def test_operators_that_nobody_brings_are_named(tmp_path: Path) -> None:
+    library = torch.library.Library("strange", "DEF")
+    library.define("twice(Tensor x) -> Tensor")
+    library.impl("twice", lambda x: x * 2, "CompositeImplicitAutograd")
+
+    class Strange(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.ops.strange.twice(x)
+
+    example = torch.zeros(1, 3, 32, 64)
+    torch.jit.script(Strange()).save(str(tmp_path / "strange.pt"))
+    torch.export.save(torch.export.export(Strange(), (example,)), str(tmp_path / "strange.pt2"))
+    library._destroy()
+    for name in ("strange.pt", "strange.pt2"):
+        with pytest.raises(ModelError, match=f"{name} cannot be loaded: it uses operators of strange, which"):
+            load(tmp_path, "semantic-segmentation", 3, kind="torch", path=name, layout="logits")
+
+
 @pytest.mark.parametrize(
     ("name", "task_type"),
     [

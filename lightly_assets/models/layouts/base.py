@@ -102,7 +102,7 @@ class Layout(ABC):
     """How many images the file takes each time; 0 where it takes any number."""
     whole_numbers: ClassVar[bool] = False
     """Whether an output may hold whole numbers, such as labels."""
-    pixels_differ: ClassVar[bool] = False
+    pixels_differ: bool = False
     """Whether families of such models are trained on pixels of their own, so that defaults are a guess."""
     outputs_vary: ClassVar[bool] = False
     """Whether the outputs' sizes depend on what the image shows, so a black one tells nothing of them."""

@@ -224,6 +224,8 @@ class BoxesScoresLabels(Layout):
     ) -> NDArray[Any]:
         assert roles.keypoints is not None
         given = outputs[roles.keypoints][place][kept].astype(np.float32)
+        if given.ndim != 3 or given.shape[2] not in (2, 3):
+            raise LayoutError(f"keypoints must be (N, K, 2) or (N, K, 3), and they are {given.shape}")
         points = np.ones((*given.shape[:2], 3), dtype=np.float32)
         points[..., : given.shape[2]] = given
         points[..., :2] = view.to_image(points[..., :2])

@@ -53,7 +53,7 @@ class Detr(Layout):
     name = "detr"
     tasks: ClassVar[tuple[TaskType, ...]] = (TaskType.OBJECT_DETECTION,)
     outputs = "logits `(B, Q, C + 1)`, boxes `(B, Q, 4)`"
-    families = "DETR, Conditional DETR, YOLOS, Table Transformer"
+    families = "DETR, YOLOS, Table Transformer"
     minus_infinity = True
     _no_object = 1
     _masks: int | None = None
@@ -164,8 +164,13 @@ class RtDetr(Detr):
     name = "rtdetr"
     tasks = (TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION)
     outputs = "the same with sigmoids (and masks `(B, Q, h, w)`), or one output `(B, Q, 4 + C)`"
-    families = "RT-DETR, RF-DETR, D-FINE, Deformable DETR by transformers, ultralytics"
+    families = "RT-DETR, RF-DETR, D-FINE, Deformable and Conditional DETR by transformers, ultralytics"
     _no_object = 0
+
+    def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:
+        super().__init__(settings, outputs)
+        # By transformers, RT-DETR sees 0..1, Deformable and Conditional DETR ImageNet's mean and std.
+        self.pixels_differ = "pred_boxes" in {one.name for one in outputs}
 
     def _places(self, outputs: Sequence[Output]) -> tuple[int, int]:
         self._refuse_labels(outputs)

@@ -58,8 +58,8 @@ class Paddle(Layout):
 
     @classmethod
     def recognises(cls, outputs: Sequence[Output]) -> bool:
-        shapes = sorted((len(one.shape), one.shape[-1]) for one in outputs if one.shape)
-        return len(shapes) == 2 and shapes[0][0] == 1 and shapes[1] == (2, 6)
+        shapes = sorted((one.shape for one in outputs if one.shape), key=len)
+        return len(shapes) == 2 and len(shapes[0]) == 1 and len(shapes[1]) == 2 and shapes[1][1] == 6
 
     def results(self, outputs: Sequence[NDArray[Any]], views: Sequence[View]) -> list[Result]:
         rows = outputs[self._rows]

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,10 +24,17 @@ from lightly_assets.models.files import (
     zip_names,
 )
 from lightly_assets.models.layout_model import Reader, tried_outputs
+from lightly_assets.models.layouts.base import Output
 from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Result
+from lightly_assets.models.runtimes.shared.torch_programs import (
+    load_operators,
+    strange_operators,
+    takes_list,
+    tensors,
+)
 from lightly_assets.models.runtimes.shared.turns import PORTION, calls_at_once
 
 CODE_VERSION = 1
@@ -66,6 +74,8 @@ class TorchRuntime:
             raise ModelError(f"The model file {self.path.name} is no PyTorch program; it must be {_WANTED}.")
         torch = _torch()
         self._torch = torch
+        self._listed = False
+        self._names: list[str] = []
         self.device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
         threads = config.threads or usable_cores()
         # Another device is given whole batches, the next of which is prepared meanwhile.
@@ -77,7 +87,7 @@ class TorchRuntime:
         facts = facts_for(config, self.path)
         defaults = facts.pixels.over(config.kind_of_layout.defaults)
         pixels = fitted_preprocess(config.preprocess, defaults, image_input, self.path.name)
-        outputs = tried_outputs(pixels, image_input, (), self._run, self.path.name)
+        outputs = self._named(tried_outputs(pixels, image_input, (), self._run, self.path.name))
         self.reader = Reader(config, task_type, categories, image_input, outputs, self.path.name, facts)
         self.batch_size = self.reader.batch_size
         self.portion = min(PORTION, self.batch_size) if self.device == "cpu" else self.batch_size
@@ -94,19 +104,35 @@ class TorchRuntime:
 
     def _run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
         with self._turns, self._torch.inference_mode():
-            found = self._program(self._torch.from_numpy(np.ascontiguousarray(batch)).to(self.device))
-            return [as_numpy(one) for one in _flat(found)]
+            images = self._torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)
+            found = list(tensors(self._program([images] if self._listed else images)))
+            self._names = [name for name, _ in found]
+            return [as_numpy(one) for _, one in found]
+
+    def _named(self, outputs: Sequence[Output]) -> list[Output]:
+        """Tensors of a dict are called by their keys, where these differ."""
+        said = [one for one in self._names if one]
+        if len(set(said)) < len(said):
+            return list(outputs)
+        return [replace(one, name=name or one.name) for one, name in zip(outputs, self._names, strict=True)]
 
     def _load(self) -> tuple[Any, Input | None]:
         try:
+            load_operators(self.path)
             if is_exported_program(self.path):
                 program = _exported(self._torch, self.path)
                 return program.module().to(self.device), _exported_input(program)
-            return self._torch.jit.load(str(self.path), map_location=self.device).eval(), None
+            script = self._torch.jit.load(str(self.path), map_location=self.device).eval()
+            self._listed = takes_list(script)
+            return script, Input("images", (3, None, None), "float32") if self._listed else None
         except ModelError:
             raise
         except Exception as error:  # noqa: BLE001 - PyTorch raises whatever its parts raise
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            if strange := strange_operators(self.path):
+                first = (
+                    f"it uses operators of {strange}, which only run where that package is loaded: {first}"
+                )
             raise ModelError(
                 f"The model file {self.path.name} cannot be loaded: {first.rstrip('.!')}."
             ) from None
@@ -140,17 +166,6 @@ def _torch() -> Any:
     except ImportError:
         raise ModelError("A model of kind torch needs PyTorch; install it with: pip install torch.") from None
     return torch
-
-
-def _flat(found: Any) -> list[Any]:
-    """All tensors of nested tuples, lists and dicts, in order."""
-    if hasattr(found, "detach"):
-        return [found]
-    if isinstance(found, dict):
-        return [one for value in found.values() for one in _flat(value)]
-    if isinstance(found, list | tuple):
-        return [one for value in found for one in _flat(value)]
-    return []
 
 
 def _exported_input(program: Any) -> Input | None:

@@ -87,7 +87,10 @@ def find_roles(outputs: Sequence[Output], layout: str, said: Mapping[Role, str] 
         free,
         lambda one: (
             len(one.shape) == rank + 1
-            and (one.shape[-1] in (2, 3) or (one.shape[-1] is None and _named(one, "keypoints")))
+            # torchvision's own export names nothing and leaves all sizes open.
+            and (
+                one.shape[-1] in (2, 3) or (one.shape[-1] is None and (rank == 2 or _named(one, "keypoints")))
+            )
         ),
         known.get("keypoints"),
     )

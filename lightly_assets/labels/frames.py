@@ -1,7 +1,7 @@
 """Numbers of video frames in label files: tools count from 0 or 1, or only each n-th frame."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -81,6 +81,25 @@ def frames_problem(
 def offset_words(first: int) -> str:
     """How to say which number the first frame has, on the command line and in YAML."""
     return f"--first-frame {first} (first_frame: {first})"
+
+
+def counting_problem(
+    frame_ids: Mapping[int, int | None], numbers: FrameNumbers, video: str, *, file: str
+) -> str | None:
+    """One sentence where the labels' own ``frame_id`` 0 is frame 1 by its name: names count from 1.
+
+    Args:
+        frame_ids: index of a frame, as its name says it → its ``frame_id``.
+        numbers: how names are read; a user who has said it knows.
+    """
+    if numbers != FrameNumbers() or min(frame_ids, default=0) != 1:
+        return None
+    if any(one is None or index - one != 1 for index, one in frame_ids.items()):
+        return None
+    return (
+        f"{file}: of '{video}' the frame with the frame_id 0 is called 1, so names count from 1: say "
+        f"{offset_words(1)}; if not, take the frame_id out of the file."
+    )
 
 
 def offset_hint(listed: Collection[int], count: int | None = None) -> str:

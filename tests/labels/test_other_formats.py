@@ -301,6 +301,8 @@ def test_ultralytics_results_count_classes_from_1(tmp_path: Path) -> None:
             {"a.xml": "<annotation><filename>a.png</filename><object><name>x</name></object></annotation>"},
             "a bndbox",
         ),
+        ("voc", {"a.xml": VOC.replace("</bndbox>", "</bndbox><bndbox/>", 1)}, "a.xml has 2 bndbox; each"),
+        ("voc", {"a.xml": VOC.replace(">64<", ">6_4<", 1)}, "xmax is '6_4'; it must be a number"),
         ("mot", {"gt/gt.txt": "1,2,3\n"}, "has 3 columns"),
         ("kitti", {"a.txt": "Car 1 2 3\n"}, "15 to 18 columns"),
         ("kitti", {"a.txt": "Car" + " 0" * 14 + " 7.5\n"}, "KITTI allows any number"),

@@ -25,6 +25,8 @@ class CocoImage:
     width: int
     """Pixels as the file says; 0 where it does not."""
     height: int
+    frame_id: int | None = None
+    """The number of the frame in its video, from 0, as CocoVID has it beside the name."""
 
 
 def is_image_id(value: Any) -> bool:
@@ -51,7 +53,8 @@ def parse_image(entry: Any, place: str) -> CocoImage:
         raise LabelsError(
             f"{where}: width and height are {given}; they must be the image's pixels."
         ) from None
-    return CocoImage(entry["id"], names, width, height)
+    frame_id = entry.get("frame_id")
+    return CocoImage(entry["id"], names, width, height, frame_id if type(frame_id) is int else None)
 
 
 def _names(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -88,7 +88,8 @@ def number(text: Any, what: str, where: str) -> float:
         LabelsError: it is none; ``what`` and ``where`` say which.
     """
     try:
-        value = float(text)
+        # Python reads 1_0 as 10.
+        value = float("nan") if isinstance(text, str) and "_" in text else float(text)
     except (TypeError, ValueError, OverflowError):
         value = float("nan")
     if not abs(value) <= _LARGEST:

@@ -88,7 +88,10 @@ def _size(element: Element | None, file: str) -> Size | None:
 
 def _label(element: Element, first: int, where: str) -> Label:
     name = text_of(element, "name")
-    box = element.find("bndbox")
+    boxes = element.findall("bndbox")
+    if len(boxes) > 1:
+        raise LabelsError(f"{where} has {len(boxes)} bndbox; each object has one: write an object for each.")
+    box = boxes[0] if boxes else None
     if not name or box is None:
         other = next((part.tag for part in element if part.tag in _OTHER_SHAPES), None)
         hint = f"; its {other} is not read: write the upright box around it" if other and name else ""

@@ -93,6 +93,7 @@ class CocoLabels:
             file=self.path.name,
             missing=config.missing,
             allow_partial=config.allow_partial,
+            frame_ids=[image.frame_id for image in document.images],
         )
         self.batch_size = BATCH
         paths = [self.path] if listing is None else [self.path, listing]

@@ -10,7 +10,7 @@ from lightly_assets.format.names.frame_names import frame_name, parse_frame_name
 from lightly_assets.format.names.keys import validate_key
 from lightly_assets.format.names.suffixes import input_kind, split_suffix
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.frames import frames_problem, offset_hint, offset_words
+from lightly_assets.labels.frames import counting_problem, frames_problem, offset_hint, offset_words
 from lightly_assets.labels.names import Frame, Names, NameSettings, advice, cleaned, is_foreign, match_all
 from lightly_assets.labels.report import LabelReport, counted
 from lightly_assets.pipeline.publishing.label_input import ImageSize, LabelInput
@@ -219,6 +219,9 @@ def _frame_targets(
         video = found.video(key)
         count = video.frames or 0
         shift = settings.names.numbers.first
+        ids = {index: getattr(images[place], "frame_id", None) for index, place in frames.items()}
+        if problem := counting_problem(ids, settings.names.numbers, key, file=file):
+            raise LabelsError(problem)
         if problem := frames_problem(frames, count, key, file=file, shift=shift):
             raise LabelsError(problem)
         size = ImageSize(video.width or 0, video.height or 0, _ORIENTATIONS.get(video.rotation, 1))

@@ -264,3 +264,22 @@ def test_corners_are_found_where_only_the_input_knows_the_size(root: Path) -> No
     with pytest.raises(LightlyAssetsError, match="3 of 3 boxes leave their image"):
         imported(root, document)
     assert not (root / "lightly").exists()
+
+
+@pytest.mark.parametrize("first_id", [0, 1, 5])
+def test_the_labels_own_frame_ids_say_that_names_count_from_1(first_id: int, root: Path) -> None:
+    """MOT's sequences as CocoVID: 000001.jpg has the frame_id 0."""
+    document = labels([f"sub/v/{number:06d}.jpg" for number in range(1, 6)])
+    for place, image in enumerate(document["images"]):
+        image |= {"video_id": 1, "frame_id": place + first_id}
+    if first_id:
+        imported(root, document, unlisted="leave")
+        assert min(written(root)) == "sub/v-01-mp4.png"
+        return
+    with pytest.raises(LightlyAssetsError, match=r"frame_id 0 is called 1, .* say --first-frame 1 \(first"):
+        imported(root, document, unlisted="leave")
+    with pytest.raises(LightlyAssetsError, match=r"say --first-frame 1 \(first"):
+        ran(root, document, missing="empty")
+    assert written(root, "published") == {}
+    imported(root, document, NameSettings(numbers=FrameNumbers(first=1)), unlisted="leave")
+    assert written(root)["sub/v-00-mp4.png"] == [[0, 2, 30, 40]]

@@ -13,7 +13,7 @@ from lightly_assets.errors import BadValue
 from lightly_assets.format.names.suffixes import input_kind
 from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.frames import FrameNumbers, frames_problem, offset_hint
+from lightly_assets.labels.frames import FrameNumbers, counting_problem, frames_problem, offset_hint
 from lightly_assets.labels.names import Frame, NameRule, Names, NameSettings, advice, match_all, parse_renames
 from lightly_assets.labels.report import counted, some
 from lightly_assets.models.config import EncodeSettings, Missing, ModelSettings
@@ -109,6 +109,7 @@ class LabelLookup:
         file: str,
         missing: Missing,
         allow_partial: bool = True,
+        frame_ids: Sequence[int | None] = (),
     ) -> None:
         """
         Args:
@@ -117,12 +118,14 @@ class LabelLookup:
             file: the labels' name, for messages.
             missing: what happens to what is not listed.
             allow_partial: whether less than half may match.
+            frame_ids: of each image, where the labels have such numbers.
         """
         self._images = images
         self._settings = settings
         self._file = file
         self._missing = missing
         self._allow_partial = allow_partial
+        self._frame_ids = frame_ids
         self._places: dict[Frame, int] = {}
         self._frames: defaultdict[str, set[int]] = defaultdict(set)
         self._known: set[str] = set()
@@ -147,6 +150,10 @@ class LabelLookup:
         for key, index in self._places:
             if index is not None:
                 self._frames[key].add(index)
+        for key, frames in self._frames.items() if self._frame_ids else ():
+            ids = {index: self._frame_ids[self._places[key, index]] for index in frames}
+            if problem := counting_problem(ids, self._settings.numbers, key, file=self._file):
+                raise ModelError(problem)
         unknown = [self._images[place] for place in matching.unknown]
         if not self._allow_partial and self._missing == "empty":
             self._check_share(unknown, wanted)

@@ -7,8 +7,10 @@ input. Others lead to an input only where nothing else can be meant; what is amb
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
+from unicodedata import normalize
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from lightly_assets.format.names.frame_names import parse_frame_name
@@ -119,6 +121,7 @@ class Names:
         # Bare names need an index each; most labels need neither.
         self._by_base: dict[str, list[str]] | None = None
         self._by_stem: dict[str, list[str]] | None = None
+        self._as_composed: tuple[Names, dict[str, list[str]]] | None = None
         self._check(self.settings)
 
     def _check(self, settings: NameSettings) -> None:
@@ -140,7 +143,7 @@ class Names:
             names: what the labels call the image: its ``file_name``, then other names that it has.
         """
         ambiguous: Match | None = None
-        for way in (self._known, self._exact, self._near, self._numbered):
+        for way in (self._known, self._exact, self._near, self._composed, self._numbered):
             for place, name in enumerate(names):
                 match = way(name)
                 if match is None:
@@ -182,6 +185,26 @@ class Names:
         if found is None:
             return None
         return found if found.candidates else Match(found.frame, loose=True)
+
+    def _composed(self, name: str) -> Match | None:
+        """The same letters, written otherwise: macOS writes é as e and an accent (NFD), others as one."""
+        name = unquote(name) if name.isascii() else name
+        if name.isascii():
+            return None
+        if self._as_composed is None:
+            keys = _grouped((key for key in self.keys if not key.isascii()), partial(normalize, "NFC"))
+            settings = replace(self.settings, renames={}, video=None)
+            self._as_composed = Names(keys, settings), keys
+        names, keys = self._as_composed
+        composed = normalize("NFC", name)
+        match = names._exact(composed) or names._near(composed)
+        if match is None:
+            return None
+        fits = match.candidates if match.frame is None else (match.frame[0],)
+        found = [key for one in fits for key in keys[one]]
+        if match.frame is None or len(found) > 1:
+            return Match(None, candidates=tuple(found))
+        return Match((found[0], match.frame[1]), loose=True)
 
     def _numbered(self, name: str) -> Match | None:
         """Frames that have only a number: in a folder named like the video, or of the one video."""

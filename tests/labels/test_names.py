@@ -181,3 +181,30 @@ def test_cleaned_names_keep_what_is_no_form() -> None:
     assert cleaned("100%.png") == "100%.png"
     assert cleaned("a?b#c.png") == "a?b#c.png"
     assert cleaned("../a.png") == "../a.png"
+
+
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "frame"),
+    [
+        (f"sub/{NFC}.jpg", "exact", (f"sub/{NFD}.jpg", None)),
+        (f"https://host/{NFC}.jpg", "exact", None),
+        ("https://host/sub/caf%C3%A9.jpg", "exact", (f"sub/{NFD}.jpg", None)),
+        (f"{NFC}.jpg", "suffix", (f"sub/{NFD}.jpg", None)),
+        (f"{NFC}", "stem", (f"sub/{NFD}.jpg", None)),
+        (f"{NFD}-03-mp4.png", "exact", (f"{NFC}.mp4", 3)),
+        (f"{NFC}.jpg", "exact", None),
+    ],
+)
+def test_the_same_letters_written_otherwise(name: str, rule: NameRule, frame: object) -> None:
+    """macOS takes é apart."""
+    match = Names([f"sub/{NFD}.jpg", f"{NFC}.mp4", "a.png"], NameSettings(rule)).find([name])
+    assert (match.frame, match.loose) == (frame, frame is not None)
+
+
+def test_of_two_files_that_look_the_same_the_name_itself_decides() -> None:
+    names = Names([f"{NFC}é.jpg", f"{NFD}e\u0301.jpg"])
+    assert names.find([f"{NFD}e\u0301.jpg"]).frame == (f"{NFD}e\u0301.jpg", None)
+    assert len(names.find([f"{NFC}e\u0301.jpg"]).candidates) == 2

@@ -141,14 +141,14 @@ def errors_for_people(*, as_json: bool = False, document: dict[str, Any] | None 
     try:
         yield
     except Exception as error:
-        text = str(error) if isinstance(error, LightlyAssetsError) else _about_outside(error)
+        text = str(error) if isinstance(error, LightlyAssetsError) else about_outside(error)
         if text is None:
             raise
         complain(text, document, as_json=as_json)
         raise typer.Exit(FAILED) from None
 
 
-def _about_outside(error: Exception) -> str | None:
+def about_outside(error: Exception) -> str | None:
     """What is no fault of the package's: a disk, or the database that Dagster's instance is in."""
     return _about_disk(error) or _about_postgres(error)
 

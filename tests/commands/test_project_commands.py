@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from PIL import Image
 
 from lightly_assets.graph.checks.verdicts import verdict
 from lightly_assets.worker import WorkerRunSettings
@@ -90,6 +91,42 @@ def test_a_run_that_is_interrupted(small: SmallProject) -> None:
         "Failed: The run was interrupted; what it had finished is kept, and the next run does the rest."
     )
     assert not (small.folder / "taken-down").exists(), "Python was taken down below the model's call"
+
+
+def test_a_run_that_is_interrupted_tells_what_it_has_done(small: SmallProject) -> None:
+    slow = (
+        "import time\nimport square_model\n\ndef find(images):\n"
+        "    time.sleep(60 if images.max() > 240 and images.min() > 240 else 0)\n"
+        "    return square_model.find(images)\n"
+    )
+    (small.folder / "slow_model.py").write_text(slow)
+    small.write(tasks=[task("squares", call="slow_model:find", version="1", batch_size=1)])
+    (small.input / "cam/b.mp4").write_bytes(b"nothing")
+    (small.input / "white").mkdir()
+    Image.new("RGB", (96, 64), (255, 255, 255)).save(small.input / "white/x.png")
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    run = subprocess.Popen(
+        [PROGRAM, "run", "--json"], cwd=small.folder, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while _told(small) != {"cam/a.mp4", "stills/"} and time.monotonic() < deadline:
+        time.sleep(0.2)
+    run.send_signal(signal.SIGINT)
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == 1
+    found = json.loads(said)
+    assert [one["input"] for one in found["failed"]] == [None, "cam/b.mp4"]
+    assert found["updated"] == ["cam/a.mp4", "stills/x.png"], found
+    assert found["files_written"] == found["frames"] == 7
+
+
+def _told(small: SmallProject) -> set[str]:
+    """The partitions that Dagster knows to be published."""
+    home = small.state / "dagster"
+    if not home.exists():
+        return set()
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        return set(instance.get_materialized_partitions(dg.AssetKey(["squares", "task_folder"])))
 
 
 def test_from_another_folder_with_another_instance(small: SmallProject, tmp_path: Path) -> None:
@@ -320,3 +357,29 @@ def test_what_select_and_studio_lack_is_said_with_what_to_do(small: SmallProject
     said = call(small, "studio")
     assert said.returncode == 1 and "pip install 'lightly-assets[studio]'" in said.stderr
     assert not (small.folder / "studio").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "metrics", "ui", "gc"])
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (None, "DAGSTER_HOME is '{home}', which must be the absolute path of a folder that exists; "),
+        ("run_storage: [", "{home}/dagster.yaml makes no instance of Dagster: while parsing a flow node "),
+        (
+            "run_storage: {module: no.where, class: A, config: {}}",
+            "{home}/dagster.yaml makes no instance of ",
+        ),
+    ],
+)
+def test_an_instance_that_cannot_be_opened_is_told_in_a_sentence(
+    small: SmallProject, tmp_path: Path, command: str, settings: str | None, words: str
+) -> None:
+    home = tmp_path / "home"
+    if settings is not None:
+        home.mkdir()
+        (home / "dagster.yaml").write_text(settings)
+    more = ["--port", "1"] if command == "ui" else []
+    result = call(small, command, *more, DAGSTER_HOME=str(home))
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert f"Error: {words.format(home=home)}" in result.stderr

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lightly_assets.commands.project.instance import has_instance, use_instance
+from lightly_assets.commands.project.instance import has_instance, open_instance, use_instance
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,
@@ -76,12 +76,11 @@ def _dagster(project: "Project") -> "list[Diagnosis]":
     if not has_instance(project):
         return []
     use_instance(project)
-    import dagster as dg
 
     from lightly_assets.graph.reporting.daemon import daemon_is_there
     from lightly_assets.storage import Diagnosis
 
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         return [Diagnosis("daemon", *daemon_is_there(instance, sensor=project.sensor.running))]
 
 

@@ -4,12 +4,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightly_assets.errors import BadValue
+
 if TYPE_CHECKING:
+    import dagster as dg
     from alembic.config import Config
 
     from lightly_assets.config import Project
@@ -57,14 +60,26 @@ compute_logs:
   class: S3ComputeLogManager
   config: SETTINGS
 """
+# Of what Dagster says, which may be pages.
+_MOST_SAID = 300
 _LOGS = re.compile(rf"^{re.escape(LOGS[: LOGS.index('SETTINGS')])}.*\n", re.MULTILINE)
 _FOLDER = re.compile(r"(?<=class: SqliteEventLog\n  config: \{base_dir: ).*(?=\}$)", re.MULTILINE)
 
 
 def use_instance(project: "Project") -> Path:
-    """Set ``DAGSTER_HOME`` for this process and its children, unless it is set; the folder."""
+    """Set ``DAGSTER_HOME`` for this process and its children, unless it is set; the folder.
+
+    Raises:
+        BadValue: it is set, and no folder.
+    """
     named = os.environ.get("DAGSTER_HOME")
     if named:
+        home = Path(named).expanduser()
+        if not (home.is_absolute() and home.is_dir()):
+            raise BadValue(
+                f"DAGSTER_HOME is '{named}', which must be the absolute path of a folder that exists; make "
+                "it, or unset DAGSTER_HOME, and the project has an instance of its own."
+            )
         return Path(named)
     home = project.local_state / "dagster"
     read_migrations_once()
@@ -74,6 +89,29 @@ def use_instance(project: "Project") -> Path:
     _say_where_logs_go(home / "dagster.yaml", project)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+@contextmanager
+def open_instance() -> "Iterator[dg.DagsterInstance]":
+    """Dagster's instance, after :func:`use_instance`.
+
+    Raises:
+        BadValue: its settings make no instance.
+    """
+    import dagster as dg
+
+    from lightly_assets.commands.shared import about_outside
+
+    try:
+        instance = dg.DagsterInstance.get()
+    except Exception as error:
+        if about_outside(error) is not None:
+            raise
+        why = " ".join(str(error).split())[:_MOST_SAID].rstrip(".")
+        settings = Path(os.environ["DAGSTER_HOME"]) / "dagster.yaml"
+        raise BadValue(f"{settings} makes no instance of Dagster: {why}; correct that file.") from error
+    with instance:
+        yield instance
 
 
 def read_migrations_once() -> None:
@@ -206,13 +244,11 @@ def forget_gone_partitions(
     if not has_instance(session.project) or not (scan.inputs or scan.blocked or scan.paused):
         return
     own = use_instance(session.project) == session.project.local_state / "dagster"
-    import dagster as dg
-
     from lightly_assets.graph.partitions import remove_partitions
     from lightly_assets.graph.reporting.left_partitions import report_left
     from lightly_assets.pipeline.inputs.days import known_days
 
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         recorded = session.recorded()
         days = known_days(session.warehouse.state, session.project, {*recorded, *gone})
         remove_partitions(instance, scan, recorded, None if own else gone, days)

@@ -2,7 +2,7 @@
 
 import typer
 
-from lightly_assets.commands.project.instance import has_instance, use_instance
+from lightly_assets.commands.project.instance import has_instance, open_instance, use_instance
 from lightly_assets.commands.shared import DEFAULT_CONFIG, ConfigOption, errors_for_people, open_project
 
 
@@ -17,10 +17,9 @@ def metrics_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
             found = project_metrics(session)
         if has_instance(project):
             use_instance(project)
-            import dagster as dg
 
             from lightly_assets.graph.metrics import instance_metrics
 
-            with dg.DagsterInstance.get() as instance:
+            with open_instance() as instance:
                 found += instance_metrics(instance)
         typer.echo(to_text(found), nl=False)

@@ -26,7 +26,12 @@ class Progress:
     """Watches a run of the chain. How many frames there will be is estimated from the sizes of the files."""
 
     def __init__(self, *, quiet: bool = False) -> None:
+        from lightly_assets.pipeline.running.outcome import RunSummary
+
         self.summary: RunSummary | None = None
+        """What the whole run did, once it has ended."""
+        self.so_far = RunSummary()
+        """What was done, also by a run that breaks off."""
         self._quiet = quiet or shared.is_quiet()
         # Dagster redirects standard error into its logs while a step works; what people watch stays here.
         self._file = os.fdopen(os.dup(2), "w", buffering=1)
@@ -75,6 +80,7 @@ class Progress:
 
     def done(self, outcome: "UnitOutcome") -> None:
         with self._lock:
+            self.so_far.add(outcome)
             self._units += len(outcome.inputs)
             for key in outcome.inputs:
                 size = self._sizes.pop(key, 0)

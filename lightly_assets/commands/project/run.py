@@ -11,7 +11,7 @@ import typer
 
 from lightly_assets.commands.completion import tasks_of_project
 from lightly_assets.commands.garbage import collect_garbage_as_usual, hardly_collect_garbage
-from lightly_assets.commands.project.instance import forget_gone_partitions, use_instance
+from lightly_assets.commands.project.instance import forget_gone_partitions, open_instance, use_instance
 from lightly_assets.commands.project.progress import Progress
 from lightly_assets.commands.shared import (
     DATABASE_PROBLEM,
@@ -343,7 +343,6 @@ def _run_dagster(
 ) -> Done:
     """One run of the chain in this process, on the project's instance."""
     use_instance(project)
-    import dagster as dg
 
     from lightly_assets.definitions import build_definitions
     from lightly_assets.graph.assets.chain import loaded, watcher
@@ -353,7 +352,6 @@ def _run_dagster(
     from lightly_assets.graph.partitions import add_partitions
     from lightly_assets.graph.reporting.recording import recorded_together
     from lightly_assets.pipeline.roots import Roots
-    from lightly_assets.pipeline.running.outcome import RunSummary
 
     definitions = build_definitions(project)
     job = definitions.resolve_job_def(PLAIN.predictions_job)
@@ -364,7 +362,7 @@ def _run_dagster(
     }
     _show_crashes()
     collect_garbage_as_usual()
-    with dg.DagsterInstance.get() as instance, Progress(quiet=quiet) as progress:
+    with open_instance() as instance, Progress(quiet=quiet) as progress:
         end_dead_runs(instance, Roots(project).state)
         add_partitions(instance, partitions)
         token, loaded_token = watcher.set(progress), loaded.set(setups)
@@ -381,8 +379,8 @@ def _run_dagster(
             loaded.reset(loaded_token)
         summary = progress.summary
         if summary is None:
-            # The chain could not do its work at all: its own words are the best there are.
-            summary = RunSummary(inputs=len(keys or []))
+            # The chain broke off, or could not do its work at all: its own words are the best there are.
+            summary = progress.so_far
             summary.failed.append({"input": None, "task": None, "error": heard.failure})
         done = Done(project, summary, 0.0)
         done.checks = heard.passed, heard.verdicts

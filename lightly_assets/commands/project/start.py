@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightly_assets.commands.following import followed
-from lightly_assets.commands.project.instance import use_instance
+from lightly_assets.commands.project.instance import open_instance, use_instance
 from lightly_assets.commands.project.serving import programs, serve
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
@@ -101,7 +101,8 @@ def ui_command(
 ) -> None:
     """Dagster's web UI and daemon for a project, on loopback."""
     project = open_project(config)
-    home = use_instance(project)
+    with errors_for_people():
+        home = use_instance(project)
     os.environ["LIGHTLY_ASSETS_CONFIG"] = str(project.path)
     try:
         commands = programs(host, port)
@@ -113,13 +114,13 @@ def ui_command(
         )
         raise typer.Exit(FAILED) from None
     say(f"The graph: http://{host}:{port}/asset-groups (instance: {home}); Ctrl+C ends it.", error=True)
-    _prepare(project)
+    with errors_for_people():
+        _prepare(project)
     raise typer.Exit(serve(commands, home))
 
 
 def _prepare(project: object) -> None:
     """So that inputs can be chosen by hand before the first run, and no dead run holds up the queue."""
-    import dagster as dg
 
     from lightly_assets.config import Project
     from lightly_assets.graph.dead_runs import end_dead_runs
@@ -131,7 +132,7 @@ def _prepare(project: object) -> None:
     assert isinstance(project, Project)
     try:
         state = open_store(project.root("state"), options=project.storage_of("state"))
-        with dg.DagsterInstance.get() as instance:
+        with open_instance() as instance:
             end_dead_runs(instance, state)
         store = open_store(project.root("input"), options=project.storage_of("input"))
         scan = scan_input(store, project)
@@ -140,5 +141,5 @@ def _prepare(project: object) -> None:
     except StorageError as error:
         say(f"The input cannot be listed: {error}", error=True)
         return
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         add_partitions(instance, partitions)

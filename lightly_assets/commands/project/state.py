@@ -4,7 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightly_assets.commands.project.instance import forget_gone_partitions, has_instance, use_instance
+from lightly_assets.commands.project.instance import (
+    forget_gone_partitions,
+    has_instance,
+    open_instance,
+    use_instance,
+)
 from lightly_assets.commands.project.run import DryRunOption
 from lightly_assets.commands.shared import (
     DEFAULT_CONFIG,
@@ -126,11 +131,10 @@ def _forget_old_runs(project: "Project") -> int:
     if project.dagster.keep_days is None or not has_instance(project):
         return 0
     use_instance(project)
-    import dagster as dg
 
     from lightly_assets.graph.reporting.retention import forget_old_runs
 
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         return forget_old_runs(instance, project.dagster.keep_days)
 
 
@@ -144,7 +148,7 @@ def _tell_dagster(project: "Project") -> None:
     from lightly_assets.graph.checks.verdicts import latest, verdict
     from lightly_assets.graph.keys import PLAIN
 
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         about = latest(instance, PLAIN.tasks_json)
         event = verdict(
             PLAIN.tasks_json,

@@ -158,7 +158,7 @@ class RunSummary:
             "inputs": self.inputs,
             "updated": sorted(self.updated),
             "unchanged": self.unchanged,
-            "failed": sorted(self.failed, key=lambda one: (one["input"], one["task"] or "")),
+            "failed": sorted(self.failed, key=lambda one: (one["input"] or "", one["task"] or "")),
             "frames": self.frames,
             "files_written": self.files_written,
             "files_deleted": self.files_deleted,

@@ -14,12 +14,12 @@ from datetime import timedelta
 
 import dagster as dg
 
+from lightly_assets.pipeline.watching.untold import ALIVE, note_untold
 from lightly_assets.storage import StorageError, Store
 from lightly_assets.storage.disk.processes import is_dead, is_of_this_machine, process_mark
 
 PROCESS_TAG = "lightly_assets/process"
 _UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-_FOLDER = "alive"
 _SIGN_SECONDS = 60.0
 # A machine that is cut off from the store for so long has lost its runs, whether it works or not: what it
 # finishes later does no harm, because records are replaced by whoever has seen the last version only.
@@ -75,6 +75,7 @@ def end_dead_runs(instance: dg.DagsterInstance, state: Store) -> list[str]:
         # It may have come to its end, and with it its process, since the runs were listed.
         now = instance.get_run_by_id(run.run_id)
         if now is not None and now.status in _UNDER_WAY:
+            note_untold(state, run.run_id)
             instance.report_run_failed(run, f"{reason}; the next run does what is left.")
             ended.append(run.run_id)
         state.delete_many([_key(run)])
@@ -94,7 +95,7 @@ def _why_dead(state: Store, run: dg.DagsterRun, mark: str) -> str | None:
 
 
 def _key(run: dg.DagsterRun) -> str:
-    return f"{_FOLDER}/{run.run_id}"
+    return f"{ALIVE}/{run.run_id}"
 
 
 def _is_inherited(instance: dg.DagsterInstance, run: dg.DagsterRun, mark: str) -> bool:

@@ -12,7 +12,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from tests.graph.test_chain import run_keys
 from tests.postgres.conftest import Server, settings
 from tests.projects import SmallProject, positions, task, write_video
 
@@ -84,14 +83,10 @@ def tried(server: Server) -> None:
         listening.accept()[0].close()
 
 
-def made(
-    small: SmallProject, server: Server, monkeypatch: pytest.MonkeyPatch, *, asked: bool = False
-) -> set[str]:
-    """Partitions whose files Dagster knows, maybe after it was asked for all of them by hand."""
+def made(small: SmallProject, server: Server, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Partitions whose files Dagster knows."""
     monkeypatch.setenv("DAGSTER_HOME", environment(small, server)["DAGSTER_HOME"])
     with dg.DagsterInstance.get() as instance:
-        if asked:
-            assert run_keys(small, instance, KEYS).success
         found = instance.fetch_materializations(dg.AssetKey(["squares", "task_folder"]), limit=99).records
         return {str(record.partition_key) for record in found}
 
@@ -126,5 +121,5 @@ def test_one_that_stays_away_ends_the_run_with_a_sentence_and_the_next_run_heals
         said = process.communicate(timeout=120)
         assert process.returncode == 0, said
     assert len(small.files()) == 3 * len(KEYS) + 2
-    # What was published while nobody could be told is told once somebody asks for it.
-    assert made(small, one, monkeypatch, asked=True) == set(KEYS)
+    # What was published while nobody could be told is told now.
+    assert made(small, one, monkeypatch) == set(KEYS)

@@ -226,6 +226,7 @@ def run_project(
     """
     from lightly_assets.pipeline.running.outcome import RunSummary
     from lightly_assets.pipeline.session import Session
+    from lightly_assets.pipeline.watching.untold import untold_runs
 
     started = time.monotonic()
     with Session(project, tasks, some=bool(select) or only is not None) as session:
@@ -244,7 +245,8 @@ def run_project(
             done.paused, done.of_before = told
             return done
         recovered = session.recovered(plan)
-        idle = not plan.units and not recovered
+        whole = keys is None and tasks is None
+        idle = not (plan.units or recovered or (whole and untold_runs(session.warehouse.state)))
         if gone := session.gone_failures():
             forget_gone_partitions(session, gone, plan.waiting if idle else None)
         if idle:

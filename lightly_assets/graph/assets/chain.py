@@ -39,12 +39,14 @@ from lightly_assets.graph.reporting.partition_report import (
     tasks_json_events,
 )
 from lightly_assets.graph.reporting.recording import Recording
+from lightly_assets.graph.reporting.untold_partitions import states_untold
 from lightly_assets.graph.resources import project_of
 from lightly_assets.pipeline.gc import collect_by_policy
 from lightly_assets.pipeline.planning.embedding_setup import AnySetup
 from lightly_assets.pipeline.planning.plan import EMBEDDING_STAGES, TASK_STAGES, Plan, Selection
 from lightly_assets.pipeline.running.outcome import RunSummary, UnitOutcome
 from lightly_assets.pipeline.session import Session
+from lightly_assets.pipeline.watching.untold import noted_if_broken_off
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.Output[None]
 
@@ -218,11 +220,12 @@ def _run(
         for state in batch.states.values():
             if not state.waiting:
                 yield from _recorded(recording, reporter.report(state))
-        for state in states_left(session, session.gone_failures() if session.knows_all else ()):
+        for state in _others(context.instance, session, selected, plan, names):
             if state.partition not in batch.states:
                 yield from _recorded(recording, reporter.report(state))
         progress = _Progress(context, plan)
-        with closing(progress.follow(session, plan)) as outcomes:
+        broken_off = noted_if_broken_off(session.warehouse.state, context.run.run_id)
+        with broken_off, closing(progress.follow(session, plan)) as outcomes:
             for outcome in outcomes:
                 summary.add(outcome)
                 batch.fail(outcome.problems())
@@ -233,9 +236,7 @@ def _run(
                         yield from _recorded(recording, reporter.report(state))
                         state.outcomes.clear()
         if not ranged:
-            _plan_failed(
-                context, [state for state in batch.states.values() if state.problems], reporter, names
-            )
+            _plan_failed(context, batch.states.values(), reporter, names)
         for task, text in plan.waiting.items():
             context.log.warning(text)
             summary.waiting.append(text)
@@ -249,6 +250,14 @@ def _run(
     if summary.failed:
         raise dg.Failure(_failed_text(summary), allow_retries=False, metadata={"failed": summary.failed})
     yield from let_others_begin(context, selected if summary.ok else selected - {names.worker_run})
+
+
+def _others(
+    instance: dg.DagsterInstance, session: Session, selected: set[dg.AssetKey], plan: Plan, names: Names
+) -> Iterator[PartitionState]:
+    """Partitions that need no work, and of which there is something to say all the same."""
+    yield from states_left(session, session.gone_failures() if session.knows_all else ())
+    yield from states_untold(instance, session, selected, plan.waiting, names)
 
 
 def _reporter(
@@ -310,15 +319,15 @@ def _orphans(session: Session, task: str) -> list[str]:
 
 
 def _plan_failed(
-    context: dg.AssetExecutionContext, failed: Iterable[PartitionState], reporter: Reporter, names: Names
+    context: dg.AssetExecutionContext, states: Iterable[PartitionState], reporter: Reporter, names: Names
 ) -> None:
     """Make partitions that failed show as failed.
 
     Dagster counts what a run had planned and did not make. For a range it plans by itself; a run that was
     told its partitions by its configuration has planned nothing.
     """
-    for state in failed:
-        for key in reporter.not_made(state):
+    for state in states:
+        for key in reporter.not_made(state) if state.problems else ():
             report_planned(context.instance, context.run, names.chain, key, state.partition)
 
 

@@ -29,11 +29,18 @@ def states_left(session: Session, gone: Collection[str]) -> Iterator[PartitionSt
     problems = session.failures() | {key: {"": text} for key, text in scan.problems.items()}
     days = known_days(session.warehouse.state, session.project, gone)
     for partition in partitions_left(scan, gone, days):
-        state = PartitionState(partition, sorted(known[partition]))
-        state.problems = {key: problems[key] for key in state.inputs if key in problems}
-        read = {row.input for row in session.warehouse.index.entries("", state.inputs)}
-        if all(key in read or key in problems for key in state.inputs):
+        if state := state_of(session, partition, known[partition], problems):
             yield state
+
+
+def state_of(
+    session: Session, partition: str, inputs: Collection[str], problems: Mapping[str, dict[str, str]]
+) -> PartitionState | None:
+    """A partition that needs no work; None where nothing is known yet of one of its inputs."""
+    state = PartitionState(partition, sorted(inputs))
+    state.problems = {key: problems[key] for key in state.inputs if key in problems}
+    read = {row.input for row in session.warehouse.index.entries("", state.inputs)}
+    return state if all(key in read or key in problems for key in state.inputs) else None
 
 
 def report_left(

@@ -21,11 +21,12 @@ from lightly_assets.pipeline.running.outcome import TaskOutcome, UnitOutcome
 from lightly_assets.pipeline.state.index import Index, Indexed
 from lightly_assets.pipeline.state.records import Stage, version
 
-_STAGE_FIELD: dict[Stage, str] = {
+STAGE_FIELD: dict[Stage, str] = {
     "predictions": "predictions_version",
     "singletons": "singletons_version",
     "task_folder": "published_from",
 }
+"""What a record says of each stage once it is made."""
 _MOST_NAMED = 10
 
 
@@ -88,7 +89,7 @@ class Reporter:
         """Selected assets that were not made for a partition."""
         made = [
             self._names.frames,
-            *(self._names.stage(t, stage) for t in self._tasks for stage in _STAGE_FIELD),
+            *(self._names.stage(t, stage) for t in self._tasks for stage in STAGE_FIELD),
             *(self._names.embeddings(objects_of(name)) for name in self._embeddings),
         ]
         return [key for key in made if key in self._selected and (key, state.partition) not in self._made]
@@ -113,7 +114,7 @@ class Reporter:
         made = [row for row in rows.values() if row.predictions_version]
         parents = [self._names.frames, *([self._names.stage(of, "singletons")] if of else [])]
         if key in self._selected and not failed and len(made) == len(state.inputs):
-            data_version = version(*sorted((row.input, row.predictions_version) for row in made))
+            data_version = stage_version(made, STAGE_FIELD["predictions"])
             metadata = embeddings_metadata(rows.values(), state.tasks(name))
             yield self._materialization(key, state, data_version, metadata, parents)
         found = evidence.counts(
@@ -127,7 +128,7 @@ class Reporter:
         good = len(unread) < len(state.inputs) and not unread
         if self._names.frames in self._selected and good:
             yield self._materialization(
-                self._names.frames, state, self._frames_version(rows), _frames_metadata(state, rows), []
+                self._names.frames, state, frames_version(rows.values()), _frames_metadata(state, rows), []
             )
         colliding = {key: error for key, error in unread.items() if key in self._scan.problems}
         yield from self._verdict(
@@ -157,12 +158,10 @@ class Reporter:
         stages: tuple[Stage, ...] = ("predictions", "singletons", "task_folder")
         for stage in stages:
             key = self._names.stage(task, stage)
-            made = [row for row in rows.values() if getattr(row, _STAGE_FIELD[stage])]
+            made = [row for row in rows.values() if getattr(row, STAGE_FIELD[stage])]
             waits = stage == "task_folder" and task in self._waiting
             if key in self._selected and not problem and not waits and len(made) == len(state.inputs):
-                data_version = version(
-                    *sorted((row.input, getattr(row, _STAGE_FIELD[stage])) for row in made)
-                )
+                data_version = stage_version(made, STAGE_FIELD[stage])
                 metadata = self._task_metadata(state, task, stage, rows)
                 yield self._materialization(key, state, data_version, metadata, [parent])
             parent = key
@@ -262,9 +261,6 @@ class Reporter:
             self._records[key] = self._recording.latest(key, partition)
         return self._records[key]
 
-    def _frames_version(self, rows: dict[str, Indexed]) -> str:
-        return version(*sorted((row.input, row.fingerprint, row.decode) for row in rows.values()))
-
     def _task_metadata(
         self, state: PartitionState, task: str, stage: Stage, rows: dict[str, Indexed]
     ) -> dict[str, dg.MetadataValue]:
@@ -300,6 +296,16 @@ class Reporter:
         if sheets and stage == "singletons":
             return {"preview": evidence.embedded("predictions", "webp", sheets[0]), **metadata}
         return metadata
+
+
+def frames_version(rows: Iterable[Indexed]) -> str:
+    """The data version of ``frames`` for a partition with these records."""
+    return version(*sorted((row.input, row.fingerprint, row.decode) for row in rows))
+
+
+def stage_version(rows: Iterable[Indexed], field: str) -> str:
+    """That of what is made of a task's inputs, see :data:`STAGE_FIELD`."""
+    return version(*sorted((row.input, getattr(row, field)) for row in rows))
 
 
 def any_class_missing(

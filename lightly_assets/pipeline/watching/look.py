@@ -25,6 +25,7 @@ from lightly_assets.pipeline.state.state_format import check_format
 from lightly_assets.pipeline.watching.requests import Batches, Request, Wants
 from lightly_assets.pipeline.watching.seen_inputs import CAME_BACK, Changes, SeenInputs, Stale, Versions
 from lightly_assets.pipeline.watching.stale_summary import Staleness
+from lightly_assets.pipeline.watching.untold import untold_runs
 from lightly_assets.storage import Entry
 
 RunState = Literal["open", "ended", "cancelled", "unknown"]
@@ -37,6 +38,8 @@ _ATTEMPTS = 3
 _LOOK_AT_MOST = 20_000
 # A run that Dagster knows nothing of after this time was never started.
 _LOST_SECONDS = 300.0
+# The fact of which run was asked for to tell what is untold, and how often.
+_UNTOLD = "untold"
 
 
 @dataclass(slots=True)
@@ -62,7 +65,7 @@ class Look:
     open_runs: int = 0
     requests: list[Request] = field(default_factory=list)
     tidy: str | None = None
-    """Run key of a run that looks after what inputs have left behind that are gone, or were."""
+    """Run key of a run that looks after what inputs that are gone, or were, and broken runs left behind."""
     empty_partitions: list[str] = field(default_factory=list)
     """Partitions of which nothing is left."""
     waiting: dict[str, int] = field(default_factory=dict)
@@ -98,7 +101,9 @@ class Look:
         if self.requests:
             parts.append(f"asked for {_inputs(sum(len(one.inputs) for one in self.requests))}")
         elif self.tidy:
-            parts.append("asked for a look after what removed inputs have left behind")
+            parts.append(
+                "asked for a look after what removed inputs, or runs that broke off, have left behind"
+            )
         return f"{_inputs(self.inputs)} known; {'; '.join(parts) or 'all up to date'}."
 
 
@@ -169,6 +174,7 @@ class Watch:
             self._choose(look, versions, now)
             if not look.cursor:
                 self._look_after_gone(look, now)
+                self._look_after_untold(look, now)
         look.inputs = self.seen_inputs.count()
         look.unstable = self.seen_inputs.count("unstable")
         return look
@@ -350,6 +356,21 @@ class Watch:
             look.tidy = version("gone", now, *untold)
             self.seen_inputs.ask(look.tidy, {}, now)
         self.seen_inputs.told(untold)
+
+    def _look_after_untold(self, look: Look, now: float) -> None:
+        """Where runs have broken off: one run that tells Dagster what they have not, a few times at most."""
+        notes = untold_runs(self.state)
+        run_key, _, times = (self.seen_inputs.fact(_UNTOLD) or " 0").partition(" ")
+        if not notes:
+            if run_key:
+                self.seen_inputs.note(_UNTOLD, "")
+            return
+        under_way = any(one == run_key for one, _ in self.seen_inputs.under_way())
+        if look.tidy or under_way or int(times) >= _ATTEMPTS:
+            return
+        look.tidy = version("untold", now, *notes)
+        self.seen_inputs.ask(look.tidy, {}, now)
+        self.seen_inputs.note(_UNTOLD, f"{look.tidy} {int(times) + 1}")
 
     def _left_failed(self, look: Look) -> bool:
         """Whether a partition is failed by an input that is gone, and no run that is asked for says so."""

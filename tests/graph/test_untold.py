@@ -1,0 +1,145 @@
+"""What runs that broke off have published, and Dagster was never told of, is told by the next run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from lightly_assets.config import load_project
+from lightly_assets.graph.keys import PLAIN
+from lightly_assets.pipeline.session import Session
+from lightly_assets.pipeline.watching.untold import note_untold, untold_runs
+from lightly_assets.storage import Store, open_store
+from tests.graph.conftest import Daemon
+from tests.graph.test_chain import partitions, run_keys
+from tests.graph.test_dead_runs import a_dead_process
+from tests.projects import SmallProject, positions, task, write_image, write_video
+
+ASSETS = ["frames", *(f"squares/{stage}" for stage in ("predictions", "singletons", "task_folder"))]
+Told = dict[tuple[str, str], tuple[int, str]]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> SmallProject:
+    small = SmallProject(tmp_path / "project")
+    small.write(tasks=[task("squares")], sensor={"trusted_age_seconds": 0})
+    for name, frames in (("a", 5), ("b", 4), ("c", 3)):
+        write_video(small.input / f"{name}.mp4", positions(frames))
+    write_image(small.input / "stills/x.png", 10)
+    return small
+
+
+def publish(small: SmallProject, *, and_break_off: bool = True) -> None:
+    """Bring all up to date without a word to Dagster."""
+    with Session(load_project(small.config)) as session:
+        assert [one.problems() for one in session.run(session.plan()) if one.problems()] == []
+        assert session.finish() == {}
+    if and_break_off:
+        note_untold(state(small), "broken")
+
+
+def state(small: SmallProject) -> Store:
+    return open_store(small.state)
+
+
+def told(instance: dg.DagsterInstance) -> Told:
+    """Of each asset and partition: how often it was made for Dagster, and its last data version."""
+    found: Told = {}
+    for name in ASSETS:
+        for record in instance.fetch_materializations(dg.AssetKey(name.split("/")), limit=999).records:
+            made = record.asset_materialization
+            assert made and made.partition and made.tags
+            times, version = found.get((name, made.partition), (0, made.tags["dagster/data_version"]))
+            found[name, made.partition] = times + 1, version
+    return found
+
+
+def versions(instance: dg.DagsterInstance) -> dict[tuple[str, str], str]:
+    return {where: version for where, (_, version) in told(instance).items()}
+
+
+def verdicts(instance: dg.DagsterInstance) -> set[tuple[str, str | None]]:
+    kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    found = set()
+    for run in instance.get_runs():
+        for entry in instance.all_logs(run.run_id, of_type=kind):
+            event = entry.get_dagster_event().asset_check_evaluation_data
+            found.add((str(event.asset_check_key), event.partition))
+    return found
+
+
+def test_a_run_tells_what_was_published_without_a_word_and_nothing_else(
+    small: SmallProject, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    write_video(small.input / "d.mp4", positions(2))
+    assert run_keys(small, instance, partitions(small)).success
+    before = told(instance)
+    # One is new, one has changed, one is broken now; a picture is new in a folder that was there.
+    write_video(small.input / "a.mp4", positions(7))
+    write_video(small.input / "new.mp4", positions(2))
+    write_image(small.input / "stills/y.png", 20)
+    (small.input / "d.mp4").write_bytes(b"no video")
+    with Session(load_project(small.config)) as session:
+        assert [key for one in session.run(session.plan()) for key in one.problems()] == ["d.mp4"]
+    assert run_keys(small, instance, []).success and told(instance) == before, "nobody has a reason to look"
+    note_untold(state(small), "broken")
+    files = small.files()
+    assert run_keys(small, instance, []).success
+    after = told(instance)
+    changed = {where for where, one in after.items() if before.get(where) != one}
+    assert changed == {(name, partition) for name in ASSETS for partition in ("a.mp4", "new.mp4", "stills/")}
+    assert {times for where, (times, _) in after.items() if where[1] != "new.mp4"} == {1, 2}
+    assert small.files() == files and untold_runs(state(small)) == []
+    # An instance that was told everything in the usual way knows the same.
+    (small.input / "d.mp4").unlink()
+    (tmp_path / "other").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "other")) as other:
+        assert run_keys(small, other, partitions(small)).success
+        expected = versions(other)
+        assert {where: one for where, one in versions(instance).items() if where[1] != "d.mp4"} == expected
+        assert verdicts(other) <= verdicts(instance)
+    assert run_keys(small, instance, []).success and told(instance) == after
+
+
+def test_the_sensor_asks_for_one_run_that_tells_it(daemon: Daemon) -> None:
+    small = daemon.small
+    publish(small)
+    (request,) = daemon.tick()
+    assert request.run_config["ops"]["chain"]["config"] == {"partitions": [], "inputs": []}
+    assert daemon.tick() == []
+    assert daemon.launch(request).success
+    assert {partition for _, partition in told(daemon.instance)} == set(partitions(small))
+    assert daemon.tick() == [] and daemon.reason.endswith("all up to date.")
+
+
+def test_a_run_that_tells_it_is_asked_for_three_times_at_most(daemon: Daemon) -> None:
+    publish(daemon.small)
+    for _ in range(3):
+        (request,) = daemon.tick()
+        daemon.instance.add_run(
+            dg.DagsterRun(
+                PLAIN.predictions_job,
+                status=dg.DagsterRunStatus.FAILURE,
+                tags={"dagster/run_key": str(request.run_key)},
+            )
+        )
+    assert daemon.tick() == []
+
+
+def test_the_command_line_tells_what_a_killed_run_has_not(
+    small: SmallProject, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(instance.root_directory))
+    command = [Path(sys.executable).with_name("lightly-assets"), "run", "-c", small.config]
+    publish(small, and_break_off=False)
+    # Dagster itself need not know of that run any more.
+    state(small).write("alive/killed", a_dead_process().encode())
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "All up to date: 4 inputs" in done.stdout
+    assert {partition for _, partition in told(instance)} == set(partitions(small))
+    assert untold_runs(state(small)) == []
+    runs = len(instance.get_runs())
+    subprocess.run(command, capture_output=True, check=True)
+    assert len(instance.get_runs()) == runs, "there is nothing to say any more"

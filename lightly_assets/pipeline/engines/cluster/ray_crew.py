@@ -32,6 +32,8 @@ _TAKE_SECONDS = 1.0
 _POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 4.0
 _KNOCK_SECONDS = 10.0
+# The type of a frame of HTTP/2.
+_SETTINGS = 4
 # Calls of an actor that may be under way at once: taking, giving, stopping.
 _CALLS = 4
 # In the place of a worker's number, for what befalls all of them.
@@ -284,7 +286,7 @@ def _connect(ray: Any, settings: EngineSettings) -> bool:
 
 
 def _knock(address: str) -> None:
-    """Raises EngineError where nobody is at home: Ray itself would go on trying for minutes."""
+    """Raises EngineError where nobody is at home, or no Ray: Ray itself would go on trying for minutes."""
     place = address
     if address == "auto":
         folder = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) / "ray"
@@ -295,9 +297,26 @@ def _knock(address: str) -> None:
     if not (host and port.isdigit()):
         return
     try:
-        socket.create_connection((host, int(port)), _KNOCK_SECONDS).close()
+        with socket.create_connection((host, int(port)), _KNOCK_SECONDS) as connection:
+            speaks_grpc = place.startswith("ray://") or _with_tls() or _greets(connection)
     except OSError as error:
         raise _no_cluster(address, error.strerror or str(error)) from None
+    if not speaks_grpc:
+        raise _no_cluster(address, "what listens there is something else; a head's own port is 6379")
+
+
+def _with_tls() -> bool:
+    return os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true")
+
+
+def _greets(connection: socket.socket) -> bool:
+    """Whether somebody answers as each gRPC server does, with the settings of an HTTP/2 connection."""
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0]))
+    try:
+        answer = connection.recv(9, socket.MSG_WAITALL)
+    except (TimeoutError, ConnectionError):
+        return False
+    return len(answer) == 9 and answer[3] == _SETTINGS
 
 
 def _head_of(ray: Any, settings: EngineSettings) -> str:

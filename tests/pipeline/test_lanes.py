@@ -174,6 +174,31 @@ def test_answers_come_in_the_order_of_the_questions() -> None:
     several.close()
 
 
+def test_a_slow_call_does_not_hold_up_those_behind_it() -> None:
+    several: Lanes[int] = Lanes(Stop())
+    free = threading.Event()
+    several.begin(lambda: int(free.wait(60)), 2)
+    for number in range(2, 9):
+        several.begin(lambda number=number: number, 2)
+        assert [*several.answers(2)] == []
+    free.set()
+    assert [*several.answers(0)] == [1, *range(2, 9)]
+    several.close()
+
+
+def test_what_waits_for_a_slow_call_is_bounded() -> None:
+    several: Lanes[int] = Lanes(Stop())
+    free = threading.Event()
+    several.begin(lambda: int(free.wait(60)), 2)
+    for _ in range(2, lanes.WAITING_ANSWERS):
+        several.begin(int, 2)
+        assert [*several.answers(2)] == []
+    several.begin(int, 2)
+    threading.Timer(0.1, free.set).start()
+    assert next(several.answers(2)) == 1
+    several.close()
+
+
 def test_an_error_of_a_lane_is_raised_where_its_answer_is_due() -> None:
     several: Lanes[int] = Lanes(Stop())
     several.begin(lambda: 1, 2)

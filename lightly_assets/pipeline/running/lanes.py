@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from lightly_assets.pipeline.running.pipe import Stop
-from lightly_assets.pipeline.running.tuning import PATIENCE_SECONDS, POLL_SECONDS
+from lightly_assets.pipeline.running.tuning import PATIENCE_SECONDS, POLL_SECONDS, WAITING_ANSWERS
 from lightly_assets.pulse import beat
 
 T = TypeVar("T")
@@ -23,8 +23,9 @@ T = TypeVar("T")
 class Call(Generic[T]):
     """Work for a lane, and what comes of it."""
 
-    def __init__(self, work: Callable[[], T]) -> None:
+    def __init__(self, work: Callable[[], T], progress: threading.Condition) -> None:
         self._work = work
+        self._progress = progress
         self._done = threading.Event()
         self._found: list[T] = []
         self._error: BaseException | None = None
@@ -36,17 +37,17 @@ class Call(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - raised again by result()
             self._error = error
         del self._work  # and the pixels with it
-        self._done.set()
+        with self._progress:
+            self._done.set()
+            self._progress.notify_all()
         beat()
 
     @property
     def is_done(self) -> bool:
         return self._done.is_set()
 
-    def result(self, stop: Stop) -> T:
-        """Wait for what comes of it, and give or raise that. Raises Stopped."""
-        while not self._done.wait(POLL_SECONDS):
-            stop.check()
+    def result(self) -> T:
+        """Give or raise what came of it, once it is done."""
         if self._error is not None:
             raise self._error
         return self._found[0]
@@ -59,11 +60,12 @@ class Lanes(Generic[T]):
         self._stop = stop
         self._calls: queue.SimpleQueue[Call[T] | None] = queue.SimpleQueue()
         self._begun: deque[Call[T]] = deque()
+        self._progress = threading.Condition()
         self._threads: list[threading.Thread] = []
 
     def begin(self, work: Callable[[], T], callers: int) -> None:
         """Have something done, by one of at least so many threads; by this one, at once, if one is enough."""
-        call = Call(work)
+        call = Call(work, self._progress)
         self._begun.append(call)
         if callers < 2:
             return call.run()
@@ -76,10 +78,29 @@ class Lanes(Generic[T]):
         return None
 
     def answers(self, most: int) -> Iterator[T]:
-        """Answers that are there, and so many more that no more than ``most`` are left to come."""
-        while self._begun and (self._begun[0].is_done or len(self._begun) > most):
-            yield self._begun[0].result(self._stop)
-            self._begun.popleft()
+        """Answers that are there, and so many more that no more than ``most`` are left to come.
+
+        A slow call does not hold up the threads behind it: what they have done waits for its turn.
+        """
+        while self._begun:
+            if self._begun[0].is_done:
+                yield self._begun[0].result()
+                self._begun.popleft()
+            elif self._to_come <= most and len(self._begun) < WAITING_ANSWERS:
+                return
+            else:
+                self._wait()
+                self._stop.check()
+
+    def _wait(self) -> None:
+        """Until the first call is done, or one more of the others, for a while."""
+        with self._progress:
+            left = self._to_come
+            self._progress.wait_for(lambda: self._begun[0].is_done or self._to_come < left, POLL_SECONDS)
+
+    @property
+    def _to_come(self) -> int:
+        return sum(not call.is_done for call in self._begun)
 
     def close(self) -> None:
         """End the threads once they have done what they do now, and wait for that a while.

@@ -2,6 +2,8 @@
 
 WAITING_BATCHES = 4
 """Batches of results that wait to be encoded."""
+WAITING_ANSWERS = 32
+"""Answers of models that wait for that of an earlier call: those are handed on in the order of the calls."""
 BRISK_SECONDS = 0.01
 """A call of a model that takes no longer than this is given more images: what surrounds it costs as much."""
 WAITING_UNITS = 2
@@ -9,7 +11,7 @@ WAITING_UNITS = 2
 PUBLISHERS_IN_BUCKETS = 4
 """Units that are stored and published at once in a bucket: while one is checked, or waits for the reply to a
 single request, others are written."""
-PUBLISHERS_ON_DISK = 2
+PUBLISHERS_ON_DISK = 4
 """On a disk the same: at the end of a long video all of its tasks are published, on all cores of a small
 machine."""
 ENCODED_AT_ONCE = 128

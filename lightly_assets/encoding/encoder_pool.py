@@ -5,6 +5,7 @@ other processes do most of it, and all cores have work. What is written is the s
 """
 
 import json
+import logging
 import os
 import pickle
 import socket
@@ -23,6 +24,7 @@ from lightly_assets.encoding.rows import EncodedRow, encode_rows, weight
 from lightly_assets.encoding.task_settings import TaskSettings
 from lightly_assets.models.results import Result
 
+log = logging.getLogger(__name__)
 # A pool of Python's own would import the main module in each of them, which may be Dagster's.
 # Whoever interrupts a run interrupts its own process, which ends these.
 _BOOT = (
@@ -96,7 +98,13 @@ class EncoderPool:
             if self._spent < _WORTH_SECONDS or len(self._all) >= self._most:
                 return
             self._spent = 0.0
-            encoder = _Encoder(self._settings)
+            try:
+                encoder = _Encoder(self._settings)
+            except OSError as error:
+                # A limit of processes or of memory: nothing depends on them.
+                log.warning("No process could be started to encode in (%s); the run does it itself.", error)
+                self._most = 0
+                return
             self._all.append(encoder)
             self._starting.append(encoder)
 

@@ -197,6 +197,19 @@ def test_there_are_no_more_than_allowed_and_none_is_left() -> None:
     assert running(pool) == []
 
 
+@pytest.mark.usefixtures("at_once")
+def test_where_none_can_be_started_it_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    pool = EncoderPool({"task": settings(TaskType.OBJECT_DETECTION)}, most=2)
+    for _ in range(3):
+        assert asked(pool, "task", [objects(0)])[0].data == b"[]"
+    assert running(pool) == []
+    assert [one.message.count("no-python") for one in caplog.records] == [1]
+    pool.close()
+
+
 PARENT = """
 import os, signal
 from lightly_assets.encoding import encoder_pool

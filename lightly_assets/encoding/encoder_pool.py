@@ -4,13 +4,9 @@ Reading masks between a model's pixels and writing singletons is much Python. Wh
 other processes do most of it, and all cores have work. What is written is the same.
 """
 
-import json
 import logging
 import os
 import pickle
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +14,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from lightly_assets.child_processes import ONE_THREAD, start_child
 from lightly_assets.cores import usable_cores
 from lightly_assets.encoding.encode import Size
 from lightly_assets.encoding.rows import EncodedRow, encode_rows, weight
@@ -25,13 +22,7 @@ from lightly_assets.encoding.task_settings import TaskSettings
 from lightly_assets.models.results import Result
 
 log = logging.getLogger(__name__)
-# A pool of Python's own would import the main module in each of them, which may be Dagster's.
-# Whoever interrupts a run interrupts its own process, which ends these.
-_BOOT = (
-    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from lightly_assets.encoding.encoder_child import main; main(int(sys.argv[2]))"
-)
+_CHILD = "lightly_assets.encoding.encoder_child"
 _WORTH_SECONDS = 0.5
 """CPU time of encoding here after which a process is started, which itself takes that long to begin."""
 _MOST = 8
@@ -121,16 +112,8 @@ class _Encoder:
     """One process."""
 
     def __init__(self, settings: Mapping[str, TaskSettings]) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            arguments = [json.dumps([entry or os.getcwd() for entry in sys.path]), str(theirs.fileno())]  # noqa: PTH109
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-I", "-c", _BOOT, *arguments],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            )
+        # Whoever interrupts a run interrupts its own process, which ends this one.
+        self._process, ours = start_child(_CHILD, os.environ | ONE_THREAD, interruptible=False)
         self._pipe: Connection[Any, Any] = Connection(ours.detach())
         with suppress(OSError):
             self._pipe.send(settings)

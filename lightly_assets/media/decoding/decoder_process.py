@@ -2,20 +2,15 @@
 
 import atexit
 import contextlib
-import json
 import os
 import signal
-import socket
 import subprocess
-import sys
 import threading
 
+from lightly_assets.child_processes import ONE_THREAD, start_child
 from lightly_assets.media.decoding.channel import Channel, ChannelClosedError, Message
 
-_BOOT = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from lightly_assets.media.decoding.decoder_child import main; main(int(sys.argv[2]))"
-)
+_CHILD = "lightly_assets.media.decoding.decoder_child"
 _START_SECONDS = 60.0
 _FILES_PER_CHILD = 500
 """After so many files a decoder is replaced, so that no leak can grow."""
@@ -29,16 +24,7 @@ class Child:
     """One decoder process."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            arguments = [json.dumps([entry or os.getcwd() for entry in sys.path]), str(theirs.fileno())]  # noqa: PTH109
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-I", "-S", "-c", _BOOT, *arguments],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            )
+        self._process, ours = start_child(_CHILD, os.environ | ONE_THREAD, site=False)
         self._channel = Channel(ours)
         self._ready = False
         self._files = 0

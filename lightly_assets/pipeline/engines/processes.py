@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import signal
-import socket
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from lightly_assets.child_processes import start_child
 from lightly_assets.config.engine import EngineSettings
 from lightly_assets.cores import cores
 from lightly_assets.pipeline.engines.messages import Gone, Group, Order, Over
 from lightly_assets.pipeline.engines.watch import Watch
 from lightly_assets.storage.disk.temporary import temporary_name
 
-_BOOT = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from lightly_assets.pipeline.engines.process_worker import main; main(int(sys.argv[2]))"
-)
+_CHILD = "lightly_assets.pipeline.engines.process_worker"
 # How long a worker may take to end in good order before it is killed.
 _PATIENCE_SECONDS = 4.0
 
@@ -90,15 +85,7 @@ class _Process:
     def __init__(self, number: int, device: str | None, environment: dict[str, str], watch: Watch) -> None:
         self.device = device
         self._number, self._watch = number, watch
-        ours, theirs = socket.socketpair()
-        with theirs:
-            arguments = [json.dumps([entry or os.getcwd() for entry in sys.path]), str(theirs.fileno())]  # noqa: PTH109
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-I", "-c", _BOOT, *arguments],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=environment,
-            )
+        self._process, ours = start_child(_CHILD, environment, silent=False)
         self._pipe: Connection[object, object] = Connection(ours.detach())
         self._over = False
         self._thread = threading.Thread(target=self._listen, name=f"worker-{number}", daemon=True)

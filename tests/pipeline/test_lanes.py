@@ -12,7 +12,7 @@ from lightly_assets.config import load_project
 from lightly_assets.encoding import encoder_pool, rows
 from lightly_assets.models.pixels.preprocessor import Preprocessor
 from lightly_assets.models.results import ResultError
-from lightly_assets.pipeline.running import encode_stage, lanes
+from lightly_assets.pipeline.running import lanes
 from lightly_assets.pipeline.running.lanes import Lanes
 from lightly_assets.pipeline.running.pipe import Stop, Stopped
 from lightly_assets.pipeline.session import Session
@@ -87,7 +87,7 @@ def test_what_a_lane_cannot_encode_is_encoded_where_it_is_written(
 ) -> None:
     wanted = project(tmp_path / "0", threads=2)
     run(wanted)
-    real, threads = encode_stage.encode_batch, set()
+    real, threads = rows.encode_batch, set()
 
     def encode_batch(*given: Any) -> Any:
         threads.add(threading.current_thread().name.partition(" ")[0])
@@ -95,8 +95,7 @@ def test_what_a_lane_cannot_encode_is_encoded_where_it_is_written(
             raise ResultError("cannot be encoded", 0)
         return real(*given)
 
-    for module in (encode_stage, rows):
-        monkeypatch.setattr(module, "encode_batch", encode_batch)
+    monkeypatch.setattr(rows, "encode_batch", encode_batch)
     small = project(tmp_path / "1", threads=2)
     run(small)
     assert threads == {"model", "encode"}

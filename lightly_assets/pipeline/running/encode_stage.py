@@ -7,10 +7,9 @@ from functools import partial
 from itertools import groupby, islice
 from typing import cast
 
-from lightly_assets.encoding.encode import Encoded, encode_batch
+from lightly_assets.encoding.encode import Encoded
 from lightly_assets.encoding.encoder_pool import EncoderPool
-from lightly_assets.encoding.json_bytes import singletons_bytes
-from lightly_assets.encoding.rows import EncodedRow
+from lightly_assets.encoding.rows import EncodedRow, encode_rows
 from lightly_assets.errors import BadValue
 from lightly_assets.media import VideoInfo
 from lightly_assets.models.columns import pack
@@ -76,13 +75,14 @@ class EncodeStage:
                 self._take(task, look_into_boxes(task, task.base, images), predicted=True)
             elif encoded is None:
                 self._take(task, some, predicted=True)
-            for (source, result), one in zip(some, ready, strict=False):
+            for (source, _), one in zip(some, ready, strict=False):
                 if task.is_open(source.input):
-                    self._write(task, source, result, one)
+                    self._write(task, source, one, predicted=True)
             self._settle(task.unit)
 
-    def _write(self, task: TaskState, source: Source, result: Result, one: EncodedRow) -> None:
-        task.predictions.add(source, result)
+    def _write(self, task: TaskState, source: Source, one: EncodedRow, *, predicted: bool) -> None:
+        if predicted:
+            task.predictions.add(source, one.result)
         if one.encoded is not None:
             self._write_singletons(task, source, one.encoded, one.data)
         task.seen[source.input] += 1
@@ -134,21 +134,16 @@ class EncodeStage:
     def _take(self, task: TaskState, rows: list[tuple[Source, Result]], *, predicted: bool) -> None:
         """Store and encode what a model said about some images."""
         rows = self._packed(task, rows)
-        encoded: list[Encoded | None] = [None] * len(rows)
-        if rows and (task.work.encodes or not predicted):
-            sizes = [(source.width, source.height) for source, _ in rows]
-            try:
-                encoded = [*encode_batch([result for _, result in rows], task.setup.settings, sizes)]
-            except ResultError as error:
-                # Only the input that it is about fails; the others are taken without it.
-                self._fail(task, rows[error.index or 0][0], error)
-                return self._take(task, rows, predicted=predicted)
-        for (source, result), one in zip(rows, encoded, strict=True):
-            if predicted:
-                task.predictions.add(source, result)
-            if one is not None:
-                self._write_singletons(task, source, one, singletons_bytes(one.singletons))
-            task.seen[source.input] += 1
+        settings = task.setup.settings if task.work.encodes or not predicted else None
+        sizes = [(source.width, source.height) for source, _ in rows]
+        try:
+            encoded = encode_rows([result for _, result in rows], sizes, settings)
+        except ResultError as error:
+            # Only the input that it is about fails; the others are taken without it.
+            self._fail(task, rows[error.index or 0][0], error)
+            return self._take(task, rows, predicted=predicted)
+        for (source, _), one in zip(rows, encoded, strict=True):
+            self._write(task, source, one, predicted=predicted)
         return None
 
     def _packed(self, task: TaskState, rows: list[tuple[Source, Result]]) -> list[tuple[Source, Result]]:

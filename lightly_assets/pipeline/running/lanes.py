@@ -26,7 +26,7 @@ class Call(Generic[T]):
     def __init__(self, work: Callable[[], T], progress: threading.Condition) -> None:
         self._work = work
         self._progress = progress
-        self._done = threading.Event()
+        self.is_done = False
         self._found: list[T] = []
         self._error: BaseException | None = None
 
@@ -38,13 +38,9 @@ class Call(Generic[T]):
             self._error = error
         del self._work  # and the pixels with it
         with self._progress:
-            self._done.set()
+            self.is_done = True
             self._progress.notify_all()
         beat()
-
-    @property
-    def is_done(self) -> bool:
-        return self._done.is_set()
 
     def result(self) -> T:
         """Give or raise what came of it, once it is done."""

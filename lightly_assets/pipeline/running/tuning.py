@@ -12,8 +12,8 @@ PUBLISHERS_IN_BUCKETS = 4
 """Units that are stored and published at once in a bucket: while one is checked, or waits for the reply to a
 single request, others are written."""
 PUBLISHERS_ON_DISK = 4
-"""On a disk the same: at the end of a long video all of its tasks are published, on all cores of a small
-machine."""
+"""On a disk the same: at the end of a long video all of its tasks are published, and each waits for the disk
+to have them."""
 ENCODED_AT_ONCE = 128
 """Stored results that are encoded together."""
 PATIENCE_SECONDS = 3.0

@@ -86,19 +86,22 @@ def offset_words(first: int) -> str:
 def counting_problem(
     frame_ids: Mapping[int, int | None], numbers: FrameNumbers, video: str, *, file: str
 ) -> str | None:
-    """One sentence where the labels' own ``frame_id`` 0 is frame 1 by its name: names count from 1.
+    """One sentence where each ``frame_id``, from 0, is one less than its name's number: names count from 1.
+
+    Wherever the list begins: of a part of a video it may be at any frame.
 
     Args:
         frame_ids: index of a frame, as its name says it → its ``frame_id``.
         numbers: how names are read; a user who has said it knows.
     """
-    if numbers != FrameNumbers() or min(frame_ids, default=0) != 1:
+    if numbers != FrameNumbers() or not frame_ids:
         return None
     if any(one is None or index - one != 1 for index, one in frame_ids.items()):
         return None
+    first = min(frame_ids)
     return (
-        f"{file}: of '{video}' the frame with the frame_id 0 is called 1, so names count from 1: say "
-        f"{offset_words(1)}; if not, take the frame_id out of the file."
+        f"{file}: of '{video}' the frame with the frame_id {first - 1} is called {first}, so names "
+        f"count from 1: say {offset_words(1)}; if not, take the frame_id out of the file."
     )
 
 

@@ -257,6 +257,18 @@ def test_a_size_that_is_that_of_the_stored_pixels(tmp_path: Path) -> None:
     assert list(written(tmp_path)) == ["a.jpg"]
 
 
+def test_a_part_of_a_video_says_so_too(root: Path) -> None:
+    document = labels([f"sub/v/{number:06d}.jpg" for number in range(3, 6)])
+    for place, image in enumerate(document["images"]):
+        image |= {"video_id": 1, "frame_id": place + 2}
+    with pytest.raises(LightlyAssetsError, match=r"frame_id 2 is called 3, .* say --first-frame 1 \(first"):
+        imported(root, document, unlisted="leave")
+    with pytest.raises(LightlyAssetsError, match=r"say --first-frame 1 \(first"):
+        ran(root, document, missing="empty")
+    imported(root, document, NameSettings(numbers=FrameNumbers(first=1)), unlisted="leave")
+    assert min(written(root)) == "sub/v-02-mp4.png"
+
+
 def test_corners_are_found_where_only_the_input_knows_the_size(root: Path) -> None:
     Image.new("RGB", (64, 48)).save(root / "input/a.jpg")
     document = labels(["a.jpg"])

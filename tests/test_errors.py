@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError, field_validator
 from typer.testing import CliRunner
 
 import lightly_assets
-from lightly_assets import LightlyAssetsError, errors
+from lightly_assets import LightlyAssetsError, child_processes, errors
 from lightly_assets.cli import app
 from lightly_assets.config import load_project
 from lightly_assets.definitions import build_definitions
@@ -151,9 +151,9 @@ def test_a_bug_in_the_decoder_is_not_the_videos_damage(
     decoder_process.pool.close()
     start = "from lightly_assets.media.decoding import decoder\nimport numpy as np\n"
     bug = "def _frame(*_): np.zeros(2) + np.zeros(3)\ndecoder.Decoder._frame = _frame\n"
-    imports, _, rest = decoder_process._BOOT.partition("from lightly_assets")
-    boot = f"{imports.rstrip('; ')}\n{start}{bug}from lightly_assets{rest}"
-    monkeypatch.setattr(decoder_process, "_BOOT", boot)
+    imports, _, rest = child_processes._BOOT.partition("from {module}")
+    boot = f"{imports.rstrip('; ')}\n{start}{bug}from {{module}}{rest}"
+    monkeypatch.setattr(child_processes, "_BOOT", boot)
     with pytest.raises(RuntimeError, match=r"(?s)The decoder failed by itself.*in _frame.*broadcast"):
         run(small)
     with Session(load_project(small.config)) as session:

@@ -193,22 +193,34 @@ def _is_float32(values: Any) -> bool:
 
 def _lists(values: Sequence[Any], item: Any) -> Any:
     """One list per row from flat arrays; None is a null."""
-    missing = np.array([value is None for value in values], dtype=np.bool_)
-    lengths = [0 if value is None else len(value) for value in values]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     some = [np.asarray(value) for value in values if value is not None and len(value)]
-    flat = pa.array(np.concatenate(some) if some else [], type=item)
-    return pa.ListArray.from_arrays(offsets, flat, type=pa.list_(item), mask=pa.array(missing))
+    return _rows(values, _flat(np.concatenate(some) if some else np.empty(0, np.uint8), item))
 
 
 def _nested(values: Sequence[Any], item: Any) -> Any:
     """One list of lists per row, from sequences of flat arrays; None is a null."""
-    missing = np.array([value is None for value in values], dtype=np.bool_)
+    return _rows(values, _lists([one for value in values if value is not None for one in value], item))
+
+
+def _flat(numbers: np.ndarray, item: Any) -> Any:
+    wanted = np.dtype(item.to_pandas_dtype())
+    if not np.can_cast(numbers.dtype, wanted):
+        return pa.array(numbers, type=item)  # looks whether they fit
+    return pa.Array.from_buffers(item, len(numbers), [None, pa.py_buffer(numbers.astype(wanted, copy=False))])
+
+
+def _rows(values: Sequence[Any], flat: Any) -> Any:
+    """One list per value of as many of the flat ones as it has; None is a null.
+
+    From buffers: for an array with a mask, pyarrow loads all of its functions, and NumPy's masked arrays.
+    """
     lengths = [0 if value is None else len(value) for value in values]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    inner = [one for value in values if value is not None for one in value]
-    flat = _lists(inner, item)
-    return pa.ListArray.from_arrays(offsets, flat, type=pa.list_(pa.list_(item)), mask=pa.array(missing))
+    there = np.array([value is not None for value in values], dtype=np.bool_)
+    valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.ListArray.from_buffers(
+        pa.list_(flat.type), len(values), [valid, pa.py_buffer(offsets)], children=[flat]
+    )
 
 
 def _write_classification(results: list[Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Results through columns and back, and what other tools read in them."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +178,17 @@ def assert_equal(one: Any, other: Any) -> None:
                 np.testing.assert_array_equal(ours, theirs)
         else:
             assert ours == theirs, name
+
+
+def test_little_of_pyarrow_is_loaded_for_them() -> None:
+    """Every run starts with it: all of its functions, and masked arrays, take longer than some videos."""
+    code = (
+        "import sys\nfrom lightly_assets.models.columns import pack, to_batch\n"
+        "from lightly_assets.models.protocol import Source\n"
+        "from lightly_assets.models.results import Detections, Ready\n"
+        "results = [Detections([[1, 2, 3, 4]], [0.5], [0]), Ready([])]\n"
+        "batch = to_batch([(Source('a.png', 0, 8, 8), pack(one)) for one in results], 'object-detection')\n"
+        "assert batch.num_rows == 2\n"
+        "assert not {'pyarrow.compute', 'numpy.ma'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -69,7 +69,10 @@ VideoOption = Annotated[
     typer.Option("--video", help="The video of the input whose frames have no name but their number."),
 ]
 FirstFrameOption = Annotated[
-    int, typer.Option("--first-frame", min=0, help="The number that the labels give to their first frame.")
+    int | None,
+    typer.Option(
+        "--first-frame", min=0, help="The number that the labels give to their first frame; usually 0."
+    ),
 ]
 FrameStepOption = Annotated[
     int, typer.Option("--frame-step", min=1, help="Frames of the video from one number to the next.")
@@ -118,10 +121,10 @@ def name_settings(
     strip: str,
     renames: Path | None,
     video: str | None,
-    numbers: tuple[int, int, int],
+    numbers: tuple[int, int, int, bool],
     pattern: str | None,
 ) -> "NameSettings":
-    """What the options say about names; ``numbers`` are first frame, step and start.
+    """What the options say about names; ``numbers``: first frame, step, start, whether the first was said.
 
     Raises:
         LabelsError: the file of renames is wrong, or the pattern is no regular expression.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from lightly_assets.format.names.suffixes import split_suffix
@@ -22,6 +22,8 @@ class FrameNumbers:
     """Frames from one number to the next."""
     start: int = 0
     """The index of the labels' first frame in the video."""
+    is_said: bool = field(default=False, compare=False)
+    """Whether somebody has said which number the first frame has."""
 
     def index(self, number: int) -> int:
         """The index of a frame, from 0.
@@ -86,23 +88,36 @@ def offset_words(first: int) -> str:
 def counting_problem(
     frame_ids: Mapping[int, int | None], numbers: FrameNumbers, video: str, *, file: str
 ) -> str | None:
-    """One sentence where each ``frame_id``, from 0, is one less than its name's number: names count from 1.
+    """One sentence where the labels' own numbers of frames leave open what those in names count from.
 
-    Wherever the list begins: of a part of a video it may be at any frame.
+    Names count from 1 where each is one more than its ``frame_id``, or the frame with the id 0 is called 1,
+    wherever the list begins. A list that numbers its own first frame 0 and calls it otherwise is of a part of
+    the video, of which only the names say which.
 
     Args:
         frame_ids: index of a frame, as its name says it → its ``frame_id``.
         numbers: how names are read; a user who has said it knows.
     """
-    if numbers != FrameNumbers() or not frame_ids:
+    if numbers.is_said or numbers != FrameNumbers() or not frame_ids:
         return None
-    if any(one is None or index - one != 1 for index, one in frame_ids.items()):
+    pairs = [(index, one) for index, one in sorted(frame_ids.items()) if one is not None]
+    if len(pairs) != len(frame_ids):
         return None
-    first = min(frame_ids)
-    return (
-        f"{file}: of '{video}' the frame with the frame_id {first - 1} is called {first}, so names "
-        f"count from 1: say {offset_words(1)}; if not, take the frame_id out of the file."
-    )
+    offsets = {index - one for index, one in pairs}
+    first, first_id = next((pair for pair in pairs if pair[1] == 0), pairs[0])
+    called = f"{file}: of '{video}' the frame with the frame_id {first_id} is called {first}"
+    if offsets == {1} or (first_id, first) == (0, 1):
+        why = "so names count from 1"
+    elif (offsets == {0} and first == 1) or (first_id == 0 and first > 1) or _is_part(offsets):
+        why = "and nothing says whether names count from 0 or from 1, as MOT's do"
+    else:
+        return None
+    return f"{called}, {why}: say {offset_words(1)}, or 0 if they count from there."
+
+
+def _is_part(offsets: Collection[int]) -> bool:
+    """Whether all names are ahead of their frame_id by the same number of frames, as in a part of a video."""
+    return len(offsets) == 1 and min(offsets) > 1
 
 
 def offset_hint(listed: Collection[int], count: int | None = None) -> str:

@@ -191,7 +191,19 @@ def test_what_is_wrong_is_one_sentence(text: str, words: str, tmp_path: Path) ->
     assert str(error.value).endswith(".") and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("text", "score"), [("0.5", 0.5), ("high", None), ("87", ...), ("-1", ...)])
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("0.5", 0.5),
+        ("high", None),
+        ("", None),
+        ("87", ...),
+        ("-1", ...),
+        ("0_1", ...),
+        ("0,85", ...),
+        ("85%", ...),
+    ],
+)
 def test_an_attribute_score_is_a_share(text: str, score: object, tmp_path: Path) -> None:
     shape = BOX.format(0, 0, 1, 21, ' label="person"').replace(
         "></box>", f'><attribute name="score">{text}</attribute></box>'

@@ -51,6 +51,50 @@ def test_other_shapes_in_voc_are_told(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_parts_of_objects_in_voc_are_counted(tmp_path: Path) -> None:
+    """VOC's layout: head, hands and feet have boxes inside of their person's object."""
+    corners = "<xmin>2</xmin><ymin>3</ymin><xmax>9</xmax><ymax>5</ymax>"
+    part = f"<part><name>head</name><bndbox>{corners}</bndbox></part>"
+    text = VOC.format(name="b.jpg", database="Unknown").replace("</bndbox>", f"</bndbox>{part}{part}")
+    labels = read(write(tmp_path, {"b.xml": text}))
+    assert [(one.category, one.box) for one in by_image(labels)["b.jpg"]] == [("car", (1, 2, 64, 6))]
+    dropped = labels.dropped["that are parts of others"]
+    assert (dropped.count, dropped.examples) == (2, ["car of b.xml"])
+
+
+def test_mot_with_places_in_the_world_has_no_classes(tmp_path: Path) -> None:
+    """MOT15's sequences with calibrated cameras: columns 8 to 10 are metres."""
+    rows = "1,1,10,15,31,25,1,-9.42,-5.04,0\n2,1,11,15,31,25,0,2,-5,0\n"
+    write(tmp_path, {"PETS/gt/gt.txt": rows})
+    labels = read(tmp_path)
+    (video,) = labels.videos
+    assert {n: [(one.category, one.box) for one in found] for n, found in video.singles.items()} == {
+        1: [(1, (10, 15, 41, 40))],
+        2: [],
+    }
+    write(tmp_path, {"results/PETS.txt": rows.replace(",1,-9", ",0.5,-9").replace(",0,2", ",0.4,2")})
+    names = {0: "person", 1: "car"}
+    with pytest.raises(
+        LabelsError, match=r"line 1 .* has no class .columns 8 to 10 are a place., but there are 2"
+    ):
+        read(tmp_path / "results/PETS.txt", names=names)
+    (video,) = read(tmp_path / "results/PETS.txt", names={0: "person"}).videos
+    assert [one.score for found in video.singles.values() for one in found] == [0.5, 0.4]
+
+
+def test_rows_of_visdrone_that_do_not_count_are_left_out(tmp_path: Path) -> None:
+    rows = "1,0,10,15,31,25,1,4,0,0\n1,1,10,15,31,25,0,0,0,0\n2,0,11,15,31,25,1,4,0,1\n"
+    write(tmp_path, {"uav.txt": rows})
+    labels = read(tmp_path / "uav.txt", names={0: "ignored", 4: "car"})
+    (video,) = labels.videos
+    assert [one.category for found in video.singles.values() for one in found] == [4, 4]
+    assert labels.dropped["that do not count (column 7 is 0)"].examples == ["line 2 of uav.txt"]
+    # Confidences may be 0.
+    write(tmp_path, {"uav.txt": rows.replace(",1,4,0,1", ",0.5,4,0,1")})
+    (video,) = read(tmp_path / "uav.txt", names={0: "ignored", 4: "car"}).videos
+    assert [one.score for found in video.singles.values() for one in found] == [1, 0, 0.5]
+
+
 def test_mot_truth_counts_frames_from_1_and_says_what_counts(tmp_path: Path) -> None:
     rows = "1,1,794.2,47.5,71,174,1,1,0.8\n1,2,10,10,5,5,0,1,1\n3,1,796,48,71,174,1,3,0.5\n"
     info = "[Sequence]\nname=MOT17-02\nimDir=img1\nframeRate=30\nimWidth=1920\nimHeight=1080\nimExt=.jpg\n"
@@ -335,6 +379,28 @@ def test_what_is_wrong_with_youtube_vis(change: dict[str, Any], words: str, tmp_
     (tmp_path / "vis.json").write_text(json.dumps(document))
     with pytest.raises(LabelsError, match=words):
         read(tmp_path / "vis.json", "youtube-vis")
+
+
+@pytest.mark.parametrize(
+    ("masks", "boxes"),
+    [
+        ([[[1, 1, 9, 1, 9, 9]], []], None),
+        ([[[1, 1, 9, 1, 9, 9]], [[]]], None),
+        ([[[1, 1, 9, 1, 9, 9]], None], [[1, 1, 8, 8], [0, 0, 0, 0]]),
+        (None, [[1, 1, 8, 8], [0, 0, 0, 0]]),
+        (None, [[1, 1, 8, 8], []]),
+    ],
+)
+def test_youtube_vis_without_a_shape_is_no_object(masks: Any, boxes: Any, tmp_path: Path) -> None:
+    """Tools that write no null for the frames that an object is not in."""
+    document = vis()
+    names = ["v/00000.jpg", "v/00001.jpg"]
+    document["videos"] = [{"id": 1, "width": 80, "height": 60, "length": 2, "file_names": names}]
+    one = {"id": 1, "video_id": 1, "category_id": document["categories"][0]["id"]}
+    document["annotations"] = [one | {"segmentations": masks, "bboxes": boxes}]
+    (tmp_path / "vis.json").write_text(json.dumps(document))
+    found = by_image(read(tmp_path / "vis.json"))
+    assert {name: len(labels) for name, labels in found.items()} == {names[0]: 1, names[1]: 0}
 
 
 def test_coco_of_videos_is_coco(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def import_coco_command(
     strip: StripOption = "",
     renames: RenamesOption = None,
     video: VideoOption = None,
-    first_frame: FirstFrameOption = 0,
+    first_frame: FirstFrameOption = None,
     frame_step: FrameStepOption = 1,
     start_frame: StartFrameOption = 0,
     name_pattern: NamePatternOption = None,
@@ -79,7 +79,7 @@ def import_coco_command(
         from lightly_assets.pipeline.publishing.coco_import import ImportSettings, import_coco
 
         gc.freeze()  # what was imported stays: looking through it again and again costs a tenth of the time
-        numbers = (first_frame, frame_step, start_frame)
+        numbers = (first_frame or 0, frame_step, start_frame, first_frame is not None)
         coco = CocoSettings(
             default_score=default_score,
             box_only=box_only,

@@ -53,8 +53,10 @@ def parse_image(entry: Any, place: str) -> CocoImage:
         raise LabelsError(
             f"{where}: width and height are {given}; they must be the image's pixels."
         ) from None
-    frame_id = entry.get("frame_id")
-    return CocoImage(entry["id"], names, width, height, frame_id if type(frame_id) is int else None)
+    # CocoVID's and TAO's word for the same.
+    ids = [entry.get(key) for key in ("frame_id", "frame_index")]
+    frame_id = next((one for one in ids if type(one) is int), None)
+    return CocoImage(entry["id"], names, width, height, frame_id)
 
 
 def _names(entry: dict[str, Any]) -> tuple[str, ...]:

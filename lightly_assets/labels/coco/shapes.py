@@ -85,6 +85,11 @@ def bbox_numbers(value: Any) -> list[float] | None:
     return value
 
 
+def is_oversized(box: Sequence[float] | None, width: int, height: int) -> bool:
+    """Whether ``[x, y, w, h]`` is more than twice as wide or high as its image: cut objects are hardly so."""
+    return box is not None and (box[2] > 2 * width or box[3] > 2 * height)
+
+
 def _are_numbers(value: Any) -> TypeGuard[list[Any]]:
     return isinstance(value, list) and all(type(one) in (int, float) for one in value)
 

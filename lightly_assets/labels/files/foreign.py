@@ -10,12 +10,16 @@ _TOOLS: tuple[tuple[tuple[str, ...], str], ...] = (
     (('"shapes"', '"imagePath"'), "labelme"),
     (('"shape_attributes"',), "VGG Image Annotator (VIA)"),
     (('"_via_settings"',), "VGG Image Annotator (VIA)"),
+    (('"project"', '"fname"', '"metadata"'), "VGG Image Annotator (VIA)"),
     (('"completions"', '"data"'), "an old version of Label Studio"),
     (('"original_width"', '"rectanglelabels"'), "Label Studio's JSON-MIN"),
     (('"dm_format_version"',), "Datumaro"),
     (('"categories"', '"items"', '"label"'), "Datumaro"),
     (('"schema_ref"', '"item"'), "V7 Darwin"),
     (('"box2d"',), "BDD100K or Scalabel"),
+    (('"poly2d"',), "BDD100K or Scalabel"),
+    (('"frameIndex"', '"labels"'), "BDD100K or Scalabel"),
+    (('"type"', '"coordinates"', '"filename"'), "Dataloop"),
     (('"coordinates"', '"annotations"', '"label"'), "CreateML"),
     (('"classTitle"',), "Supervisely"),
     (('"className"', '"instances"'), "SuperAnnotate"),
@@ -25,6 +29,20 @@ _TOOLS: tuple[tuple[tuple[str, ...], str], ...] = (
     (('"task_id"', '"response"'), "Scale"),
     (('"bbox_mode"', '"annotations"'), "detectron2's records"),
     (('"boundingBox"', '"regions"'), "VoTT"),
+    (('"source-ref"',), "Amazon's Ground Truth"),
+    (('"imageGcsUri"',), "Google's Vertex AI"),
+    (('"tagName"', '"regions"'), "Azure's Custom Vision"),
+    (('"topX"', '"label"'), "Azure's machine learning"),
+    (('"jsonResponse"',), "Kili"),
+    (('"label_hash"', '"data_units"'), "Encord"),
+    (('"image_name"', '"class_name"'), "Hasty"),
+    (('"gtboxes"',), "CrowdHuman"),
+    (('"imgHeight"', '"polygon"'), "Cityscapes' polygons"),
+    (('"pose_keypoints_2d"',), "OpenPose"),
+    (('"FeatureCollection"', '"features"'), "GeoJSON"),
+    (('"synsets"', '"names"'), "Visual Genome"),
+    (('"file_name"', '"objects":{', '"bbox"'), "a data set of Hugging Face"),
+    (('"file_name"', '"objects": {', '"bbox"'), "a data set of Hugging Face"),
 )
 _TABLES = frozenset({".csv", ".tsv", ".parquet", ".xlsx", ".arrow", ".tfrecord"})
 # So many files of a folder are looked at.
@@ -79,6 +97,8 @@ def _of_file(path: Path) -> str | None:
     start = starts_like_json(path)
     if tool := foreign_tool(start):
         return f"seems to be of {tool}, which is not read; export or convert it to COCO"
+    if "\n{" in start.strip() and start.startswith("{"):
+        return "has a JSON object in each line, which is read of Labelbox only; convert it to COCO"
     if start and path.suffix.lower() != ".json":
         return "is JSON with another suffix; say which it is with --format (format:), or name it .json"
     return None

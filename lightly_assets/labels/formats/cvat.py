@@ -13,7 +13,7 @@ import numpy as np
 
 from lightly_assets.labels.between import as_cvat
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.files.text import files_below, number, whole
+from lightly_assets.labels.files.text import files_below, number, share, whole
 from lightly_assets.labels.files.xml import elements, root_tag, text_of
 from lightly_assets.labels.labelled import (
     KeyFrame,
@@ -249,19 +249,23 @@ class _Reader:
 
 
 def _score(shape: Element, where: str) -> float | None:
-    """An attribute of this name, which ``export`` writes; CVAT itself has no scores."""
+    """An attribute of this name, which ``export`` writes; CVAT itself has no scores.
+
+    Raises:
+        LabelsError: it is a number that is no score, or is written as none is.
+    """
     for attribute in shape.iter("attribute"):
-        if attribute.get("name") == "score":
+        text = (attribute.text or "").strip()
+        if attribute.get("name") == "score" and text:
+            if not any(character.isdigit() for character in text) and text.lower() != "nan":
+                return None  # a word, such as high
             try:
-                value = float(attribute.text or "")
-            except ValueError:
-                return None
-            if not 0 <= value <= 1:
+                return share(text, "the attribute score", where)
+            except LabelsError:
                 raise LabelsError(
-                    f"{where}: the attribute score is {attribute.text}; it must be in [0, 1]: divide "
+                    f"{where}: the attribute score is {text}; it must be in [0, 1], such as 0.85: divide "
                     "percentages by 100, or rename an attribute that is no score."
-                )
-            return value
+                ) from None
     return None
 
 

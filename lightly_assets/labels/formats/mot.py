@@ -1,6 +1,8 @@
 """MOT Challenge: a text file for each sequence, ``gt/gt.txt``, ``det/det.txt`` or a tracker's results."""
 
 import configparser
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lightly_assets.labels.errors import LabelsError
@@ -27,6 +29,18 @@ _CLASSES = (
 _OBJECT = "object"
 _FILES = ("gt.txt", "det.txt")
 _NO_SEQUENCES = ("labels.txt", "seqmap.txt", "readme.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What the columns behind the box hold, which all rows of a file say together."""
+
+    is_truth: bool
+    """Whether column 7 says if a row counts, and is no confidence."""
+    counts: bool
+    """Whether it says so although it is not called the truth: 0 and 1, and nothing else, as VisDrone has."""
+    are_places: bool
+    """Whether columns 8 to 10 are a place in the world, as MOT15 has, and no class."""
 
 
 class Mot:
@@ -78,12 +92,13 @@ def _sequence(file: Path, options: ReadOptions, labels: Labels) -> LabelledVideo
         labels.names.setdefault(number_, text)
     singles: dict[int, list[Label]] = {}
     classes, are_classes = 0, False
-    for index, line in enumerate(read_text(file).splitlines(), 1):
-        if not line.strip():
-            continue
+    lines = [
+        (index, line.split(",")) for index, line in enumerate(read_text(file).splitlines(), 1) if line.strip()
+    ]
+    columns = _columns([parts for _, parts in lines], is_truth=file.name == "gt.txt")
+    for index, parts in lines:
         where = f"line {index} of {name}/{file.name}" if inside else f"line {index} of {file.name}"
-        parts = line.split(",")
-        frame, label = _row(parts, options, names, where, labels, is_truth=file.name == "gt.txt")
+        frame, label = _row(parts, options, names, where, labels, columns)
         rows = singles.setdefault(frame, [])
         if label is not None:
             rows.append(label)
@@ -106,6 +121,18 @@ def _sequence(file: Path, options: ReadOptions, labels: Labels) -> LabelledVideo
         size=_size(info, str(file)),
         length=length,
         image_of=lambda number: f"{folder.name}/{images}/{number:0{digits}d}{suffix}",
+    )
+
+
+def _columns(rows: Sequence[Sequence[str]], *, is_truth: bool) -> _Columns:
+    """What all rows say; what is wrong with one of them is told where it is read."""
+    ten = [[part.strip() for part in row[6:]] for row in rows if len(row) == 10]
+    marks = {row[0] for row in ten}
+    places = [part for row in ten for part in row[1:]]
+    return _Columns(
+        is_truth,
+        counts=len(ten) == len(rows) and marks == {"0", "1"} and all(row[1].isdigit() for row in ten),
+        are_places=any(not part.lstrip("-").isdigit() for part in places),
     )
 
 
@@ -140,8 +167,7 @@ def _row(
     names: dict[int, str],
     where: str,
     labels: Labels,
-    *,
-    is_truth: bool,
+    columns: _Columns,
 ) -> tuple[int, Label | None]:
     if not 6 <= len(parts) <= 10:
         raise LabelsError(
@@ -154,22 +180,21 @@ def _row(
     confidence = number(parts[6], "the confidence", where) if len(parts) > 6 else 1.0
     box = (x - first, y - first, x - first + width, y - first + height)
     category: str | int = _OBJECT
-    if is_truth:
-        # The seventh column of the truth says whether a row counts.
-        if confidence == 0:
-            labels.drop("that do not count (column 7 is 0)", where)
-            return frame, None
-        category = whole(parts[7], "the class", where) if len(parts) > 7 else 1
+    has_class = len(parts) > 7 and not columns.are_places
+    if confidence == 0 and (columns.is_truth or columns.counts):
+        labels.drop("that do not count (column 7 is 0)", where)
+        return frame, None
+    if columns.is_truth:
+        category = whole(parts[7], "the class", where) if has_class else 1
         category = category if category > 0 else 1
         return frame, Label(category, box=box, where=where)
     if options.names is not None and len(options.names) == 1:
         category = next(iter(options.names.values()))
     elif names:
-        category = whole(parts[7], "the class", where) if len(parts) > 7 else -1
+        category = whole(parts[7], "the class", where) if has_class else -1
         if category == -1:
-            raise LabelsError(
-                f"{where} has no class (column 8 is -1), but there are {len(names)} categories."
-            )
+            what = "columns 8 to 10 are a place" if columns.are_places else "column 8 is -1"
+            raise LabelsError(f"{where} has no class ({what}), but there are {len(names)} categories.")
     # Trackers write -1 where they have no confidence, and some detectors any number.
     if confidence != -1 and not 0 <= confidence <= 1:
         raise LabelsError(

@@ -58,6 +58,10 @@ def _image(file: Path, root: Path, origin: int | None, labels: Labels) -> Labell
     found = [_label(part, first, f"{part.tag} of {file.name}") for part in parts if part.tag == "object"]
     if _POLYGONS not in labels.notes and any(part.find("polygon") is not None for part in parts):
         labels.notes.append(_POLYGONS)
+    for part in parts:
+        if part.tag == "object" and (inner := part.findall("part")):
+            # Head, hands and feet in VOC's layout, each with a box of its own.
+            labels.drop("that are parts of others", f"{text_of(part, 'name')} of {file.name}", len(inner))
     names = [name] if name else []
     folder = stem.rpartition("/")[0]
     if name and folder and "/" not in name:

@@ -117,7 +117,7 @@ def _add(annotation: dict[str, Any], video: dict[str, Any], frames: list[list[La
     if not isinstance(scores, list) or len(scores) != len(frames):
         raise LabelsError(f"{where}: there are {len(frames)} frames, so scores must be a list of as many.")
     for place, (box, mask) in enumerate(zip(boxes, masks, strict=True)):
-        if box is None and mask is None:
+        if _is_absent(box, mask):
             continue
         here = f"frame {place} of {where}"
         score = None if scores[place] is None else share(scores[place], "score", here)
@@ -126,6 +126,12 @@ def _add(annotation: dict[str, Any], video: dict[str, Any], frames: list[list[La
         frames[place].append(
             Label(category, corners, polygons=polygons, mask=pixels, score=score, where=here)
         )
+
+
+def _is_absent(box: Any, mask: Any) -> bool:
+    """Whether an object is not in a frame: null, or an empty outline and a box of no size."""
+    no_mask = mask is None or (isinstance(mask, list) and not any(mask))
+    return no_mask and (box is None or box == [] or (isinstance(box, list) and box[2:] == [0, 0]))
 
 
 def _box(box: Any, where: str) -> tuple[float, float, float, float] | None:

@@ -14,6 +14,7 @@ from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.labels.coco.document import read_coco
 from lightly_assets.labels.coco.reader import CocoReader, task_categories
 from lightly_assets.labels.coco.settings import BoxFormat, BoxOnly, CocoSettings, Ignored, Rotated
+from lightly_assets.labels.coco.shapes import is_oversized
 from lightly_assets.labels.errors import LabelsError
 from lightly_assets.models.config import KINDS, Share
 from lightly_assets.models.files import file_hash, model_file, version_of
@@ -146,6 +147,11 @@ class CocoLabels:
             if wrong > len(found):
                 raise ResultError(problem)
             log.warning("%s: %d objects left out; %s", self.path.name, wrong, problem)
+        if large := sum(is_oversized(one.get("bbox"), source.width, source.height) for _, one in found):
+            log.warning(
+                "%s: %d boxes of %s are more than twice as wide or high as the image; are the labels of it?",
+                self.path.name, large, source,
+            )  # fmt: skip
         return self._reader.of_image([one for _, one in found], source.width, source.height)
 
     def _orientation(self, place: int, source: Source) -> int:

@@ -68,7 +68,8 @@ class LabelsModel(NamedLabelModel):
         return settings
 
     def name_settings(self, base_dir: Path) -> NameSettings:
-        numbers = FrameNumbers(self.first_frame or 0, self.frame_step, self.start_frame)
+        is_said = self.first_frame is not None
+        numbers = FrameNumbers(self.first_frame or 0, self.frame_step, self.start_frame, is_said)
         return replace(super().name_settings(base_dir), numbers=numbers)
 
     def load_for(self, task_type: TaskType, categories: Sequence[Category], base_dir: Path) -> Runtime:
@@ -84,9 +85,9 @@ class LabelsModel(NamedLabelModel):
         """The same settings for COCO's own reader; what only other formats have means nothing there."""
         shared = self.model_fields_set & CocoModel.model_fields.keys() - {"kind", "first_frame", "missing"}
         given = {name: getattr(self, name) for name in shared}
-        return CocoModel(
-            **given, kind="coco", first_frame=self.first_frame or 0, missing=self.unlisted or self.missing
-        )
+        if self.first_frame is not None:
+            given["first_frame"] = self.first_frame
+        return CocoModel(**given, kind="coco", missing=self.unlisted or self.missing)
 
 
 class LabelFiles(CocoLabels):

@@ -17,8 +17,9 @@ from lightly_assets.format.rules.box_statistics import BoxStatistics
 from lightly_assets.format.schema import Schema, TaskType
 from lightly_assets.labels.coco.objects import NO_PIXEL, Singleton
 from lightly_assets.labels.coco.reader import CocoReader
+from lightly_assets.labels.coco.shapes import is_oversized
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.report import LabelReport, counted, some
+from lightly_assets.labels.report import Counted, LabelReport, counted, some
 from lightly_assets.pipeline.publishing.label_targets import Target
 from lightly_assets.pipeline.publishing.task_list import PublishError, TaskList
 from lightly_assets.storage import NotFound, Store
@@ -155,6 +156,7 @@ class Converter:
         self.imported = imported
         self.corners = BoxStatistics()
         """Over boxes of images whose size only the input says."""
+        self.oversized = Counted()
 
     def file(self, target: Target) -> bytes:
         if target.place is None:
@@ -178,6 +180,9 @@ class Converter:
     ) -> list[Singleton]:
         if all(_is_inside(one, width, height) for _, one in given):
             return [one for _, one in given]  # the reader has found everything else right
+        for number, singleton in given:
+            if is_oversized(singleton.get("bbox"), width, height):
+                self.oversized.add(self.reader.where(number, place))
         try:
             encoded = [self._fitted([one for _, one in given], width, height)]
         except BadValue:
@@ -222,6 +227,12 @@ class Converter:
         if self.reader.objects.repaired:
             parts = counted(self.reader.objects.repaired, "part of a polygon", "parts of polygons")
             report.notes.append(f"{parts} left out that had less than three points.")
+        if self.oversized.count:
+            boxes = counted(self.oversized.count, "box is", "boxes are")
+            report.notes.append(
+                f"{boxes} more than twice as wide or high as the image, such as "
+                f"{self.oversized.examples[0]}: are the labels of these images?"
+            )
         for key, count in self.reader.objects.scores.items():
             report.notes.append(f"{counted(count, 'score')} taken from '{key}'.")
         if 2 * report.wrong > document.survey.counted and not self.reader.settings.allow_partial:

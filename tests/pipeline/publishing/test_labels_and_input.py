@@ -278,20 +278,61 @@ def test_corners_are_found_where_only_the_input_knows_the_size(root: Path) -> No
     assert not (root / "lightly").exists()
 
 
-@pytest.mark.parametrize("first_id", [0, 1, 5])
-def test_the_labels_own_frame_ids_say_that_names_count_from_1(first_id: int, root: Path) -> None:
-    """MOT's sequences as CocoVID: 000001.jpg has the frame_id 0."""
-    document = labels([f"sub/v/{number:06d}.jpg" for number in range(1, 6)])
+# The number in the first name, its frame_id, and what is said of both.
+COUNTED = {
+    "MOT as CocoVID": (1, 0, "frame_id 0 is called 1, so names count from 1: say --first-frame 1"),
+    "TAO": (1, 0, "frame_id 0 is called 1, so names count from 1: say --first-frame 1"),
+    "MOT as ByteTrack has it": (
+        1,
+        1,
+        "frame_id 1 is called 1, and nothing says .* say --first-frame 1 .*or 0",
+    ),
+    "a second half": (4, 0, "frame_id 0 is called 4, and nothing says .* say --first-frame 1 .*or 0"),
+    "a part of a part": (5, 3, "frame_id 3 is called 5, and nothing says .* say --first-frame 1 .*or 0"),
+    "both from 0": (0, 0, ""),
+    "a part with the video's numbers": (3, 3, ""),
+    "names from 0 and ids from 1": (0, 1, ""),
+    "ids of a longer video": (1, 5, ""),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_the_labels_own_frame_ids_say_what_names_count_from(name: str, root: Path) -> None:
+    first, first_id, words = COUNTED[name]
+    key = "frame_index" if name == "TAO" else "frame_id"
+    document = labels([f"sub/v/{number:06d}.jpg" for number in range(first, first + 5)])
     for place, image in enumerate(document["images"]):
-        image |= {"video_id": 1, "frame_id": place + first_id}
-    if first_id:
+        image |= {"video_id": 1, key: place + first_id}
+    if not words:
         imported(root, document, unlisted="leave")
-        assert min(written(root)) == "sub/v-01-mp4.png"
+        assert min(written(root)) == f"sub/v-{first:02d}-mp4.png"
         return
-    with pytest.raises(LightlyAssetsError, match=r"frame_id 0 is called 1, .* say --first-frame 1 \(first"):
+    with pytest.raises(LightlyAssetsError, match=words):
         imported(root, document, unlisted="leave")
-    with pytest.raises(LightlyAssetsError, match=r"say --first-frame 1 \(first"):
+    with pytest.raises(LightlyAssetsError, match=words):
         ran(root, document, missing="empty")
     assert written(root, "published") == {}
-    imported(root, document, NameSettings(numbers=FrameNumbers(first=1)), unlisted="leave")
-    assert written(root)["sub/v-00-mp4.png"] == [[0, 2, 30, 40]]
+    for said in (0, 1):
+        numbers = FrameNumbers(first=said, is_said=True)
+        imported(root, document, NameSettings(numbers=numbers), unlisted="leave", leftovers="remove")
+        assert written(root)[f"sub/v-{first - said:02d}-mp4.png"] == [[0, 2, 30, 40]]
+        assert ran(root, document, missing="empty", first_frame=said) == {}
+        assert written(root, "published")[f"sub/v-{first - said:02d}-mp4.png"] == [[0, 2, 30, 40]]
+
+
+def test_a_box_that_no_object_of_its_image_can_have_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "input").mkdir()
+    Image.new("RGB", (64, 48)).save(tmp_path / "input/a.jpg")
+    document = labels(["a.jpg"] * 1)
+    document["annotations"] += [{"image_id": 0, "category_id": 0, "bbox": [5, 5, 630, 470]}]
+    report = imported(tmp_path, document).report
+    told = "more than twice as wide or high as the image"
+    assert report.notes[0] == (
+        f"1 box is {told}, such as annotations[1] of 'a.jpg': are the labels of these images?"
+    )
+    assert ran(tmp_path, document) == {} and f"1 boxes of a.jpg are {told}" in caplog.text
+    # A person that is cut by the edge.
+    document["annotations"][1]["bbox"] = [5, 5, 50, 90]
+    assert not imported(tmp_path, document, leftovers="remove").report.notes

@@ -94,7 +94,8 @@ class NamedLabelModel(LabelModel):
             except (LabelsError, UnicodeDecodeError) as error:
                 raise ModelError(f"The renames are wrong: {error}") from None
         pattern = re.compile(self.name_pattern) if self.name_pattern else None
-        numbers = FrameNumbers(self.first_frame, self.frame_step, self.start_frame)
+        is_said = "first_frame" in self.model_fields_set
+        numbers = FrameNumbers(self.first_frame, self.frame_step, self.start_frame, is_said)
         return NameSettings(self.names, self.strip, renames, self.video, numbers, pattern)
 
 

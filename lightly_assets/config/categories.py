@@ -1,11 +1,22 @@
-"""Categories that ``lightly.yaml`` leaves out, taken from the model's file."""
+"""Categories that ``lightly.yaml`` leaves out, from the model's file, and those that nobody has named."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from lightly_assets.errors import BadValue
 from lightly_assets.models.config import FileModel, RawModel, parse_model
 from lightly_assets.models.metadata.read import facts_of
+
+
+def placeholder(number: int) -> str:
+    """What ``init`` calls a class of a model whose file does not name it."""
+    return f"class_{number}"
+
+
+def is_placeholder(name: str) -> bool:
+    """Whether a category is still called so."""
+    return re.fullmatch(r"class_[0-9]+", name) is not None
 
 
 def with_categories(data: dict[str, Any], base_dir: Path) -> dict[str, Any]:

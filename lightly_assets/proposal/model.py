@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lightly_assets.config.categories import placeholder
 from lightly_assets.errors import LightlyAssetsError
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, FileLayoutModel
@@ -75,8 +76,8 @@ def _try(found: ModelFound, reader: Reader, candidate: Candidate, frames: Sequen
     """Loads the model as a candidate says and runs it. Raises ModelError where that does not fit."""
     found.layout, found.task_type, found.options = candidate.layout, candidate.task_type, candidate.options
     size = _size(found, reader)
-    if size is not None:
-        found.pixels, found.guessed = {"size": size}, frozenset({"size"})
+    found.pixels = ({} if size is None else {"size": size}) | candidate.pixels
+    found.guessed = frozenset(found.pixels)
     if found.facts.names:
         found.names, found.named_by = found.facts.names, "file"
     else:
@@ -110,7 +111,7 @@ def _size(found: ModelFound, reader: Reader) -> list[int] | None:
 
 
 def _placeholders(count: int) -> tuple[str, ...]:
-    return tuple(f"class_{number}" for number in range(count))
+    return tuple(placeholder(number) for number in range(count))
 
 
 def _noise() -> Pixels:
@@ -176,10 +177,12 @@ def _about_settings(found: ModelFound) -> Iterator[Finding]:
     used = model.runtime.reader.preprocess
     fixed = model.runtime.reader.image_input
     for name, value in used.given().items():
-        if name not in _SHOWN or (found.in_boxes and name not in OF_PARTS):
+        if (name not in _SHOWN and name not in found.pixels) or (found.in_boxes and name not in OF_PARTS):
             continue
         if name in found.guessed:
-            yield Finding(name, _shown(value), "the file takes any size; this is a usual one", "guess")
+            any_size = "the file takes any size; this is a usual one"
+            why = any_size if name == "size" else "rows as YOLOX writes them, and its pixels"
+            yield Finding(name, _shown(value), why, "guess")
         elif name in signals and getattr(facts.pixels, name) == value:
             yield Finding(name, _shown(value), signals[name])
         elif (name == "size" and fixed is not None and None not in fixed.shape[-3:]) or (

@@ -330,6 +330,15 @@ def test_what_is_left_out_is_told_once_and_again_when_it_changes(small: SmallPro
     assert settles in call(small, "run").stdout and "Paused" not in call(small, "run").stdout
 
 
+def test_categories_that_nobody_has_named_are_told(small: SmallProject) -> None:
+    unnamed = [{"id": 0, "name": "class_0"}, {"id": 1, "name": "class_1"}]
+    small.write(tasks=[task("squares") | {"categories": unnamed}])
+    told = "The task 'squares' publishes categories that are still called class_0 to class_1, as init calls"
+    assert told in call(small, "run").stdout and "still called" not in call(small, "run").stdout
+    small.write(tasks=[task("squares") | {"categories": [unnamed[0]]}])
+    assert "still called class_0, as init" in call(small, "run").stdout
+
+
 def test_an_old_key_is_told_with_the_command_that_renames_it(small: SmallProject) -> None:
     small.write(sensor={"stable_seconds": 0})
     command = "sed -i.bak s/stable_seconds/trusted_age_seconds/ lightly.yaml"

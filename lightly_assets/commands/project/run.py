@@ -167,7 +167,9 @@ class Done:
 
         state = Roots(self.project).state
         taken_over = state.url if self.of_before else ""
-        there_are = notices(old_names(self.project), self.summary.skipped, self.paused, taken_over)
+        there_are = notices(
+            old_names(self.project), self.summary.skipped, self.paused, taken_over, self.project.tasks
+        )
         for one in untold(state, there_are):
             say(one.text)
         if not is_quiet() and self.planned is None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from lightly_assets.config import Task
+from lightly_assets.config.categories import is_placeholder
 from lightly_assets.format.names.suffixes import EXCLUDED, NO_SUFFIX, PAUSED, left_out
 from lightly_assets.storage import NotFound, Store
 
@@ -31,7 +33,11 @@ class Notice:
 
 
 def notices(
-    renamed: Mapping[str, str], skipped: Mapping[str, int], paused: Sequence[str], taken_over: str = ""
+    renamed: Mapping[str, str],
+    skipped: Mapping[str, int],
+    paused: Sequence[str],
+    taken_over: str = "",
+    tasks: Sequence[Task] = (),
 ) -> list[Notice]:
     """What there is to tell of a project.
 
@@ -40,8 +46,18 @@ def notices(
         skipped: files that are no inputs: how many by suffix, as in a scan.
         paused: keys of inputs that are left alone on purpose.
         taken_over: the state's URL, where a version wrote it that did not say its format.
+        tasks: of the project; of those whose categories have no names yet it is told.
     """
     found = [Notice(key, key, text) for key, text in renamed.items()]
+    for task in tasks:
+        if names := [one.name for one in task.categories if is_placeholder(one.name)]:
+            few = f"{names[0]} to {names[-1]}" if len(names) > 1 else names[0]
+            said = (
+                f"The task '{task.name}' publishes categories that are still called {few}, as init calls "
+                "classes that the model's file does not name; write their names under categories in "
+                "lightly.yaml, in the model's order."
+            )
+            found.append(Notice(f"names of {task.name}", json.dumps(names), said))
     if taken_over:
         what = f"The state {taken_over} is of an earlier version and is taken over"
         found.append(Notice("state", taken_over, f"{what}: what is up to date stays so."))

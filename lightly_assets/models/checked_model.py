@@ -12,7 +12,7 @@ from lightly_assets.errors import is_bug
 from lightly_assets.format.schema import Category, TaskType
 from lightly_assets.models.config import FileModel
 from lightly_assets.models.conversions import as_result
-from lightly_assets.models.metadata.agree import check_facts
+from lightly_assets.models.metadata.agree import check_facts, check_names
 from lightly_assets.models.metadata.read import facts_for
 from lightly_assets.models.preprocess import Shrinking
 from lightly_assets.models.protocol import (
@@ -56,7 +56,12 @@ def load_model(
         facts = facts_for(config, path)
         check_facts(facts, path.name, task, categories, mapped=config.category_map is not None)
     channels = len(categories) if config.category_map is None else None
-    model = CheckedModel(config.load_for(task, categories, base_dir), task, channels)
+    runtime = config.load_for(task, categories, base_dir)
+    names = getattr(runtime, "class_names", ())
+    if names and config.category_map is None and getattr(config, "metadata", "check") != "ignore":
+        # Of packages that load their own files, which say more than can be read beside them.
+        check_names(names, "its own names", str(config.path), categories)
+    model = CheckedModel(runtime, task, channels)
     _check_keypoints(model, categories)
     return model
 

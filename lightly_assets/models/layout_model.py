@@ -20,10 +20,10 @@ from lightly_assets.models.layouts.base import (
     likely_layouts,
 )
 from lightly_assets.models.layouts.shared.values import check_points
-from lightly_assets.models.metadata.agree import check_layout, check_pixels, warn_of_assumed
+from lightly_assets.models.metadata.agree import check_crop, check_layout, check_pixels, warn_of_assumed
 from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.models.pixels.fitting import Input, fitted_preprocess
-from lightly_assets.models.pixels.preprocessor import Preprocessor
+from lightly_assets.models.pixels.preprocessor import WHOLE_NUMBERS, Preprocessor
 from lightly_assets.models.pixels.shared import shared_inputs
 from lightly_assets.models.preprocess import CHANNELS, OF_PARTS, Preprocess, Shrinking, View
 from lightly_assets.models.protocol import Image, ModelError, Source, out_of_memory
@@ -64,7 +64,7 @@ class Reader:
         self.name = name
         self._alone = alone
         self._config, self._categories = config, categories
-        facts = facts or Facts()
+        facts = (facts or Facts()).of_size(_fixed_size(image_input) or config.preprocess.size)
         check_layout(facts, name, config.layout, LAYOUTS.names)
         check_pixels(facts, name, config.preprocess)
         settings = ReadSettings(
@@ -78,6 +78,7 @@ class Reader:
             options=config.options,
             classes_are_known=bool(config.classes or facts.names or config.category_map is None),
             metadata=facts.metadata,
+            scale_is_said=_says_scale(config.preprocess.over(facts.pixels), image_input),
         )
         try:
             self._layout = config.kind_of_layout(settings, outputs)
@@ -89,6 +90,7 @@ class Reader:
         defaults = _of_file(facts, self._layout).over(self._layout.pixels())
         self.outputs, self.image_input = outputs, image_input
         self.preprocess = fitted_preprocess(config.preprocess, defaults, image_input, name)
+        check_crop(config.preprocess, facts, self.preprocess, name)
         self._check_input()
         if self._layout.pixels_differ:
             warn_of_assumed(config.preprocess.over(facts.pixels), self.preprocess, name)
@@ -291,6 +293,21 @@ def _of_file(facts: Facts, layout: Layout) -> Preprocess:
     if not layout.in_boxes:
         return facts.pixels
     return Preprocess(**{name: value for name, value in facts.pixels.given().items() if name in OF_PARTS})
+
+
+def _fixed_size(image_input: Input | None) -> tuple[int, int] | None:
+    """Height and width of an input that has one size."""
+    if image_input is None or len(image_input.shape) < 3:
+        return None
+    sides = [one for one in image_input.shape[-3:] if one not in CHANNELS.values()]
+    return (sides[0], sides[1]) if len(sides) == 2 and sides[0] and sides[1] else None
+
+
+def _says_scale(said: Preprocess, image_input: Input | None) -> bool:
+    """Whether somebody has said in which range pixels are; of whole numbers there is only one."""
+    if image_input is not None and image_input.dtype in WHOLE_NUMBERS:
+        return True
+    return any(one is not None for one in (said.scale, said.mean, said.std))
 
 
 def _size(shown: Shown) -> tuple[object, ...]:

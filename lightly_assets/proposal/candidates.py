@@ -1,11 +1,12 @@
 """Which layouts can read a model's outputs, for which tasks, the likeliest first."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.layouts.base import LAYOUTS, LayoutError, Output, ReadSettings, described
+from lightly_assets.models.layouts.shared.values import YOLOX_PIXELS, grid_cells
 from lightly_assets.models.metadata.agree import task_types
 from lightly_assets.models.metadata.facts import Facts
 from lightly_assets.proposal.findings import Finding, Sureness
@@ -45,11 +46,24 @@ class Candidate:
     finding: Finding
     rank: tuple[int, ...]
     """The smallest first."""
+    pixels: dict[str, Any] = field(default_factory=dict)
+    """What is said under ``preprocess:`` because the outputs are those of a family that has its own."""
 
 
 def candidates(facts: Facts, outputs: Sequence[Output], size: tuple[int, int] | None) -> list[Candidate]:
     """All that fit, the likeliest first; ``size`` is the height and width of the model's input."""
-    return sorted(_fitting(facts, outputs, size), key=lambda one: one.rank)
+    found = sorted(_fitting(facts, outputs, size), key=lambda one: one.rank)
+    return [either for one in found for either in _with_pixels(one, outputs, size)]
+
+
+def _with_pixels(
+    one: Candidate, outputs: Sequence[Output], size: tuple[int, int] | None
+) -> Iterator[Candidate]:
+    """The candidate, and the same with the pixels of YOLOX where a row stands for each cell of its grids."""
+    yield one
+    rows = [output.shape[1] for output in outputs if len(output.shape) == 3]
+    if one.layout == "yolov5" and size is not None and grid_cells(*size) in rows:
+        yield replace(one, pixels=dict(YOLOX_PIXELS))
 
 
 def _fitting(facts: Facts, outputs: Sequence[Output], size: tuple[int, int] | None) -> Iterator[Candidate]:

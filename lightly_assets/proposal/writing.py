@@ -117,7 +117,9 @@ def _pixels(found: ModelFound, reasons: Mapping[str, Finding]) -> Iterator[str]:
             yield f"      #   {name}: {shown}{_behind(reasons[name])}"
 
 
-_WRITTEN = ("size", "resize", "multiple", "interpolation", "scale", "mean", "std", "channels")
+_WRITTEN = (
+    "size", "resize", "rounding", "pad_at", "multiple", "interpolation", "scale", "mean", "std", "channels",
+)  # fmt: skip
 
 
 def _behind(finding: Finding | None) -> str:

@@ -105,6 +105,43 @@ def test_boxes_scores_and_labels_in_any_order(name: str, tmp_path: Path) -> None
     assert_expected(written(path, layout="boxes_scores_labels", **settings)[0])
 
 
+@pytest.mark.parametrize(
+    ("objectness", "settings"),
+    [(0.5, {"scale": 1, "channels": "bgr"}), (0.5, {"scale": 0.00392157}), (1.0, {})],
+    ids=["YOLOX", "YOLOX of 0..1", "YOLOv6"],
+)
+def test_an_objectness_for_each_cell(objectness: float, settings: dict[str, Any], tmp_path: Path) -> None:
+    """YOLOX and YOLOv6 write the same rows for other pixels; the latter's objectness is 1 everywhere."""
+    rows = np.zeros((1, 84, 7), dtype=np.float32)
+    rows[0, :, :5] = [20, 25, 20, 30, objectness]
+    rows[0, :2, 2:] = [[20, 30, objectness, 0.9, 0], [20, 30, objectness, 0, 0.6]]
+    rows[0, :2, :2] = [[20, 25], [50, 35]]
+    path = constants_model(tmp_path / "m.onnx", {"output": rows}, [64, 64])
+    found = written(path, layout="yolov5", preprocess=settings)[0]
+    assert [round(one["score"], 4) for one in found] == [0.9 * objectness, 0.6 * objectness]
+
+
+@pytest.mark.parametrize(
+    ("layout", "outputs"),
+    [
+        ("boxes_scores_labels", {"dets": ROWS[..., :5], "labels": LABELS}),
+        ("boxes_scores", {"boxes": BOXES, "scores": np.stack([SCORES, SCORES / 2], axis=2)}),
+    ],
+)
+def test_pixels_that_differ_between_families_are_told(
+    layout: str, outputs: Outputs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = constants_model(tmp_path / "m.onnx", outputs, [64, 64])
+    written(path, layout=layout)
+    told = (
+        "says how its pixels are made; assumed: resize: letterbox, interpolation: linear, scale: 0.00392157"
+    )
+    assert told in caplog.text
+    caplog.clear()
+    written(path, layout=layout, preprocess={"resize": "stretch", "interpolation": "linear", "scale": 1})
+    assert "assumed" not in caplog.text
+
+
 def test_boxes_go_back_to_the_image(tmp_path: Path) -> None:
     path = constants_model(tmp_path / "m.onnx", {"dets": ROWS[..., :5], "labels": LABELS}, [64, 64])
     # 128×64 becomes 64×32, with 16 rows of padding above and below.

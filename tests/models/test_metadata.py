@@ -209,6 +209,92 @@ def test_sidecars_of_transformers(tmp_path: Path) -> None:
         load(path, "classification", ["cat", "dog"], layout="logits")
 
 
+TIMM = {
+    "input_size": [3, 48, 48],
+    "test_input_size": [3, 64, 64],
+    "crop_pct": 0.75,
+    "test_crop_pct": 1.0,
+    "interpolation": "bicubic",
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.5, 0.5, 0.5],
+}
+# What differs from that, the size of the file's input, and what is made of it.
+OF_TIMM: dict[str, tuple[dict[str, Any], list[int | str], dict[str, Any]]] = {
+    "made for the training's size": ({}, [48, 48], {"size": (48, 48), "crop_share": 0.75}),
+    "made for the size of the test": ({}, [64, 64], {"size": (64, 64), "crop_share": 1.0}),
+    "of any size": ({}, ["h", "w"], {"size": (48, 48), "crop_share": 0.75}),
+    "of yet another size": ({}, [32, 32], {"size": (32, 32), "crop_share": 0.75}),
+    "without a share": ({"crop_pct": None}, [48, 48], {"crop_share": 0.875}),
+    "squashed": ({"crop_mode": "squash"}, [48, 48], {"resize": "crop", "resize_to": (64, 64)}),
+    "with borders": (
+        {"crop_mode": "border", "crop_pct": 1.0},
+        [48, 48],
+        {"resize": "letterbox", "pad": "mean", "pad_at": "both"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_TIMM)
+def test_timm_says_what_is_cut_out_for_each_size(name: str, tmp_path: Path) -> None:
+    """As its ``resolve_model_data_config`` and ``create_transform`` have it."""
+    change, size, wanted = OF_TIMM[name]
+    (tmp_path / "config.json").write_text(json.dumps({"pretrained_cfg": TIMM | change}))
+    path = constant_model(tmp_path / "m.onnx", np.array([[3.0, -1.0]]), size)
+    pixels = load(path, "classification", ["a", "b"], layout="logits").runtime.reader.preprocess
+    assert {field: getattr(pixels, field) for field in wanted} == wanted
+
+
+def test_what_timm_does_and_nobody_can_say_here_is_assumed_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"pretrained_cfg": TIMM | {"crop_mode": "border"}}))
+    path = constant_model(tmp_path / "m.onnx", np.array([[3.0, -1.0]]), [48, 48])
+    load(path, "classification", ["a", "b"], layout="logits")
+    assert "assumed: resize: stretch." in caplog.text
+
+
+def test_a_file_of_another_size_than_what_is_cut_out(tmp_path: Path) -> None:
+    said = {"size": {"shortest_edge": 36}, "do_center_crop": True, "crop_size": 32, "resample": 2}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
+    path = constant_model(tmp_path / "m.onnx", np.array([[3.0, -1.0]]), [48, 48])
+    words = (
+        r"images of \[48, 48\], but preprocessor_config.json says \[32, 32\], cut from 36; say under preproc"
+    )
+    with pytest.raises(ModelError, match=words):
+        load(path, "classification", ["a", "b"], layout="logits")
+    given = {"resize": "crop", "resize_to": 54}
+    pixels = load(
+        path, "classification", ["a", "b"], layout="logits", preprocess=given
+    ).runtime.reader.preprocess
+    assert (pixels.size, pixels.resize_to, pixels.interpolation) == ((48, 48), 54, "bilinear")
+
+
+@pytest.mark.parametrize(
+    ("problem", "classes", "words"),
+    [
+        ("multi_label_classification", 2, "says of each class on its own whether it holds .config.json prob"),
+        ("regression", 2, "says numbers and no classes .config.json problem_type., and the format has one"),
+        ("multi_label_classification", 1, ""),
+        ("single_label_classification", 2, ""),
+        (None, 2, ""),
+    ],
+)
+def test_classifiers_that_do_not_choose_one_class(
+    problem: Any, classes: int, words: str, tmp_path: Path
+) -> None:
+    names = ["a", "b"][:classes]
+    content = {"architectures": ["ViTForImageClassification"], "problem_type": problem}
+    content |= {"id2label": dict(enumerate(names))}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    path = constant_model(tmp_path / "m.onnx", np.array([[3.0, 2.0][:classes]]), [48, 48])
+    if words:
+        with pytest.raises(ModelError, match=words):
+            load(path, "classification", names, layout="logits")
+        load(path, "classification", names, layout="logits", metadata="ignore")
+    elif classes == 2:
+        load(path, "classification", names, layout="logits")
+
+
 def test_sidecars_of_paddle_and_mmdeploy(tmp_path: Path) -> None:
     path = identity_model(tmp_path / "m.onnx", [1, 3, "h", "w"])
     steps: list[dict[str, Any]] = [

@@ -193,6 +193,26 @@ CASES: dict[str, Case] = {
         2,
         "box: yxyx, unit: share and first_class: 1",
     ),
+    "TensorFlow, without a word about its first class": (
+        "",
+        {
+            "detection_boxes": SHARES[..., :4],
+            "detection_scores": ROWS[..., 4],
+            "detection_classes": ROWS[..., 5] + 1,
+        },
+        {"layout": "boxes_scores_labels", "box": "yxyx", "unit": "share"},
+        BOXES,
+        3,
+        "first_class: 1",
+    ),
+    "YOLOX decoded, without a word about its pixels": (
+        "",
+        {"output": np.tile(f32([20, 25, 20, 30, 0.9, 0.95, 0.05]), (1, 84, 1))},
+        {"layout": "yolov5"},
+        BOXES,
+        2,
+        r"as YOLOX has.*preprocess: \{scale: 1, channels: bgr, pad_at: end, rounding: floor\}, or scale",
+    ),
     "shares": (
         "",
         LABELLED | {"det_boxes": SHARES[..., :4]},

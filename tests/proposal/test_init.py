@@ -162,6 +162,20 @@ def test_the_numbers_of_outputs_tell_what_their_shapes_do_not(
         assert "order: rows" in (tmp_path / "project" / "lightly.yaml").read_text()
 
 
+@pytest.mark.parametrize("objectness", [0.9, 1.0], ids=["YOLOX", "YOLOv6"])
+def test_a_row_for_each_cell_brings_the_pixels_of_its_family(
+    objectness: float, tmp_path: Path, footage: Path
+) -> None:
+    rows = np.tile(np.array([160, 160, 40, 60, objectness, 0.1, 0], dtype=np.float32), (1, 2100, 1))
+    rows[0, :2, 6] = 0.9
+    model = constant_model(tmp_path / "m.onnx", rows, [320, 320])
+    _, task = proposed(tmp_path / "project", model, footage)
+    pixels = task.model.preprocess
+    wanted = (1, "bgr", "end", "floor") if objectness < 1 else (None,) * 4
+    assert task.model.layout == "yolov5"
+    assert (pixels.scale, pixels.channels, pixels.pad_at, pixels.rounding) == wanted
+
+
 SEVERAL: list[tuple[dict[str, Any], str]] = [
     (outputs(("dets", SHARES), ("labels", np.array([[[2.0, -3, 0], [-1, 1, 0]]], np.float32))), "rtdetr"),
     (

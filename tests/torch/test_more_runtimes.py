@@ -137,6 +137,38 @@ def test_transformers_find_masks(tmp_path: Path) -> None:
     assert compared
 
 
+def test_a_folder_without_the_weights_of_its_task(tmp_path: Path) -> None:
+    """The package fills in random numbers, other ones each time, and warns."""
+    processor = transformers.ViTImageProcessor(size={"height": 64, "width": 64})
+    base = _vit().vit
+    _saved("vit", base, processor, tmp_path)
+    words = r"vit has no weights for classification: 2 are missing, such as classifier.weight, .*\(ViTModel\)"
+    with pytest.raises(ModelError, match=words):
+        load(tmp_path, 2, "classification", kind="transformers", path="vit")
+
+
+def test_names_of_classes_in_another_order(tmp_path: Path) -> None:
+    """Class i is the i-th category, so the folder's names must stand in that order, or be others."""
+    model = _vit()
+    model.config.id2label = dict(enumerate(["cat", "dog", "cow", "c3", "c4"]))
+    _saved("vit", model, transformers.ViTImageProcessor(size={"height": 64, "width": 64}), tmp_path)
+    load(tmp_path, 5, "classification", kind="transformers", path="vit", category_map={3: 0})
+    load(tmp_path, 5, "classification", kind="transformers", path="vit")
+    model.config.id2label = dict(enumerate(["c1", "c0", "c2", "c3", "c4"]))
+    _saved("vit", model, transformers.ViTImageProcessor(), tmp_path)
+    words = r"The category 'c0' stands for class 0 of the model vit, but is its class 1 .its own names.; list"
+    with pytest.raises(ModelError, match=words):
+        load(tmp_path, 5, "classification", kind="transformers", path="vit")
+
+
+def test_a_classifier_of_several_classes_at_once(tmp_path: Path) -> None:
+    model = _vit()
+    model.config.problem_type = "multi_label_classification"
+    _saved("vit", model, transformers.ViTImageProcessor(), tmp_path)
+    with pytest.raises(ModelError, match="says of each class on its own whether it holds"):
+        load(tmp_path, 5, "classification", kind="transformers", path="vit")
+
+
 def test_a_folder_that_would_run_code_or_is_none(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"has no config.json; path must name a folder"):
         load(tmp_path, 5, "classification", kind="transformers", path=".")

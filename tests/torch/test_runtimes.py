@@ -253,6 +253,20 @@ def test_operators_that_nobody_brings_are_named(tmp_path: Path) -> None:
             load(tmp_path, "semantic-segmentation", 3, kind="torch", path=name, layout="logits")
 
 
+def test_names_in_a_file_of_ultralytics_decide_the_order(tmp_path: Path) -> None:
+    """A .pt says nothing that can be read without opening it; once it is open, its names are known."""
+    from ultralytics import YOLO
+
+    made = YOLO("yolo11n-cls.yaml")
+    names = [f"c{number}" for number in range(len(made.names))]
+    made.model.names = dict(enumerate([names[1], names[0], *names[2:]]))
+    made.save(tmp_path / "m.pt")
+    settings = {"kind": "ultralytics", "path": "m.pt", "trusted": True}
+    with pytest.raises(ModelError, match=r"'c0' stands for class 0 of the model m.pt, but is its class 1"):
+        load(tmp_path, "classification", len(names), **settings)
+    load(tmp_path, "classification", len(names), **settings, metadata="ignore")
+
+
 @pytest.mark.parametrize(
     ("name", "task_type"),
     [

@@ -65,6 +65,8 @@ class ReadSettings:
     """Whether ``classes`` was said, or follows from categories without a map."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """What the model's file says about itself."""
+    scale_is_said: bool = True
+    """Whether the user or the file says in which range pixels are."""
 
 
 class LayoutError(BadValue):

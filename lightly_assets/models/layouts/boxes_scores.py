@@ -47,6 +47,7 @@ class BoxesScores(Layout):
     families = "YOLO-NAS, DAMO-YOLO, PP-YOLOE, YOLOv6, mmyolo without suppression, UltraFace"
     suppression = "ours"
     defaults = Preprocess(resize="letterbox", size=(640, 640), pad=114, interpolation="linear")
+    pixels_differ = True
     Options: ClassVar[type[LayoutOptions]] = ScoredOptions
 
     def __init__(self, settings: ReadSettings, outputs: Sequence[Output]) -> None:

@@ -100,6 +100,7 @@ class BoxesScoresLabels(Layout):
     families = "mmdeploy, EfficientNMS, BatchedNMS, YOLOv7 end-to-end, RTMO, SSD of TensorFlow and others"
     suppression: ClassVar[Suppression] = "in the graph"
     defaults = Preprocess(resize="letterbox", size=(640, 640), pad=114, interpolation="linear")
+    pixels_differ = True
     outputs_vary = True
     Options: ClassVar[type[LayoutOptions]] = LabelledOptions
     whole_numbers = True
@@ -140,7 +141,7 @@ class BoxesScoresLabels(Layout):
                 "with y first; write box: yxyx and unit: share beside layout (and first_class: 1, if it "
                 "counts from 1)."
             )
-        if {"detection_boxes", "detection_scores"} <= names and not {"box", "unit"} <= said:
+        if {"detection_boxes", "detection_scores"} <= names and not {"box", "unit", "first_class"} <= said:
             raise LayoutError(
                 "Its outputs are named as TensorFlow's, whose boxes are shares with y first and whose first "
                 "class is 1; write box: yxyx, unit: share and first_class: 1 beside layout (or what holds)."
@@ -283,6 +284,7 @@ class DetrPostprocessed(BoxesScoresLabels):
     families = "RT-DETR v1 to v3, D-FINE, DEIM: their own export"
     suppression = "none"
     defaults = Preprocess(resize="stretch", size=(640, 640), interpolation="bilinear")
+    pixels_differ = False
     outputs_vary = False
 
     @classmethod

@@ -34,6 +34,7 @@ class Torchvision(BoxesScoresLabels):
     outputs = "boxes `(N, 4)`, labels and scores `(N,)` in any order; masks, or keypoints and their logits"
     families = "torchvision's detectors"
     defaults = Preprocess(resize="none")
+    pixels_differ = False
     first_class = 1
     one_image = True
     batch_first = False

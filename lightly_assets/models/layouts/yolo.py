@@ -31,6 +31,7 @@ from lightly_assets.models.layouts.base import (
 from lightly_assets.models.layouts.shared.masks import prototype_masks
 from lightly_assets.models.layouts.shared.notation import Notation, Written
 from lightly_assets.models.layouts.shared.values import (
+    YOLOX_PIXELS,
     anchored_rows,
     are_labels,
     are_shares,
@@ -360,6 +361,14 @@ class YoloV5(Yolo):
         check_shares(
             table[:, 4], "the objectness", "without one write layout: yolo and order: rows beside it"
         )
+        # Without anchors and with an objectness that says something: YOLOv6 writes 1 everywhere.
+        if not self.settings.scale_is_said and len(table) == grid_rows(view) and (table[:, 4] != 1).any():
+            said = ", ".join(f"{name}: {value}" for name, value in YOLOX_PIXELS.items())
+            raise LayoutError(
+                f"it has {len(table)} rows, one for each cell of the grids, and an objectness, as YOLOX has, "
+                f"whose pixels are others than YOLOv5's; write preprocess: {{{said}}}, or scale: 0.00392157 "
+                "if it was trained with 0..1"
+            )
         return super()._result(table, stop, prototypes, view)
 
 

@@ -30,6 +30,10 @@ _TASKS: dict[str, tuple[TaskType, ...]] = {
 log = logging.getLogger(__name__)
 
 _WAY_OUT = "or 'metadata: ignore' beside path, if that is wrong"
+_NO_CLASSES = (
+    "and the format has one class for each image; make a task for each class, or choose in a function of "
+    "your own (kind: python)."
+)
 
 
 def task_types(facts: Facts) -> tuple[TaskType, ...]:
@@ -58,28 +62,48 @@ def check_facts(
             f"task_type is {task_type}, but the model {name} is for '{facts.task}' "
             f"({facts.signals['task']}); write 'task_type: {possible[0]}', {_WAY_OUT}."
         )
+    check_meaning(facts, name, task_type)
     # A list that merely lies there is only a proposal.
     if not mapped and facts.names and not facts.signals["names"].endswith(".txt"):
-        _check_names(facts, name, [one.name for one in categories])
+        check_names(facts.names, facts.signals["names"], name, categories, f", {_WAY_OUT}")
 
 
-def _check_names(facts: Facts, name: str, given: Sequence[str]) -> None:
-    """Class i is the i-th category, so a name that the file has for another class is in the wrong place."""
-    if len(given) != len(facts.names):
+def check_names(
+    names: Sequence[str], said: str, model: str, categories: Sequence[Category], way_out: str = ""
+) -> None:
+    """Class i is the i-th category, so a name that the model has for another class is in the wrong place.
+
+    Args:
+        names: of the model's classes, class 0 first.
+        said: where they stand.
+        model: its name, for messages.
+        categories: of the schema, ascending by id, without a category map.
+        way_out: what else to do, as the end of a sentence.
+
+    Raises:
+        ModelError: there are others, or in another order.
+    """
+    if len(categories) != len(names):
         raise ModelError(
-            f"The model {name} has {len(facts.names)} classes ({facts.signals['names']}), but the task has "
-            f"{len(given)} categories; leave categories out to get them all, or say with category_map which "
-            f"class is which category id (others are left out), {_WAY_OUT}."
+            f"The model {model} has {len(names)} classes ({said}), but the task has "
+            f"{len(categories)} categories; leave categories out to get them all, or say with category_map "
+            f"which class is which category id (others are left out){way_out}."
         )
-    places = {_plain(one): number for number, one in enumerate(facts.names)}
-    for number, category in enumerate(given):
+    places = {_plain(one): number for number, one in enumerate(names)}
+    for number, category in enumerate(one.name for one in categories):
         place = places.get(_plain(category), number)
-        if place != number and _plain(facts.names[number]) != _plain(category):
+        if place != number and _plain(names[number]) != _plain(category):
             raise ModelError(
-                f"The category '{category}' stands for class {number} of the model {name}, but is its class "
-                f"{place} ({facts.signals['names']}); list the categories in the file's order, leave them "
-                f"out, or say 'category_map: {{{place}: …}}', {_WAY_OUT}."
+                f"The category '{category}' stands for class {number} of the model {model}, but is its "
+                f"class {place} ({said}); list the categories in the file's order, leave them out, or say "
+                f"'category_map: {{{place}: …}}'{way_out}."
             )
+
+
+def check_meaning(facts: Facts, name: str, task_type: TaskType) -> None:
+    """Raises ModelError where numbers are no scores of classes of which one holds."""
+    if task_type is TaskType.CLASSIFICATION and facts.meaning:
+        raise ModelError(f"The model {name} {facts.meaning} ({facts.signals['meaning']}), {_NO_CLASSES}")
 
 
 def _plain(name: str) -> str:
@@ -107,6 +131,28 @@ def check_pixels(facts: Facts, name: str, given: Preprocess) -> None:
                 f"preprocess.{field} is {_shown(value)}, but the model {name} was made with {_shown(wanted)} "
                 f"({facts.signals[field]}); write '{field}: {_shown(wanted)}', {_WAY_OUT}."
             )
+
+
+def check_crop(given: Preprocess, facts: Facts, settled: Preprocess, name: str) -> None:
+    """What is cut out of a side that is said in pixels is of the size that it is said for.
+
+    Raises:
+        ModelError: the file takes another size, and nobody says what that is cut from.
+    """
+    size, said = settled.size, facts.pixels
+    if (
+        given.resize_to
+        or given.resize
+        or not said.resize_to
+        or None in (size, said.size)
+        or size == said.size
+    ):
+        return
+    raise ModelError(
+        f"The model {name} takes images of {_shown(size)}, but {facts.signals['size']} says "
+        f"{_shown(said.size)}, cut from {_shown(said.resize_to)}; say under preprocess what its own size is "
+        f"cut from, such as 'resize: crop' and 'resize_to: …', {_WAY_OUT}."
+    )
 
 
 def warn_of_assumed(known: Preprocess, settled: Preprocess, name: str) -> None:

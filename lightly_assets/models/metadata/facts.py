@@ -26,6 +26,10 @@ class Facts:
     """By what they are about, where things were found: ``{"size": "metadata imgsz"}``."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """The file's own metadata as it stands there."""
+    meaning: str = ""
+    """What a classifier's numbers are where they are no scores of classes of which one holds: ``is …``."""
+    other_sizes: tuple[Preprocess, ...] = ()
+    """Pre-processing for inputs of other sizes than that of ``pixels``; each says its size."""
 
     def under(self, other: "Facts") -> "Facts":
         """These, and what another source adds to them."""
@@ -39,7 +43,19 @@ class Facts:
             said=self.said | other.said,
             signals=dict(other.signals) | dict(self.signals),
             metadata=self.metadata or other.metadata,
+            meaning=self.meaning or other.meaning,
+            other_sizes=self.other_sizes or other.other_sizes,
         )
+
+    def of_size(self, size: tuple[int, int] | None) -> "Facts":
+        """What is said for an input of this height and width; None: it may have any."""
+        other = next((one for one in self.other_sizes if one.size == size), None)
+        if other is not None:
+            return replace(self, pixels=other.over(self.pixels))
+        if size is None or size == self.pixels.size:
+            return self
+        # What another size is cut from.
+        return replace(self, said=self.said - {"resize_to"})
 
 
 def names_of(found: object) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ from lightly_assets.models.preprocess import Preprocess
 _RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 # A softmax with a last class "no object"; all other detectors of the package have a sigmoid for each class.
 _SOFTMAX_DETECTORS = ("DetrFor", "YolosFor", "TableTransformerFor")
+_MULTI = ("multi_label_classification",)
+# The share of an image that timm cuts out where a configuration does not say it.
+_TIMM_SHARE = 0.875
 
 
 def facts_of_config(content: Mapping[str, Any], file: str) -> Facts:
@@ -27,7 +30,20 @@ def facts_of_config(content: Mapping[str, Any], file: str) -> Facts:
         signals["names"] = f"{file} id2label"
     if layouts:
         signals["layout"] = f"{file} architectures {kind}"
-    return Facts(family="transformers", task=task, names=names, layouts=layouts, signals=signals)
+    meaning = _meaning(content.get("problem_type"), len(names))
+    if meaning:
+        signals["meaning"] = f"{file} problem_type"
+    return Facts(
+        family="transformers", task=task, names=names, layouts=layouts, signals=signals, meaning=meaning
+    )
+
+
+def _meaning(problem: Any, classes: int) -> str:
+    """What a classifier says beside scores of classes of which one holds."""
+    if problem == "regression":
+        return "says numbers and no classes"
+    # A single class holds or not, and the other one is that it does not.
+    return "says of each class on its own whether it holds" if problem in _MULTI and classes != 1 else ""
 
 
 def _read_as(kind: str) -> tuple[tuple[str, ...], str]:
@@ -93,15 +109,13 @@ def _crop_of(crop: Any) -> tuple[int, int] | None:
 
 
 def _timm(content: Mapping[str, Any], given: Mapping[str, Any], file: str) -> Facts:
-    pixels: dict[str, Any] = {}
-    size = given.get("test_input_size") or given.get("input_size")
-    if isinstance(size, list) and len(size) == 3 and (sides := pair_of(size[1:])):
-        share = given.get("test_crop_pct") or given.get("crop_pct")
-        pixels |= {"resize": "crop", "size": sides}
-        if given.get("crop_mode") == "squash" and isinstance(share, float):
-            pixels["resize_to"] = tuple(int(side / share) for side in sides)
-        elif isinstance(share, float | int) and 0 < share <= 1:
-            pixels["crop_share"] = float(share)
+    pixels = _timm_size(given.get("input_size"), given.get("crop_pct"), given.get("crop_mode"))
+    # What accuracies are measured with; a file of the size of the training is made for that one's share.
+    tested = _timm_size(
+        given.get("test_input_size"),
+        given.get("test_crop_pct") or given.get("crop_pct"),
+        given.get("crop_mode"),
+    )
     if given.get("interpolation") in _RESAMPLE.values():
         pixels["interpolation"] = given["interpolation"]
     for name in ("mean", "std"):
@@ -112,5 +126,28 @@ def _timm(content: Mapping[str, Any], given: Mapping[str, Any], file: str) -> Fa
     if names:
         signals["names"] = f"{file} label_names"
     return Facts(
-        "timm", "image-classification", names, ("logits",), Preprocess(**pixels), frozenset(pixels), signals
+        "timm",
+        "image-classification",
+        names,
+        ("logits",),
+        Preprocess(**pixels),
+        frozenset(pixels),
+        signals,
+        other_sizes=(Preprocess(**tested),) if tested else (),
     )
+
+
+def _timm_size(size: Any, share: Any, mode: Any) -> dict[str, Any]:
+    """How images get to a size ``[channels, height, width]``; nothing where it is none."""
+    if not isinstance(size, list) or len(size) != 3 or (sides := pair_of(size[1:])) is None:
+        return {}
+    share = share or _TIMM_SHARE
+    if not isinstance(share, float | int) or isinstance(share, bool) or not 0 < share <= 1:
+        return {"size": sides}
+    if mode in (None, "center"):
+        return {"resize": "crop", "size": sides, "crop_share": float(share)}
+    if mode == "squash":
+        return {"resize": "crop", "size": sides, "resize_to": tuple(int(side / share) for side in sides)}
+    if mode == "border" and share == 1:
+        return {"resize": "letterbox", "size": sides, "pad": "mean", "pad_at": "both", "rounding": "round"}
+    return {"size": sides}

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from lightly_assets.format.schema import TaskType
 from lightly_assets.models.config import KINDS, EncodeSettings, RawModel
 from lightly_assets.models.files import file_hash, version_of
+from lightly_assets.models.metadata.agree import check_meaning
+from lightly_assets.models.metadata.sidecars import facts_beside
 from lightly_assets.models.protocol import Images, ModelError, Runtime, Source
 from lightly_assets.models.results import Classification, Detections, Result, SemanticScores
 from lightly_assets.models.runtimes.shared.turns import default_threads
@@ -68,6 +70,9 @@ class TransformersRuntime:
         self.device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._processor, self._model = self._load(transformers)
         self._check_classes(categories)
+        names = self._model.config.id2label
+        self.class_names = tuple(str(names[number]) for number in sorted(names))
+        check_meaning(facts_beside(self.path / "model.safetensors"), self.path.name, task_type)
         self.batch_size = config.batch_size
         files = sorted(self.path.glob("*.json")) + sorted(self.path.glob("*.safetensors"))
         self.version = version_of(
@@ -82,14 +87,21 @@ class TransformersRuntime:
             # Nothing is fetched, no code of the folder is run, and nothing is unpickled.
             settings: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
             processor = transformers.AutoImageProcessor.from_pretrained(str(self.path), **settings)
-            model = getattr(transformers, kind).from_pretrained(
-                str(self.path), use_safetensors=True, **settings
+            model, loaded = getattr(transformers, kind).from_pretrained(
+                str(self.path), use_safetensors=True, output_loading_info=True, **settings
             )
         except Exception as error:  # noqa: BLE001 - the package raises whatever its parts raise
             first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise ModelError(
                 f"The folder {self.path.name} cannot be loaded for {self._task} by transformers: {first}."
             ) from None
+        if missing := sorted(loaded["missing_keys"]):
+            # The package fills them with random numbers, and says so in a warning only.
+            raise ModelError(
+                f"The folder {self.path.name} has no weights for {self._task}: {len(missing):,} are missing, "
+                f"such as {missing[-1]}, so that it was saved from another model ({_saved_from(self.path)}); "
+                "save the one that was trained for the task."
+            )
         return processor, model.eval().to(self.device)
 
     def _check_classes(self, categories: int) -> None:
@@ -178,11 +190,16 @@ def _folder(path: str, base_dir: Path) -> Path:
 
 def _is_universal(folder: Path) -> bool:
     """Whether queries with masks do all kinds of segmentation."""
+    return _saved_from(folder).startswith(_UNIVERSAL)
+
+
+def _saved_from(folder: Path) -> str:
+    """The class of the model that was saved; empty where the folder does not say it."""
     try:
         names = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or [""]
     except (ValueError, AttributeError):
-        return False
-    return str(names[0]).startswith(_UNIVERSAL)
+        return ""
+    return str(names[0])
 
 
 def _packages() -> tuple[Any, Any]:

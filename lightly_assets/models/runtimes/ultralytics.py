@@ -68,6 +68,9 @@ class UltralyticsRuntime:
         self._config, self._model = config, _load(self.path, _TASKS[task_type])
         self._check(task_type, categories)
         self._check_size()
+        names = self._model.names
+        given = names.items() if isinstance(names, dict) else enumerate(names)
+        self.class_names = tuple(str(name) for _, name in sorted(given))
         self.batch_size = config.batch_size
         self.version = version_of(
             file_hash(self.path), config.predict_settings() | {"task_type": task_type}, CODE_VERSION

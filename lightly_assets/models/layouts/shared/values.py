@@ -19,6 +19,8 @@ _LOW, _HIGH = -0.01, 1.01
 SURE = 0.25
 # Shares of the input may leave it a little.
 _SHARE = 2.0
+# What YOLOX takes, as it is said under ``preprocess:``.
+YOLOX_PIXELS = {"scale": 1, "channels": "bgr", "pad_at": "end", "rounding": "floor"}
 # In a smaller input keypoints may well lie in the first pixel.
 _MEANT = 8
 
@@ -116,7 +118,12 @@ def without_crossed(
 
 def grid_rows(view: View, strides: Sequence[int] = (8, 16, 32)) -> int:
     """How many cells the grids of these strides have together, over the model's input."""
-    return sum((view.input_height // one) * (view.input_width // one) for one in strides)
+    return grid_cells(view.input_height, view.input_width, strides)
+
+
+def grid_cells(height: int, width: int, strides: Sequence[int] = (8, 16, 32)) -> int:
+    """As :func:`grid_rows`, over an input of this size."""
+    return sum((height // one) * (width // one) for one in strides)
 
 
 def anchored_rows(view: View) -> int:

@@ -1,15 +1,20 @@
 """What a wrong ``lightly.yaml`` is told: one sentence with file, field, value and what is allowed."""
 
 import copy
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from lightly_assets.config import ConfigError, load_project
 from lightly_assets.models.config import KINDS
 from lightly_assets.models.layouts.base import LAYOUTS
+from lightly_assets.settings import Settings
 
 TASK: dict[str, Any] = {
     "name": "people",
@@ -55,6 +60,34 @@ PROJECT: list[tuple[dict[str, Any], str]] = [
     ({"frames": {"export": "jpg"}}, "frames.export is \"jpg\"; it must be 'none' or 'png'."),
     ({"sensor": {"interval": 3}}, "sensor.interval is not a known key (did you mean interval_seconds?)."),
     ({"sensor": {"runs": 0.5}}, "sensor.runs is 0.5; it must be an integer."),
+    ({"sensor": {"runs": 10**20}}, "sensor.runs is 100000000000000000000; it must be at most 10000."),
+    (
+        {"sensor": {"interval_seconds": 10**9}},
+        "sensor.interval_seconds is 1000000000; it must be at most 604800.",
+    ),
+    ({"sensor": {"inputs": True}}, "sensor.inputs is true; it must be a number."),
+    (
+        {"dagster": {"freshness": {"fail_hours": 0.01}}},
+        "dagster.freshness.fail_hours is 0.01; it must be at least 0.02.",
+    ),
+    (
+        {"dagster": {"freshness": {"fail_hours": 1e9}}},
+        "dagster.freshness.fail_hours is 1000000000.0; it must be at most 87600.",
+    ),
+    ({"dagster": {"keep_days": 1e6}}, "dagster.keep_days is 1000000.0; it must be at most 36500."),
+    (
+        {"dagster": {"pool": "gpu-0"}},
+        "dagster.pool is 'gpu-0'; it must be letters, digits and '_', such as gpu_0.",
+    ),
+    (
+        {"dagster": {"pool": "gpu_0\n"}},
+        "dagster.pool is 'gpu_0\n'; it must be letters, digits and '_', such as gpu_0.",
+    ),
+    (
+        {"storage": {"stall_seconds": float("inf")}},
+        "storage.stall_seconds is Infinity; it must be a finite number.",
+    ),
+    ({"storage": {"stall_seconds": 1e300}}, "storage.stall_seconds is 1e+300; it must be at most 86400."),
     (
         {"storage": {"input": {"regio": "x"}}},
         "storage.input.regio is not a known key (did you mean region?).",
@@ -216,6 +249,32 @@ def test_what_is_ours_is_no_input(tmp_path: Path, roots: dict[str, str], own: tu
     path = tmp_path / "lightly.yaml"
     path.write_text(yaml.safe_dump({"datasource": roots}))
     assert load_project(path).own_folders == own
+
+
+def all_settings(base: type[Settings] = Settings) -> Iterator[type[Settings]]:
+    for one in base.__subclasses__():
+        yield one
+        yield from all_settings(one)
+
+
+def numbers_of(model: type[Settings]) -> Iterator[str]:
+    """Fields that are numbers, by the JSON Schema of the model."""
+    for name, schema in model.model_json_schema().get("properties", {}).items():
+        text = json.dumps(schema)
+        if re.search('"type": "(integer|number)"', text) and not re.search('"boolean"|[$]ref|{}', text):
+            yield name
+
+
+def test_no_setting_that_is_a_number_takes_a_truth_or_what_is_not_finite() -> None:
+    tried = 0
+    for model in all_settings():
+        for name in numbers_of(model):
+            for value in (True, float("inf"), float("nan"), [True], [float("inf")], {0: True}):
+                with pytest.raises(ValidationError) as caught:
+                    model.model_validate({name: value})
+                assert name in {one["loc"][0] for one in caught.value.errors() if one["loc"]}, (model, name)
+                tried += 1
+    assert tried > 300
 
 
 def test_an_old_name_still_works_and_is_known(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

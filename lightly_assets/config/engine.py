@@ -7,26 +7,41 @@ from pydantic import Field, field_validator, model_validator
 
 from lightly_assets.config.section import Section
 from lightly_assets.errors import BadValue
-from lightly_assets.format.rules.messages import shown
+from lightly_assets.format.rules.messages import meant, shown
 
 _OF_KIND = {
     "local": ("workers", "devices", "stall_seconds"),
     "ray": ("workers", "stall_seconds", "address", "cpus", "gpus", "shared", "runtime_env"),
 }
-_ADDRESS = re.compile(r"auto|(ray://)?[^/\s@]+:\d+")
+_ADDRESS = re.compile(r"auto|(ray://)?([^/\s@:\[\]]+|\[[0-9A-Fa-f:.]+\]):(?P<port>\d{1,5})")
 _DEVICE = re.compile(r"\d+|[A-Za-z][\w:/-]*")
-_SECRETS = {
-    "key",
-    "keys",
-    "apikey",
-    "secret",
-    "secrets",
-    "token",
-    "password",
-    "passwd",
-    "credential",
-    "credentials",
-}
+# Those of Ray's; of others it says nothing but a line in a log.
+_RUNTIME_ENV = [
+    "working_dir",
+    "py_modules",
+    "excludes",
+    "pip",
+    "uv",
+    "conda",
+    "env_vars",
+    "py_executable",
+    "worker_process_setup_hook",
+    "container",
+    "image_uri",
+    "nsight",
+    "rocprof_sys",
+    "config",
+]
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_SECRET_WORDS = {"key", "keys", "pass", "pwd"}
+_SECRETS = re.compile(r"apikey|accesskey|secret|token(?!iz)|passw|credential", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+
+
+# The smallest share that Ray can tell from none.
+_LEAST = 1e-4
+# More processes than this bring down any machine.
+_MOST_PROCESSES = 1024
 
 
 class EngineSettings(Section):
@@ -45,10 +60,10 @@ class EngineSettings(Section):
     """With ``local``: GPUs as ``CUDA_VISIBLE_DEVICES`` names them, such as ``[0, 1]``; a process for each."""
     address: str = "auto"
     """With ``ray``: ``auto`` finds the cluster of this machine or of ``RAY_ADDRESS``; or ``ray://HOST:PORT``."""
-    cpus: Annotated[float, Field(gt=0)] = 1
+    cpus: Annotated[float, Field(ge=_LEAST)] = 1
     """With ``ray``: cores of a worker."""
     gpus: Annotated[float, Field(ge=0)] = 0
-    """With ``ray``: GPUs of a worker; 0.5 puts two on one."""
+    """With ``ray``: GPUs of a worker; 0.5 puts two on one. More than one is a whole number."""
     shared: bool = False
     """With ``ray``: folders of ``datasource`` are the same ones on every host, such as those of NFS."""
     runtime_env: dict[str, Any] = Field(default_factory=dict)
@@ -71,6 +86,27 @@ class EngineSettings(Section):
                 )
         return value
 
+    @field_validator("devices")
+    @classmethod
+    def _each_once(cls, devices: tuple[int | str, ...]) -> tuple[int | str, ...]:
+        same = [str(int(one)) if str(one).isdecimal() else one for one in devices]
+        for one in same:
+            if same.count(one) > 1:
+                raise BadValue(
+                    f"engine.devices holds {one} twice; name each device once, and set workers to have "
+                    "several processes on each"
+                )
+        return devices
+
+    @field_validator("gpus")
+    @classmethod
+    def _share_or_whole(cls, gpus: float) -> float:
+        if 0 < gpus < _LEAST or (gpus > 1 and gpus != int(gpus)):
+            raise BadValue(
+                f"engine.gpus is {gpus:g}; it must be 0, a share from {_LEAST:g} to 1, or a whole number"
+            )
+        return gpus
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         for name in self.model_fields_set - {"kind", *_OF_KIND[self.kind]}:
@@ -86,20 +122,35 @@ class EngineSettings(Section):
                 f"engine.workers is {self.workers}, but there are {len(self.devices)} devices; leave workers "
                 "out, or give each device at least one"
             )
-        if not _ADDRESS.fullmatch(self.address):
+        if self.kind == "local" and self.workers != "auto" and self.workers > _MOST_PROCESSES:
             raise BadValue(
-                f"engine.address is '{self.address}'; it must be auto, ray://HOST:PORT or HOST:PORT"
+                f"engine.workers is {self.workers}; an engine of kind local has at most "
+                f"{_MOST_PROCESSES:,} processes"
             )
-        self._refuse_secrets()
+        found = _ADDRESS.fullmatch(self.address)
+        if found is None or not 0 < int(found["port"] or 1) < 65_536:
+            # It may hold a password.
+            told = f"'{self.address}'" if "@" not in self.address else "none that Ray knows"
+            raise BadValue(f"engine.address is {told}; it must be auto, ray://HOST:PORT or HOST:PORT")
+        self._check_runtime_env()
         return self
 
-    def _refuse_secrets(self) -> None:
-        """Ray shows a runtime environment to everybody who sees its dashboard or its logs."""
+    def _check_runtime_env(self) -> None:
+        """Ray leaves out what it does not know, and shows the rest to all who see its dashboard or logs."""
+        for name in self.runtime_env:
+            if name not in _RUNTIME_ENV:
+                known = meant(str(name), _RUNTIME_ENV)
+                raise BadValue(f"engine.runtime_env.{name} is not a known key{known}")
         variables = self.runtime_env.get("env_vars", {})
         if not isinstance(variables, dict):
             raise BadValue("engine.runtime_env.env_vars must be a mapping of names to texts")
-        for name in variables:
-            if _SECRETS & set(re.split(r"[^a-z]+", str(name).lower())):
+        for name, value in variables.items():
+            if not isinstance(name, str) or not isinstance(value, str):
+                raise BadValue(
+                    f"engine.runtime_env.env_vars.{name} is no text; put names and values in quotes"
+                )
+            words = {one.lower() for one in _WORDS.findall(name)}
+            if _SECRETS.search(name) or _SECRET_WORDS & words or _SECRET_VALUE.search(value):
                 raise BadValue(
                     f"engine.runtime_env.env_vars holds {name}, which looks like a secret, and Ray shows it "
                     "to all who see the cluster; set it in the environment that 'ray start' gets on each host"

@@ -16,14 +16,18 @@ _OWNER = re.compile(r"team:[A-Za-z0-9_.-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 _TAG_KEY = re.compile(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
 _TAG_VALUE = re.compile(r"[A-Za-z0-9_.-]{0,63}")
 _URL = re.compile(r"https?://\S+")
+_POOL = re.compile(r"[A-Za-z0-9_]+")
+
+# Dagster takes no less than a minute; of more than ten years nobody means the number.
+_Hours = Annotated[float, Field(ge=0.02, le=87_600)]
 
 
 class FreshnessSettings(Section):
     """How old the latest look at the predictions may be."""
 
-    fail_hours: Annotated[float, Field(gt=0)]
+    fail_hours: _Hours
     """So long without a run, and Dagster shows the asset as failing its freshness policy."""
-    warn_hours: Annotated[float, Field(gt=0)] | None = None
+    warn_hours: _Hours | None = None
     """So long, and it warns."""
 
     @model_validator(mode="after")
@@ -49,11 +53,11 @@ class GraphSettings(Section):
     """The folder of ``lightly.yaml`` as a web page of its repository; without it, links open local files."""
     report_url: str | None = None
     """Where ``lightly-assets report`` is published; without it, ``report.html`` beside ``lightly.yaml``."""
-    pool: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")] | None = None
+    pool: str | None = None
     """A concurrency pool of Dagster's, such as ``gpu_0``, of which each run takes a slot while it works."""
     logs: Literal["state", "local"] = "state"
     """Where logs of runs go: beside a state in S3, so that all machines read them, or this machine's disk."""
-    keep_days: Annotated[float, Field(ge=1)] | None = None
+    keep_days: Annotated[float, Field(ge=1, le=36_500)] | None = None
     """``gc`` deletes events of runs that ended earlier, but for the latest of each partition; None: none."""
 
     @field_validator("owners")
@@ -76,6 +80,13 @@ class GraphSettings(Section):
                     "'_', '-' and '.'"
                 )
         return tags
+
+    @field_validator("pool")
+    @classmethod
+    def _name_of_pool(cls, pool: str | None) -> str | None:
+        if pool is not None and not _POOL.fullmatch(pool):
+            raise BadValue(f"dagster.pool is '{pool}'; it must be letters, digits and '_', such as gpu_0")
+        return pool
 
     @field_validator("code_url", "report_url")
     @classmethod

@@ -1,7 +1,7 @@
 """What all sections of ``lightly.yaml`` have in common."""
 
-from pydantic import BaseModel, ConfigDict
+from lightly_assets.settings import Settings
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Section(Settings):
+    """A section."""

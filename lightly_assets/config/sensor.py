@@ -16,7 +16,7 @@ class SensorSettings(Section):
 
     running: bool = False
     """Whether it runs without being switched on in the UI: its first tick asks for everything there is."""
-    interval_seconds: Annotated[int, Field(ge=1)] = 30
+    interval_seconds: Annotated[int, Field(ge=1, le=604_800)] = 30
     """The least time between two looks."""
     trusted_age_seconds: Annotated[float, Field(ge=0)] = 60
     """A file this old is taken as complete at once; a younger one when two looks saw the same."""
@@ -28,7 +28,7 @@ class SensorSettings(Section):
     """The most inputs in a run."""
     bytes: Annotated[int, Field(ge=1)] = 64 << 30
     """A run gets no further input once it has this much."""
-    runs: Annotated[int, Field(ge=1)] = 2
+    runs: Annotated[int, Field(ge=1, le=10_000)] = 2
     """The most runs that are under way or waiting; more work is asked for when one of them ends."""
 
     _old: tuple[str, ...] = PrivateAttr(())

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lightly_assets.errors import BadValue
 from lightly_assets.format.registry import Registry
@@ -20,6 +20,7 @@ from lightly_assets.models.files import model_file
 from lightly_assets.models.layouts.base import LAYOUTS, Layout, LayoutOptions
 from lightly_assets.models.preprocess import OF_PARTS, Preprocess
 from lightly_assets.models.protocol import ModelError, Runtime
+from lightly_assets.settings import Settings
 
 Share = Annotated[float, Field(ge=0, le=1)]
 BatchSize = Annotated[int, Field(ge=1)]
@@ -38,10 +39,8 @@ ENCODE_FIELDS = frozenset(
 )
 
 
-class EncodeSettings(BaseModel):
+class EncodeSettings(Settings):
     """How what a model said is written. A change of these never runs the model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     score_threshold: Share = 0.0
     """Predictions below it are left out."""
@@ -63,10 +62,10 @@ class EncodeSettings(BaseModel):
     """How the scores of a class's pixels become the score of its mask."""
 
 
-class ModelSettings(BaseModel):
+class ModelSettings(Settings):
     """Settings that all kinds share; those of encode time."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
     needs: ClassVar[str] = ""
     """For the documentation: what has to be installed."""
 

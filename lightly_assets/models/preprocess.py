@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -17,6 +15,7 @@ from pydantic import (
 
 from lightly_assets.errors import BadValue
 from lightly_assets.models.pixels.kernels import Kernel
+from lightly_assets.settings import Settings
 
 Resize = Literal["letterbox", "stretch", "crop", "shortest", "none"]
 DType = Literal["float32", "float16", "uint8", "int32"]
@@ -34,10 +33,8 @@ OF_PARTS = ("size", "scale", "mean", "std", "channels", "axes", "dtype")
 _LATER = ("interpolation", "rounding", "multiple", "shortest", "longest", "resize_to", "crop_at", "source")
 
 
-class Preprocess(BaseModel):
+class Preprocess(Settings):
     """How an image becomes the model's input. Whatever is not given follows from the layout and the file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     resize: Resize | None = None
     """letterbox keeps the shape and pads; stretch does not; crop cuts out the middle; shortest makes the

@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from lightly_assets.settings import Settings
 
 
-class StorageSettings(BaseModel):
+class StorageSettings(Settings):
     """How to reach object storage, beyond the URL and the standard environment variables.
 
     Keys and tokens are no settings: they come from the environment, a profile, or the machine's role.
     """
 
     # A key that somebody tries to set here must not come back in the message that refuses it.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     endpoint: str | None = Field(
         default=None, description="URL of an S3-compatible server; else AWS_ENDPOINT_URL(_S3)."
@@ -46,7 +48,7 @@ class StorageSettings(BaseModel):
     )
     retry_seconds: float = Field(default=120.0, gt=0, le=280, description="No retry later than this.")
     stall_seconds: float = Field(
-        default=30.0, gt=0, description="A connection silent for so long has failed."
+        default=30.0, gt=0, le=86_400, description="A connection silent for so long has failed."
     )
     conditional_writes: bool | None = Field(
         default=None,

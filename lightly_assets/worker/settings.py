@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from lightly_assets.errors import BadValue
 from lightly_assets.format.rules.messages import field_name, first_problem, shown
 from lightly_assets.format.schema import Schema
+from lightly_assets.settings import Settings
 from lightly_assets.worker.errors import WorkerConfigError
 from lightly_assets.worker.words import quoted, suggestion
 
@@ -24,7 +25,7 @@ def has_token() -> bool:
     return bool(os.environ.get(TOKEN_VARIABLE, "").strip())
 
 
-class WorkerRunSettings(BaseModel):
+class WorkerRunSettings(Settings):
     """Which Worker run to schedule once every check passes.
 
     The token is no setting: it comes from the environment variable ``LIGHTLY_TOKEN`` only, and the server
@@ -32,7 +33,7 @@ class WorkerRunSettings(BaseModel):
     """
 
     # A value could be a secret in the wrong place: pydantic's own messages do not repeat it.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     dataset: str | None = None
     """The dataset's name on the platform; it is created where there is none."""
@@ -44,9 +45,9 @@ class WorkerRunSettings(BaseModel):
     """The tasks that must be right before a run starts; all of the project's where not given."""
     selection_config: dict[str, Any]
     """What to select, as the platform takes it: ``n_samples`` or ``proportion_samples``, ``strategies``."""
-    worker_config: dict[str, Any] = {}
+    worker_config: dict[str, Any] = Field(default_factory=dict)
     """Options of the Worker. ``relevant_filenames_file`` is set by Lightly Assets."""
-    lightly_config: dict[str, Any] = {}
+    lightly_config: dict[str, Any] = Field(default_factory=dict)
     """Options of the self-supervised training."""
     priority: Literal["LOW", "MID", "HIGH", "CRITICAL"] = "MID"
     runs_on: tuple[str, ...] = ()

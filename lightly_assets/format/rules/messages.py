@@ -1,7 +1,7 @@
 """Pydantic's errors as sentences for people."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -27,6 +27,7 @@ _ALLOWED = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "finite_number": "a finite number",
+    "truth_for_number": "a number",
     "greater_than": "more than {gt:g}",
     "greater_than_equal": "at least {ge:g}",
     "less_than": "less than {lt:g}",
@@ -68,7 +69,7 @@ def problem_sentence(problem: ErrorDetails, field: str, keys: Iterable[str] = ()
     if kind == "missing":
         return f"{field} is missing."
     if kind == "extra_forbidden":
-        return f"{field} is not a known key{_meant(field.rpartition('.')[2], tuple(keys))}."
+        return f"{field} is not a known key{meant(field.rpartition('.')[2], tuple(keys))}."
     if kind == "value_error":
         return f"{field}: {str(problem['ctx']['error']).rstrip('.')}."
     if kind in ("string_too_short", "too_short") and not problem["input"]:
@@ -81,7 +82,8 @@ def problem_sentence(problem: ErrorDetails, field: str, keys: Iterable[str] = ()
     return f"{field} is {shown(problem['input'])}; it must {allowed}."
 
 
-def _meant(name: str, keys: tuple[str, ...]) -> str:
+def meant(name: str, keys: Sequence[str]) -> str:
+    """What follows "is not a known key": the one that it may have been, or all."""
     if not keys:
         return ""
     close = get_close_matches(name, keys, n=1)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from lightly_assets.errors import BadValue
 from lightly_assets.format.registry import Registry
@@ -15,6 +14,7 @@ from lightly_assets.format.schema import TaskType
 from lightly_assets.models.preprocess import Preprocess, View
 from lightly_assets.models.protocol import Image, Source
 from lightly_assets.models.results import Result
+from lightly_assets.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,8 @@ class Output:
 Suppression = Literal["ours", "in the graph", "none", ""]
 
 
-class LayoutOptions(BaseModel):
+class LayoutOptions(Settings):
     """What a layout can be told; in YAML the keys stand beside ``layout``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     def first_class_of(self, layout: "type[Layout]") -> int:
         """The number of the class that is the first category."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from lightly_assets.errors import BadValue
 from lightly_assets.format.registry import Registry
@@ -17,12 +17,11 @@ from lightly_assets.models.runtimes.onnx import OnnxModel, OnnxRuntime
 from lightly_assets.models.runtimes.python import PythonModel, PythonRuntime
 from lightly_assets.models.vectors.descriptor import Descriptor
 from lightly_assets.models.vectors.layout import VectorLayout, VectorOptions
+from lightly_assets.settings import Settings
 
 
-class VectorSettings(BaseModel):
+class VectorSettings(Settings):
     """Settings that all kinds share."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     def load(self, base_dir: Path) -> Runtime:
         """The model, ready to run; what it returns is not checked yet.

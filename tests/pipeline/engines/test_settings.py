@@ -41,6 +41,46 @@ ROOTS = {"datasource": {"input": "./i", "lightly": "./l", "state": "./s"}}
         ),
         ({"workers": 0}, "engine.workers is 0; it must be auto or an integer, at least 1."),
         (
+            {"workers": 100_000},
+            "engine.workers is 100000; an engine of kind local has at most 1,024 processes.",
+        ),
+        (
+            {"devices": [0, 1, "00"]},
+            "engine.devices holds 0 twice; name each device once, and set workers to have several processes "
+            "on each.",
+        ),
+        (
+            {"kind": "ray", "gpus": 1.5},
+            "engine.gpus is 1.5; it must be 0, a share from 0.0001 to 1, or a whole number.",
+        ),
+        (
+            {"kind": "ray", "gpus": 0.00001},
+            "engine.gpus is 1e-05; it must be 0, a share from 0.0001 to 1, or a whole number.",
+        ),
+        ({"kind": "ray", "cpus": 0}, "engine.cpus is 0; it must be at least 0.0001."),
+        ({"kind": "ray", "cpus": float("inf")}, "engine.cpus is Infinity; it must be a finite number."),
+        ({"kind": "ray", "gpus": True}, "engine.gpus is true; it must be a number."),
+        (
+            {"kind": "ray", "address": "ray://user:hush@head:10001"},
+            "engine.address is none that Ray knows; it must be auto, ray://HOST:PORT or HOST:PORT.",
+        ),
+        (
+            {"kind": "ray", "address": "ray:head:10001"},
+            "engine.address is 'ray:head:10001'; it must be auto, ray://HOST:PORT or HOST:PORT.",
+        ),
+        (
+            {"kind": "ray", "address": "head:70000"},
+            "engine.address is 'head:70000'; it must be auto, ray://HOST:PORT or HOST:PORT.",
+        ),
+        (
+            {"kind": "ray", "runtime_env": {"pips": ["opencv"]}},
+            "engine.runtime_env.pips is not a known key (did you mean pip?).",
+        ),
+        (
+            {"kind": "ray", "runtime_env": {"env_vars": {"OMP_NUM_THREADS": 2}}},
+            "engine.runtime_env.env_vars.OMP_NUM_THREADS is no text; put names and values in quotes.",
+        ),
+        (
             {"devices": [0, "0,1"]},
             'engine.devices holds "0,1"; each is a number from 0, or a name such as GPU-7a1c.',
         ),
@@ -57,16 +97,39 @@ def test_what_does_not_fit_is_refused(engine: dict[str, Any], sentence: str) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["AWS_SECRET_ACCESS_KEY", "LIGHTLY_TOKEN", "db_password", "API_KEY", "X-Credentials"]
+    "name",
+    [
+        "AWS_SECRET_ACCESS_KEY",
+        "LIGHTLY_TOKEN",
+        "db_password",
+        "API_KEY",
+        "X-Credentials",
+        "PGPASSWORD",
+        "awsSecretAccessKey",
+        "OPENAI_APIKEY",
+    ],
 )
 def test_secrets_are_not_shown_to_all_who_see_the_cluster(name: str) -> None:
     settings = {"kind": "ray", "runtime_env": {"env_vars": {"OMP_NUM_THREADS": "2", name: "hush-4711"}}}
     with pytest.raises(ConfigError) as caught:
         parse_project(ROOTS | {"engine": settings}, Path("lightly.yaml"))
     assert name in str(caught.value) and "hush-4711" not in str(caught.value)
-    harmless = {"kind": "ray", "runtime_env": {"env_vars": {"OMP_NUM_THREADS": "2", "KEYPOINTS": "17"}}}
+    variables = {"OMP_NUM_THREADS": "2", "KEYPOINTS": "17", "TOKENIZERS_PARALLELISM": "false"}
+    harmless = {"kind": "ray", "runtime_env": {"env_vars": variables}}
     project = parse_project(ROOTS | {"engine": harmless}, Path("lightly.yaml"))
     assert project.engine.runtime_env == harmless["runtime_env"]
+
+
+def test_a_url_with_a_password_is_a_secret_whatever_its_name() -> None:
+    variables = {"DATABASE": "postgresql://user:hush-4711@host/x", "PAGE": "https://host:8080/x@y"}
+    for name, refused in (("DATABASE", True), ("PAGE", False)):
+        settings = {"kind": "ray", "runtime_env": {"env_vars": {name: variables[name]}}}
+        try:
+            parse_project(ROOTS | {"engine": settings}, Path("lightly.yaml"))
+        except ConfigError as error:
+            assert refused and name in str(error) and "hush-4711" not in str(error)
+        else:
+            assert not refused
 
 
 def test_without_ray_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

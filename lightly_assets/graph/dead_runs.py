@@ -7,6 +7,7 @@ Of a process of this machine one can see whether it lives. One of another machin
 then, in the state root: by the store's own clock, so that no two machines have to agree on the time.
 """
 
+import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from lightly_assets.pipeline.watching.untold import ALIVE, note_untold
+from lightly_assets.graph.keys import PLAIN, Names
+from lightly_assets.pipeline.watching.untold import ALIVE, EVERYBODY, note_untold, sign_of
 from lightly_assets.storage import StorageError, Store
 from lightly_assets.storage.disk.processes import is_dead, is_of_this_machine, process_mark
 
@@ -24,6 +26,12 @@ _SIGN_SECONDS = 60.0
 # A machine that is cut off from the store for so long has lost its runs, whether it works or not: what it
 # finishes later does no harm, because records are replaced by whoever has seen the last version only.
 _SILENCE = timedelta(minutes=15)
+
+
+def instance_mark(instance: dg.DagsterInstance, names: Names) -> str:
+    """What tells a project in an instance of Dagster from the same one in others, on any machine."""
+    known = getattr(instance.run_storage, "get_run_storage_id", None)
+    return hashlib.sha256(f"{known()} {names.prefix}".encode()).hexdigest()[:12] if known else EVERYBODY
 
 
 def process_tags() -> dict[str, str]:
@@ -39,16 +47,17 @@ def sign(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
 
 
 @contextmanager
-def signs_of_life(state: Store, run: dg.DagsterRun) -> Iterator[None]:
-    """Let other machines know, for as long as this lasts, that a run works in this process."""
+def signs_of_life(state: Store, run: dg.DagsterRun, instance: str) -> Iterator[None]:
+    """Let other machines know, for as long as this lasts, that a run of an instance works in this process."""
     key, over = _key(run), threading.Event()
+    mark = sign_of(process_mark(), instance)
 
     def give() -> None:
         while not over.wait(_SIGN_SECONDS):
             with suppress(StorageError):  # whoever misses it waits for the next ones
-                state.write(key, process_mark().encode())
+                state.write(key, mark)
 
-    state.write(key, process_mark().encode())
+    state.write(key, mark)
     thread = threading.Thread(target=give, daemon=True)
     thread.start()
     try:
@@ -60,7 +69,7 @@ def signs_of_life(state: Store, run: dg.DagsterRun) -> Iterator[None]:
             state.delete_many([key])
 
 
-def end_dead_runs(instance: dg.DagsterInstance, state: Store) -> list[str]:
+def end_dead_runs(instance: dg.DagsterInstance, state: Store, names: Names = PLAIN) -> list[str]:
     """Mark the runs as failed whose process is surely gone, or was not heard of for long; their ids.
 
     Raises:
@@ -75,7 +84,8 @@ def end_dead_runs(instance: dg.DagsterInstance, state: Store) -> list[str]:
         # It may have come to its end, and with it its process, since the runs were listed.
         now = instance.get_run_by_id(run.run_id)
         if now is not None and now.status in _UNDER_WAY:
-            note_untold(state, run.run_id)
+            if state.stat(_key(run)) is not None:  # else it has published nothing of this project
+                note_untold(state, run.run_id, instance_mark(instance, names))
             instance.report_run_failed(run, f"{reason}; the next run does what is left.")
             ended.append(run.run_id)
         state.delete_many([_key(run)])

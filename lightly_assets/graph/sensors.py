@@ -9,7 +9,7 @@ import dagster as dg
 from lightly_assets.config import Project
 from lightly_assets.graph.checks.up_to_date import stale_verdict
 from lightly_assets.graph.checks.verdicts import latest
-from lightly_assets.graph.dead_runs import end_dead_runs
+from lightly_assets.graph.dead_runs import end_dead_runs, instance_mark
 from lightly_assets.graph.keys import PLAIN, Names
 from lightly_assets.graph.partitions import partition_of, partitions_definition
 from lightly_assets.graph.resources import ProjectResource
@@ -71,14 +71,15 @@ def tick(
             f"({', '.join(tasks)}): reload the code location.",
             cursor=context.cursor,
         )
-    end_dead_runs(context.instance, Roots(project).state)
+    end_dead_runs(context.instance, Roots(project).state, names)
     versions = models.get(project, _MODEL_SECONDS)
     if versions is None:
         return dg.SensorResult(
             skip_reason="The models are being loaded to see their versions; the next tick goes on.",
             cursor=context.cursor,
         )
-    with Watch(project, partition_of, preview=_is_preview(context)) as watch:
+    mark = instance_mark(context.instance, names)
+    with Watch(project, partition_of, preview=_is_preview(context), instance=mark) as watch:
         cursor = "" if context.cursor in (None, _BEGINNING) else context.cursor
         look = watch.look(cursor, versions, partial(_run_state, context.instance, names))
         events = list(_stale_events(context.instance, watch, look, names))

@@ -82,7 +82,7 @@ def test_a_run_of_another_machine_ends_when_it_has_given_no_sign_of_life_for_lon
     assert silent and heard
     monkeypatch.setattr(dead_runs, "_SIGN_SECONDS", 0.01)
     signs = [tmp_path / "state/alive" / run.run_id for run in (silent, heard)]
-    with signs_of_life(state, heard):
+    with signs_of_life(state, heard, "instance"):
         state.write(f"alive/{silent.run_id}", b"")
         long_ago = time.time() - 16 * 60
         for sign_of_life in signs:

@@ -1,16 +1,20 @@
 """What runs that broke off have published, and Dagster was never told of, is told by the next run."""
 
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from lightly_assets.config import load_project
+from lightly_assets.graph.dead_runs import PROCESS_TAG, end_dead_runs, instance_mark
 from lightly_assets.graph.keys import PLAIN
 from lightly_assets.pipeline.session import Session
-from lightly_assets.pipeline.watching.untold import note_untold, untold_runs
+from lightly_assets.pipeline.watching.untold import note_untold, sign_of, untold_runs
 from lightly_assets.storage import Store, open_store
 from tests.graph.conftest import Daemon
 from tests.graph.test_chain import partitions, run_keys
@@ -31,13 +35,17 @@ def small(tmp_path: Path) -> SmallProject:
     return small
 
 
-def publish(small: SmallProject, *, and_break_off: bool = True) -> None:
-    """Bring all up to date without a word to Dagster."""
+def publish(small: SmallProject, broken_in: dg.DagsterInstance | None = None) -> None:
+    """Bring all up to date without a word to Dagster, as a run of an instance that breaks off."""
     with Session(load_project(small.config)) as session:
         assert [one.problems() for one in session.run(session.plan()) if one.problems()] == []
         assert session.finish() == {}
-    if and_break_off:
-        note_untold(state(small), "broken")
+    if broken_in is not None:
+        note_broken(small, broken_in)
+
+
+def note_broken(small: SmallProject, instance: dg.DagsterInstance, run: str = "broken") -> None:
+    note_untold(state(small), run, instance_mark(instance, PLAIN))
 
 
 def state(small: SmallProject) -> Store:
@@ -84,7 +92,7 @@ def test_a_run_tells_what_was_published_without_a_word_and_nothing_else(
     with Session(load_project(small.config)) as session:
         assert [key for one in session.run(session.plan()) for key in one.problems()] == ["d.mp4"]
     assert run_keys(small, instance, []).success and told(instance) == before, "nobody has a reason to look"
-    note_untold(state(small), "broken")
+    note_broken(small, instance)
     files = small.files()
     assert run_keys(small, instance, []).success
     after = told(instance)
@@ -103,9 +111,79 @@ def test_a_run_tells_what_was_published_without_a_word_and_nothing_else(
     assert run_keys(small, instance, []).success and told(instance) == after
 
 
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """Another instance of Dagster for the same project."""
+    (tmp_path / "other").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "other")) as other:
+        yield other
+
+
+def test_each_instance_is_told_what_its_own_runs_have_left(
+    small: SmallProject, instance: dg.DagsterInstance, other: dg.DagsterInstance
+) -> None:
+    publish(small, instance)
+    note_broken(small, other, "another")
+    assert run_keys(small, other, []).success
+    assert {partition for _, partition in told(other)} == set(partitions(small))
+    (left,) = untold_runs(state(small))
+    assert left.endswith("/broken") and told(instance) == {}
+    before = told(other)
+    assert run_keys(small, other, []).success and told(other) == before
+    assert run_keys(small, instance, []).success
+    assert told(instance) == before and untold_runs(state(small)) == []
+
+
+def test_a_sensor_leaves_the_notes_of_other_instances_alone(
+    daemon: Daemon, other: dg.DagsterInstance
+) -> None:
+    publish(daemon.small, other)
+    assert daemon.tick() == [] and daemon.reason.endswith("all up to date.")
+    note_broken(daemon.small, daemon.instance)
+    (request,) = daemon.tick()
+    assert daemon.launch(request).success
+    (left,) = untold_runs(state(daemon.small))
+    assert instance_mark(other, PLAIN) in left and daemon.tick() == []
+
+
+def test_a_killed_run_is_the_matter_of_its_own_instance(
+    small: SmallProject, instance: dg.DagsterInstance, other: dg.DagsterInstance
+) -> None:
+    publish(small)
+    state(small).write("alive/killed", sign_of(a_dead_process(), instance_mark(other, PLAIN)))
+    assert run_keys(small, instance, []).success and told(instance) == {}
+    assert run_keys(small, other, []).success and {one for _, one in told(other)} == set(partitions(small))
+    assert untold_runs(state(small)) == []
+
+
+def test_a_note_of_an_instance_that_is_gone_is_removed_after_a_month(
+    small: SmallProject, instance: dg.DagsterInstance
+) -> None:
+    publish(small, instance)
+    for name, days in (("old", 31), ("young", 29)):
+        note_untold(state(small), name, "gone")
+        long_ago = time.time() - days * 86_400
+        os.utime(small.state / f"untold/gone/{name}", (long_ago, long_ago))
+    assert run_keys(small, instance, []).success
+    assert untold_runs(state(small)) == ["untold/gone/young"]
+
+
+def test_the_run_of_another_project_leaves_no_note_here(
+    small: SmallProject, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    elsewhere = open_store(tmp_path / "elsewhere")
+    run = dg.DagsterRun(
+        "others", status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: (dead := a_dead_process())}
+    )
+    instance.add_run(run)
+    elsewhere.write(f"alive/{run.run_id}", sign_of(dead, instance_mark(instance, PLAIN)))
+    assert end_dead_runs(instance, state(small)) == [run.run_id]
+    assert untold_runs(state(small)) == [] and untold_runs(elsewhere) == [f"alive/{run.run_id}"]
+
+
 def test_the_sensor_asks_for_one_run_that_tells_it(daemon: Daemon) -> None:
     small = daemon.small
-    publish(small)
+    publish(small, daemon.instance)
     (request,) = daemon.tick()
     assert request.run_config["ops"]["chain"]["config"] == {"partitions": [], "inputs": []}
     assert daemon.tick() == []
@@ -115,7 +193,7 @@ def test_the_sensor_asks_for_one_run_that_tells_it(daemon: Daemon) -> None:
 
 
 def test_a_run_that_tells_it_is_asked_for_three_times_at_most(daemon: Daemon) -> None:
-    publish(daemon.small)
+    publish(daemon.small, daemon.instance)
     for _ in range(3):
         (request,) = daemon.tick()
         daemon.instance.add_run(
@@ -128,12 +206,25 @@ def test_a_run_that_tells_it_is_asked_for_three_times_at_most(daemon: Daemon) ->
     assert daemon.tick() == []
 
 
+def test_the_command_line_leaves_the_notes_of_other_instances_alone(
+    small: SmallProject,
+    instance: dg.DagsterInstance,
+    other: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(instance.root_directory))
+    publish(small, other)
+    command = [Path(sys.executable).with_name("lightly-assets"), "run", "-c", small.config]
+    subprocess.run(command, capture_output=True, check=True)
+    assert instance.get_runs() == [] and len(untold_runs(state(small))) == 1
+
+
 def test_the_command_line_tells_what_a_killed_run_has_not(
     small: SmallProject, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(instance.root_directory))
     command = [Path(sys.executable).with_name("lightly-assets"), "run", "-c", small.config]
-    publish(small, and_break_off=False)
+    publish(small)
     # Dagster itself need not know of that run any more.
     state(small).write("alive/killed", a_dead_process().encode())
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -228,7 +228,6 @@ def run_project(
     """
     from lightly_assets.pipeline.running.outcome import RunSummary
     from lightly_assets.pipeline.session import Session
-    from lightly_assets.pipeline.watching.untold import untold_runs
 
     started = time.monotonic()
     with Session(project, tasks, some=bool(select) or only is not None) as session:
@@ -248,7 +247,7 @@ def run_project(
             return done
         recovered = session.recovered(plan)
         whole = keys is None and tasks is None
-        idle = not (plan.units or recovered or (whole and untold_runs(session.warehouse.state)))
+        idle = not (plan.units or recovered or (whole and _is_untold(session)))
         if gone := session.gone_failures():
             forget_gone_partitions(session, gone, plan.waiting if idle else None)
         if idle:
@@ -268,6 +267,21 @@ def run_project(
     done.paused, done.of_before = told
     done.seconds = time.monotonic() - started
     return done
+
+
+def _is_untold(session: "Session") -> bool:
+    """Whether runs of this project's instance broke off; others than that one are left alone."""
+    from lightly_assets.pipeline.watching.untold import untold_runs
+
+    state = session.warehouse.state
+    if not untold_runs(state):
+        return False
+    use_instance(session.project)
+    from lightly_assets.graph.dead_runs import instance_mark
+    from lightly_assets.graph.keys import PLAIN
+
+    with open_instance() as instance:
+        return bool(untold_runs(state, instance_mark(instance, PLAIN)))
 
 
 def _left_behind(session: "Session", summary: "RunSummary") -> list[str]:

@@ -26,7 +26,7 @@ from lightly_assets.graph.dagster_private import (
     partitions_by_configuration,
     report_planned,
 )
-from lightly_assets.graph.dead_runs import sign, signs_of_life
+from lightly_assets.graph.dead_runs import instance_mark, sign, signs_of_life
 from lightly_assets.graph.jobs import task_assets
 from lightly_assets.graph.keys import Names
 from lightly_assets.graph.partitions import add_partitions, inputs_by_partition
@@ -195,9 +195,10 @@ def _run(
     selected, checks = _selected(context, config, names)
     ranged = context.has_partition_key or context.has_partition_key_range
     sign(context.instance, context.run)
+    mark = instance_mark(context.instance, names)
     with (
         Session(project, some=ranged or bool(config.inputs), loaded=loaded.get()) as session,
-        signs_of_life(session.warehouse.state, context.run),
+        signs_of_life(session.warehouse.state, context.run, mark),
         Recording(context.instance) as recording,
     ):
         partitions = list(context.partition_keys) if ranged else _configured(context, config, session)
@@ -224,7 +225,7 @@ def _run(
             if state.partition not in batch.states:
                 yield from _recorded(recording, reporter.report(state))
         progress = _Progress(context, plan)
-        broken_off = noted_if_broken_off(session.warehouse.state, context.run.run_id)
+        broken_off = noted_if_broken_off(session.warehouse.state, context.run.run_id, mark)
         with broken_off, closing(progress.follow(session, plan)) as outcomes:
             for outcome in outcomes:
                 summary.add(outcome)

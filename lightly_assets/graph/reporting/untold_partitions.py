@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 import dagster as dg
 
 from lightly_assets.config.sections.embeddings import is_embeddings, objects_of
+from lightly_assets.graph.dead_runs import instance_mark
 from lightly_assets.graph.keys import Names
 from lightly_assets.graph.partitions import add_partitions, inputs_by_partition
 from lightly_assets.graph.reporting.left_partitions import state_of
@@ -36,7 +37,8 @@ def states_untold(
     """
     assets = _assets(session, names)
     state = session.warehouse.state
-    notes = untold_runs(state) if session.knows_all and assets.keys() <= set(selected) else []
+    all_of_it = session.knows_all and assets.keys() <= set(selected)
+    notes = untold_runs(state, instance_mark(instance, names)) if all_of_it else []
     if not notes:
         return
     known = inputs_by_partition(session.scan)

@@ -125,12 +125,17 @@ class Watch:
         *,
         clock: Callable[[], float] = time.time,
         preview: bool = False,
+        instance: str | None = None,
     ) -> None:
-        """With ``preview``, what a look asks for is not remembered: nobody is going to start it."""
+        """With ``preview``, what a look asks for is not remembered: nobody is going to start it.
+
+        ``instance`` is the mark of the one that runs are asked for in; None where it does not matter.
+        """
         self._project = project
         self._settings = project.sensor
         self._partition_of = partition_of
         self._clock = clock
+        self._instance = instance
         roots = Roots(project)
         self.input, self.state = roots.input, roots.state
         check_format(self.state)
@@ -359,7 +364,7 @@ class Watch:
 
     def _look_after_untold(self, look: Look, now: float) -> None:
         """Where runs have broken off: one run that tells Dagster what they have not, a few times at most."""
-        notes = untold_runs(self.state)
+        notes = untold_runs(self.state, self._instance)
         run_key, _, times = (self.seen_inputs.fact(_UNTOLD) or " 0").partition(" ")
         if not notes:
             if run_key:

@@ -64,7 +64,7 @@ test-day: $(VENV)/.dev  ## A day in the life of a project, with Dagster's daemon
 test-postgres: $(VENV)/.dev  ## Dagster's instance on a real PostgreSQL server, a day in the life too (needs Debian's package postgresql; about 15 minutes)
 	$(BIN)/python -m pytest -q tests/postgres
 
-test-deploy: $(VENV)/.dev  ## Deployments against parsers and local stand-ins for AWS and Kubernetes
+test-deploy: $(VENV)/.dev  ## Deployments against parsers and stand-ins for AWS and Kubernetes; compose's commands as processes (needs Debian's package postgresql)
 	$(PYTHON) -m venv $(VENV)-deploy
 	$(VENV)-deploy/bin/python -m pip install --quiet -r tests/deploy_stand_ins/requirements.txt -e .
 	$(VENV)-deploy/bin/python -m pytest -q tests/deploy_stand_ins

@@ -1,11 +1,19 @@
 """How many cores there are to work with."""
 
+import math
 import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+_OF_THIS_PROCESS = Path("/proc/self/cgroup")
+_GROUPS = Path("/sys/fs/cgroup")
 
 
 def cores() -> int:
-    """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many processor cores this process may use: no more than its containers are granted the time of."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([there, *(max(1, math.ceil(share)) for share in _granted())])
 
 
 def usable_cores() -> int:
@@ -17,3 +25,36 @@ def usable_cores() -> int:
     if told.isdigit() and int(told):
         return int(told)
     return cores()
+
+
+def _granted() -> Iterator[float]:
+    """Cores that Linux grants the time of, by control groups of this process; none where nothing limits it.
+
+    Kubernetes, Docker, Slurm and systemd limit a process so; it still sees all cores of the machine.
+    """
+    try:
+        lines = _OF_THIS_PROCESS.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        place = PurePosixPath(path)
+        # A container sees its own group as the root, and may be told the path that it has outside.
+        for group in (place, *place.parents):
+            folder = _GROUPS / ("cpu" if controllers else "") / group.relative_to("/")
+            with suppress(OSError, ValueError):
+                yield _quota(folder, second=not controllers)
+
+
+def _quota(folder: Path, *, second: bool) -> float:
+    """The cores that a control group is granted. Raises OSError or ValueError where it has no limit."""
+    if second:
+        quota, period = (folder / "cpu.max").read_text().split()
+    else:
+        quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+    share = int(quota) / int(period)
+    if share <= 0:
+        raise ValueError(quota)
+    return share

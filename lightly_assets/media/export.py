@@ -24,6 +24,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lightly_assets.cores import cores
 from lightly_assets.errors import BadValue
 from lightly_assets.format.names.frame_names import frame_name
 from lightly_assets.media.info import VideoInfo
@@ -53,7 +54,7 @@ class PngExport:
         self._source = source
         self._waiting = self._out / WAITING / hashlib.sha256(video.encode()).hexdigest()[:32]
         self._lock = _locked_folder(self._waiting)
-        self._workers = os.cpu_count() or 1
+        self._workers = cores()
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="png")
         self._room = threading.Semaphore(2 * self._workers)
         self._failure: BaseException | None = None

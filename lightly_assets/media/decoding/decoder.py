@@ -25,6 +25,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from lightly_assets.cores import cores
 from lightly_assets.media.decoding.complaints import (
     SMALL,
     is_harmless,
@@ -362,7 +363,7 @@ def _cannot_be_opened(path: str, error: av.error.FFmpegError) -> str:
 
 def _decoder_threads() -> int:
     """More than there are cores: frames wait for parts of earlier ones, and a core for whoever has work."""
-    return min((os.cpu_count() or 1) + 4, 16)
+    return min(cores() + 4, 16)
 
 
 def _lacks_colours(frame: VideoFrame) -> bool:

@@ -17,6 +17,7 @@ from typing import Self
 import av.logging
 from av.video.frame import VideoFrame
 
+from lightly_assets.cores import cores
 from lightly_assets.errors import is_bug
 from lightly_assets.media.decoding.channel import Channel, ChannelClosedError, Message
 from lightly_assets.media.decoding.conversion import Conversion, Converter, ConverterThreads
@@ -208,7 +209,7 @@ class _RingSink:
 
 def _converters(threads: int) -> int:
     """How many threads convert beside the decoder, which costs about four times as much."""
-    return 0 if threads == 1 else max(1, (threads or os.cpu_count() or 1) // 4)
+    return 0 if threads == 1 else max(1, (threads or cores()) // 4)
 
 
 class LibraryLog:

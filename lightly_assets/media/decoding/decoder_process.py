@@ -8,6 +8,7 @@ import subprocess
 import threading
 
 from lightly_assets.child_processes import ONE_THREAD, start_child
+from lightly_assets.cores import cores
 from lightly_assets.media.decoding.channel import Channel, ChannelClosedError, Message
 
 _CHILD = "lightly_assets.media.decoding.decoder_child"
@@ -101,7 +102,7 @@ class Pool:
     def __init__(self) -> None:
         self._idle: list[Child] = []
         self._lock = threading.Lock()
-        self._size = os.cpu_count() or 1
+        self._size = cores()
 
     def borrow(self) -> Child:
         """A decoder that waits for a file."""

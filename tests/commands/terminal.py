@@ -6,12 +6,11 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-PROGRAM = Path(sys.executable).with_name("lightly-assets")
+from tests.processes import PROGRAM
 
 
 def on_terminal(

@@ -12,14 +12,11 @@ import typer
 
 from lightly_assets.cli import COMMANDS, app
 from lightly_assets.commands.examples import EXAMPLES, ROOMS
-from tests.commands.terminal import PROGRAM, on_terminal, without_escapes
+from tests.commands.terminal import on_terminal, without_escapes
+from tests.processes import PROGRAM, call
 from tests.projects import SmallProject, positions, write_video
 
 GROUP = typer.main.get_command(app)
-
-
-def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *arguments], cwd=folder, capture_output=True, text=True)
 
 
 def write_predictions(root: Path, name: str = "a") -> None:

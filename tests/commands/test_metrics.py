@@ -1,23 +1,17 @@
 """``lightly-assets metrics``, read by Prometheus' own reader."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from lightly_assets.pipeline.metrics import PREFIX, Metric, to_text
+from tests.processes import call
 from tests.projects import SmallProject, positions, task, write_image, write_video
-
-PROGRAM = Path(sys.executable).with_name("lightly-assets")
 
 
 def command(small: SmallProject, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
-    return subprocess.run(
-        [PROGRAM, *words, "-c", small.config], capture_output=True, text=True, env=environment, check=False
-    )
+    return call(small.folder.parent, *words, "-c", small.config)
 
 
 def numbers(small: SmallProject) -> dict[str, float]:

@@ -1,7 +1,6 @@
 """The commands on a project, as a user calls them: other processes, exit codes, one JSON document."""
 
 import json
-import os
 import shlex
 import signal
 import subprocess
@@ -17,9 +16,9 @@ from PIL import Image
 
 from lightly_assets.graph.checks.verdicts import verdict
 from lightly_assets.worker import WorkerRunSettings
+from tests import processes
+from tests.processes import PROGRAM
 from tests.projects import SmallProject, positions, task, write_image, write_video
-
-PROGRAM = Path(sys.executable).with_name("lightly-assets")
 
 
 @pytest.fixture
@@ -33,10 +32,7 @@ def small(tmp_path: Path) -> SmallProject:
 def call(
     small: SmallProject, *arguments: str, folder: Path | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"} | env
-    return subprocess.run(
-        [PROGRAM, *arguments], cwd=folder or small.folder, env=environment, capture_output=True, text=True
-    )
+    return processes.call(folder or small.folder, *arguments, env=processes.environment(**env))
 
 
 def document(result: subprocess.CompletedProcess[str]) -> Any:
@@ -72,11 +68,10 @@ def test_a_run_that_is_interrupted(small: SmallProject) -> None:
     )
     (small.folder / "slow_model.py").write_text(slow)
     small.write(tasks=[task("squares", call="slow_model:find")])
-    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     run = subprocess.Popen(
         [PROGRAM, "run"],
         cwd=small.folder,
-        env=environment,
+        env=processes.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -104,9 +99,12 @@ def test_a_run_that_is_interrupted_tells_what_it_has_done(small: SmallProject) -
     (small.input / "cam/b.mp4").write_bytes(b"nothing")
     (small.input / "white").mkdir()
     Image.new("RGB", (96, 64), (255, 255, 255)).save(small.input / "white/x.png")
-    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     run = subprocess.Popen(
-        [PROGRAM, "run", "--json"], cwd=small.folder, env=environment, stdout=subprocess.PIPE, text=True
+        [PROGRAM, "run", "--json"],
+        cwd=small.folder,
+        env=processes.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + 60
     while _told(small) != {"cam/a.mp4", "stills/"} and time.monotonic() < deadline:

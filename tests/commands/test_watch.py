@@ -12,7 +12,7 @@ import pytest
 
 from lightly_assets.commands.project.watch import Changes
 from lightly_assets.config import load_project
-from tests.commands.terminal import PROGRAM
+from tests.processes import PROGRAM, call, environment
 from tests.projects import SmallProject, positions, write_video
 
 
@@ -77,11 +77,10 @@ class Watching:
     """``run --watch --json`` in a process of its own."""
 
     def __init__(self, small: SmallProject, *arguments: str) -> None:
-        environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
         self.process = subprocess.Popen(
             [PROGRAM, "run", "--watch", "--every", "0.3", *arguments],
             cwd=small.folder,
-            env=environment,
+            env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -105,7 +104,5 @@ def test_runs_again_for_new_videos_and_ends_by_ctrl_c(small: SmallProject) -> No
 
 
 def test_dry_run_and_watch_exclude_each_other(small: SmallProject) -> None:
-    done = subprocess.run(
-        [PROGRAM, "run", "--watch", "--dry-run"], cwd=small.folder, capture_output=True, text=True
-    )
+    done = call(small.folder, "run", "--watch", "--dry-run")
     assert done.returncode == 2 and "exclude each other" in done.stderr

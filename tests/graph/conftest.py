@@ -1,6 +1,10 @@
 """Dagster for tests: an instance on disk, and a sensor that is asked directly."""
 
+import json
+import os
+import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,19 +13,59 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lightly_assets.config import load_project
+from lightly_assets.commands.project.instance import read_migrations_once
+from lightly_assets.config import Project, load_project
 from lightly_assets.definitions import build_definitions
 from lightly_assets.graph.keys import PLAIN
 from lightly_assets.graph.sensors import looked_after, tick
+from lightly_assets.pipeline.watching import model_versions
 from lightly_assets.pipeline.watching.model_versions import ModelVersions
+from tests.processes import Forked
 from tests.projects import SmallProject
+
+START_LOADING = model_versions._start
+"""The process that loads the models for a sensor, as Dagster's daemon starts it."""
+
+
+@pytest.fixture(autouse=True)
+def quick_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that does the same and need not import it first; each new model and setting needs one."""
+    monkeypatch.setattr(model_versions, "_start", _start_loading)
+
+
+def _start_loading(project: Project) -> Forked:
+    sections = json.dumps(project.inline) if project.inline else ""
+    return Forked(Path.cwd(), os.environ, _load, str(project.path), sections)
+
+
+def _load(path: str, sections: str) -> None:
+    sys.exit(model_versions._main(path, sections))
+
+
+# For the output of each step Dagster starts four processes; what becomes of it is tested by itself.
+_WITHOUT_LOGS = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
+
+
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where an instance lies that has done nothing: making its databases takes longer than most tests."""
+    read_migrations_once()
+    home = tmp_path_factory.mktemp("dagster")
+    with dg.DagsterInstance.local_temp(str(home)) as instance:
+        assert (instance.get_runs(limit=1), instance.all_asset_keys()) == ([], [])
+        assert instance.all_instigator_state() == []
+    return home
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    home = tmp_path / "dagster"
-    home.mkdir()
-    with dg.DagsterInstance.local_temp(str(home)) as instance:
+def instance(new_home: Path, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    home = shutil.copytree(new_home, tmp_path / "dagster")
+    with dg.DagsterInstance.local_temp(str(home), _WITHOUT_LOGS) as instance:
         yield instance
 
 

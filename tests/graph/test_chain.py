@@ -1,7 +1,6 @@
 """The asset graph, run for real on an instance of its own."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,6 @@ from lightly_assets.pipeline.inputs.listing import scan_input
 from lightly_assets.pipeline.session import Session
 from lightly_assets.storage import open_store
 from tests.projects import SmallProject, positions, task, write_image, write_video
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    home = tmp_path / "dagster"
-    home.mkdir()
-    with dg.DagsterInstance.local_temp(str(home)) as instance:
-        yield instance
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """The asset ``videos``, made by assets of others: whatever is said of it, every way to run works."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from lightly_assets.graph.keys import Names
 from lightly_assets.graph.partitions import add_partitions, partitions_definition
 from tests.graph.conftest import Daemon
 from tests.graph.test_chain import materialised, run_keys, run_range
+from tests.processes import call, environment
 from tests.projects import SmallProject, positions, write_video
 
 Maker = Callable[[dg.DagsterInstance], None]
@@ -128,14 +126,7 @@ def test_the_command_line_goes_on(videos: SmallProject, tmp_path: Path) -> None:
     with dg.DagsterInstance.local_temp(str(home)) as instance:
         add_partitions(instance, KEYS)
         reported(instance)
-    program = Path(sys.executable).with_name("lightly-assets")
-    done = subprocess.run(
-        [program, "run"],
-        cwd=videos.folder,
-        env=os.environ | {"DAGSTER_HOME": str(home)},
-        capture_output=True,
-        text=True,
-    )
+    done = call(videos.folder, "run", env=environment(DAGSTER_HOME=str(home)))
     assert done.returncode == 0, done.stderr
     with dg.DagsterInstance.local_temp(str(home)) as instance:
         assert materialised(instance, "squares/task_folder") == set(KEYS)

@@ -17,9 +17,10 @@ from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.state import index
 from lightly_assets.pipeline.status import project_status
 from lightly_assets.pipeline.watching import look as watch
+from lightly_assets.pipeline.watching import model_versions
 from lightly_assets.pipeline.watching.model_versions import ModelVersions
 from lightly_assets.storage import NotFound
-from tests.graph.conftest import Daemon, inputs
+from tests.graph.conftest import START_LOADING, Daemon, inputs
 from tests.projects import SmallProject, positions, task, write_image, write_video
 
 
@@ -29,8 +30,12 @@ def broken(path: Path) -> None:
 
 
 def test_a_video_is_asked_for_once(
-    small: SmallProject, daemon: Daemon, capfd: pytest.CaptureFixture[str]
+    small: SmallProject,
+    daemon: Daemon,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(model_versions, "_start", START_LOADING)
     write_video(small.input / "cam/a.mp4", positions(5))
     (request,) = daemon.tick()
     told = "Listed 1: 1 new, 0 changed, 0 gone. 1 input known; asked for 1 input."

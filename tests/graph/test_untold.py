@@ -1,8 +1,6 @@
 """What runs that broke off have published, and Dagster was never told of, is told by the next run."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from lightly_assets.storage import Store, open_store
 from tests.graph.conftest import Daemon
 from tests.graph.test_chain import partitions, run_keys
 from tests.graph.test_dead_runs import a_dead_process
+from tests.processes import call
 from tests.projects import SmallProject, positions, task, write_image, write_video
 
 ASSETS = ["frames", *(f"squares/{stage}" for stage in ("predictions", "singletons", "task_folder"))]
@@ -214,8 +213,7 @@ def test_the_command_line_leaves_the_notes_of_other_instances_alone(
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(instance.root_directory))
     publish(small, other)
-    command = [Path(sys.executable).with_name("lightly-assets"), "run", "-c", small.config]
-    subprocess.run(command, capture_output=True, check=True)
+    assert call(small.folder, "run", env=os.environ).returncode == 0
     assert instance.get_runs() == [] and len(untold_runs(state(small))) == 1
 
 
@@ -223,14 +221,13 @@ def test_the_command_line_tells_what_a_killed_run_has_not(
     small: SmallProject, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(instance.root_directory))
-    command = [Path(sys.executable).with_name("lightly-assets"), "run", "-c", small.config]
     publish(small)
     # Dagster itself need not know of that run any more.
     state(small).write("alive/killed", a_dead_process().encode())
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "All up to date: 4 inputs" in done.stdout
+    done = call(small.folder, "run", env=os.environ)
+    assert done.returncode == 0 and "All up to date: 4 inputs" in done.stdout
     assert {partition for _, partition in told(instance)} == set(partitions(small))
     assert untold_runs(state(small)) == []
     runs = len(instance.get_runs())
-    subprocess.run(command, capture_output=True, check=True)
+    assert call(small.folder, "run", env=os.environ).returncode == 0
     assert len(instance.get_runs()) == runs, "there is nothing to say any more"

@@ -8,7 +8,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tests.pipeline.buckets import Template, assert_whole, heals, work
-from tests.pipeline.kills import processes
+from tests.processes import processes
 from tests.projects import SmallProject
 from tests.storage.proxy import Fault, FaultProxy, no_faults
 

@@ -4,7 +4,6 @@ Counted are the system calls that make something visible: a file that gets its n
 The process dies right before or right after (every other one).
 """
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -16,11 +15,8 @@ from typing import Any
 from lightly_assets.config import load_project
 from lightly_assets.pipeline.gc import collect
 from lightly_assets.pipeline.session import Session
+from tests.processes import processes
 
-# Forks of a process that has loaded everything and used nothing start at once. (Forks of one that has used
-# object storage cannot use it.)
-processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["tests.pipeline.buckets", "lightly_assets.models.runtimes.python", "av"])
 _SECONDS = 120
 
 

@@ -1,9 +1,6 @@
 """Several processes at the same moment on the same roots: all of them end, and nothing is lost."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -21,12 +18,10 @@ from lightly_assets.pipeline.publishing.task_list import TaskList
 from lightly_assets.pipeline.session import Session
 from lightly_assets.pipeline.state.index import Index
 from lightly_assets.storage import open_store
-from tests.pipeline.kills import processes
 from tests.pipeline.test_run import run
+from tests.processes import begin, call, processes
 from tests.projects import SmallProject, positions, task, write_image, write_video
 from tests.storage.servers import BUCKET, Server, rclone, seaweedfs
-
-PROGRAM = Path(sys.executable).with_name("lightly-assets")
 
 
 @pytest.fixture(scope="module", params=["disk", "seaweedfs", "rclone"])
@@ -54,18 +49,6 @@ def root(server: Server | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return f"s3://{BUCKET}/{uuid4().hex}"
-
-
-def start(small: SmallProject, *arguments: str) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
-    return subprocess.Popen(
-        [PROGRAM, *arguments],
-        cwd=small.folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
 
 
 def prepared(folder: Path, root: str | None = None) -> SmallProject:
@@ -107,7 +90,7 @@ def published(small: SmallProject) -> dict[str, bytes]:
 
 def test_two_runs_at_once_end_as_one(root: str, tmp_path: Path) -> None:
     alone = prepared(tmp_path / "alone")
-    assert start(alone, "run").wait() == 0
+    assert call(alone.folder, "run").returncode == 0
     small = prepared(tmp_path / "small", root)
     # The same project on another machine: in a bucket, they share nothing but the roots.
     other = SmallProject(tmp_path / "other")
@@ -115,9 +98,9 @@ def test_two_runs_at_once_end_as_one(root: str, tmp_path: Path) -> None:
     other.write(datasource=small.settings["datasource"] | {"input": str(small.input)})
     for change in (lambda: None, lambda: write_video(small.input / "a.mp4", positions(9))):
         change()
-        both = [start(one, "run", "--json") for one in (small, other)]
+        both = [begin(one.folder, "run", "--json") for one in (small, other)]
         for one in both:
-            out, problem = one.communicate(timeout=120)
+            out, problem = one.communicate()
             assert one.returncode == 0, problem + out
             assert json.loads(out)["failed"] == []
         with Session(load_project(small.config)) as session:
@@ -125,8 +108,8 @@ def test_two_runs_at_once_end_as_one(root: str, tmp_path: Path) -> None:
             assert session.warehouse.garbage.unused_tables() == []
             assert check(session.warehouse.lightly, session.warehouse.input).findings == []
         for again in (small, other):
-            done = json.loads(start(again, "run", "--json").communicate(timeout=120)[0])
-            assert (done["updated"], done["unchanged"], done["files_written"]) == ([], 5, 0)
+            found = json.loads(call(again.folder, "run", "--json").stdout)
+            assert (found["updated"], found["unchanged"], found["files_written"]) == ([], 5, 0)
         if change() is None:
             assert published(small) == alone.files()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
-from lightly_assets.storage import Store, open_store
+from lightly_assets.storage import StorageSettings, Store, open_store
+from tests.processes import processes
 from tests.storage.conftest import Opener
 from tests.storage.proxy import Fault, FaultProxy
 from tests.storage.servers import Server
@@ -100,13 +101,9 @@ def tree(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
-PUBLISH = """
-import sys
-from lightly_assets.storage import StorageSettings, open_store
-from tests.storage.test_crash import publish
-
-publish(open_store(sys.argv[1], options=StorageSettings(conditional_writes=True, concurrency=3)))
-"""
+def publish_there(url: str, environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    publish(open_store(url, options=StorageSettings(conditional_writes=True, concurrency=3)))
 
 
 @pytest.mark.parametrize("kill_at", [2, 9, 14, 15, 17, 19])
@@ -121,20 +118,24 @@ def kill_and_heal(direct: Store, kill_at: int, done: bool, server: Server, proxy
     """Kill a publishing process at its request ``kill_at``, which is still carried out if ``done``."""
     prepare(direct)
     proxy.reset()
-    child: subprocess.Popen[bytes] | None = None
+    child: BaseProcess | None = None
+    killed = False
 
     def script(method: str, path: str) -> Fault | None:
-        if len(proxy.requests) < kill_at or child is None or child.poll() is not None:
+        nonlocal killed
+        if len(proxy.requests) < kill_at or child is None or child.pid is None:
             return None
-        os.kill(child.pid, signal.SIGKILL)
+        if not killed:
+            killed = True
+            os.kill(child.pid, signal.SIGKILL)
         return None if done else "reset"
 
     proxy.script = script
-    child = subprocess.Popen(
-        [sys.executable, "-c", PUBLISH, direct.url],
-        env={**os.environ, **server.environment(proxy.port), "PYTHONPATH": str(Path.cwd())},
-    )
-    assert child.wait(timeout=60) == -9
+    environment = {**os.environ, **server.environment(proxy.port)}
+    child = processes.Process(target=publish_there, args=(direct.url, environment))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -9
     check_nothing_is_half(contents(direct))
     publish(direct)
     check_published(contents(direct))

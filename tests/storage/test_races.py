@@ -4,45 +4,42 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from multiprocessing.synchronize import Barrier
 
 import pytest
 
-from lightly_assets.storage import StorageError, Store
+from lightly_assets.storage import StorageError, Store, open_store
+from lightly_assets.storage.bucket.claims import claimed
+from tests.processes import processes
 from tests.storage.conftest import Opener
 from tests.storage.servers import Server
 
-PUBLISH = """
-import json, sys
-from lightly_assets.storage import open_store
 
-store = open_store(sys.argv[1])
-sys.stdin.readline()  # all start together
-for task in sys.argv[2].split(","):
-    store.update(".lightly/predictions/tasks.json",
-           lambda content: json.dumps([*json.loads(content or b"[]"), task]).encode())
-"""
+def publish(url: str, environment: dict[str, str], names: list[str], start: Barrier) -> None:
+    os.environ.update(environment)
+    store = open_store(url)
+    start.wait(60)  # all start together
+    for task in names:
+        store.update(
+            ".lightly/predictions/tasks.json",
+            lambda content, task=task: json.dumps([*json.loads(content or b"[]"), task]).encode(),
+        )
 
 
 def test_twenty_concurrent_publishers_lose_nothing(store: Store) -> None:
     tasks = [[f"task_{worker}_{i}" for i in range(3)] for worker in range(20)]
+    start = processes.Barrier(len(tasks))
     running = [
-        subprocess.Popen(
-            [sys.executable, "-c", PUBLISH, store.url, ",".join(names)],
-            stdin=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-        )
-        for names in tasks
+        processes.Process(target=publish, args=(store.url, dict(os.environ), names, start)) for names in tasks
     ]
     for process in running:
-        assert process.stdin is not None
-        process.stdin.write(b"go\n")
-        process.stdin.close()
-    assert [process.wait(timeout=120) for process in running] == [0] * 20
+        process.start()
+    for process in running:
+        process.join(120)
+    assert [process.exitcode for process in running] == [0] * 20
     published = json.loads(store.read(".lightly/predictions/tasks.json"))
     assert sorted(published) == sorted(name for names in tasks for name in names)
     left = [name for name in store.names() if not name.endswith("lightly_assets/lock")]
@@ -79,16 +76,12 @@ def test_writers_of_many_files_share_the_requests_in_flight(
     assert store.write_many(batches[0]) == 40, "what failed has given back its share"
 
 
-DIE_WITH_THE_LOCK = """
-import os, signal, sys
-from lightly_assets.storage import open_store
-from lightly_assets.storage.bucket.claims import claimed
-
-store = open_store(sys.argv[1])
-lock = claimed(store, "tasks.json") if sys.argv[1].startswith("s3://") else store._locked()
-lock.__enter__()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
+def die_with_the_lock(url: str, environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    store = open_store(url)
+    lock = claimed(store, "tasks.json") if url.startswith("s3://") else store._locked()  # type: ignore[attr-defined]
+    lock.__enter__()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("kind", ["disk", "unconditional"])
@@ -96,11 +89,10 @@ def test_the_lock_of_a_dead_process_is_recognised(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store: Store = request.getfixturevalue(kind)
-    died = subprocess.run(
-        [sys.executable, "-c", DIE_WITH_THE_LOCK, store.url],
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-    )
-    assert died.returncode == -9
+    dying = processes.Process(target=die_with_the_lock, args=(store.url, dict(os.environ)))
+    dying.start()
+    dying.join(60)
+    assert dying.exitcode == -9
     if kind == "unconditional":
         from datetime import timedelta
 

@@ -71,7 +71,7 @@ def test_after_a_fork_it_says_so_instead_of_waiting_forever(seaweed: Store) -> N
 
 
 def test_a_large_folder_that_is_skipped_is_not_read(behind_proxy: Store, proxy: FaultProxy) -> None:
-    behind_proxy.write_many((f".lightly/{i:05d}", b"") for i in range(5000))
+    behind_proxy.write_many((f".lightly/{i:05d}", b"") for i in range(3500))
     behind_proxy.write_many([("a.mp4", b""), ("z.mp4", b"")])
     proxy.requests.clear()
     assert [entry.key for entry in behind_proxy.list(skip=(".lightly/",))] == ["a.mp4", "z.mp4"]

@@ -62,8 +62,8 @@ def made(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
     return cache(lambda scenario: template(tmp_path_factory.mktemp(scenario), scenario))
 
 
-# Of each kind of script two, over a first publication, a longer video and changed schemas.
-@pytest.mark.parametrize("seed", [0, 1, 7, 10, 15, 18, 22, 24])
+# Of each kind of script one, over a first publication, a longer video and changed schemas.
+@pytest.mark.parametrize("seed", [0, 10, 15, 24])
 def test_a_bad_network_is_survived(
     seed: int, made: Callable[[str], Template], proxy: FaultProxy, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from tests.pipeline.kills import run
 from tests.projects import SmallProject, positions, task, write_image, write_video
 
 # Kill points of each scenario here; ``python -m benchmarks.pipeline.kills`` tries every single one.
-SAMPLES = 6
+SAMPLES = 4
 
 
 OTHERS = task("others", "square_model:find_other")

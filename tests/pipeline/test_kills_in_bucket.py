@@ -11,7 +11,7 @@ from tests.storage.proxy import FaultProxy
 from tests.storage.servers import seaweedfs
 
 # Kill points of each scenario here; ``python -m benchmarks.pipeline.kills`` tries every single one.
-SAMPLES = 5
+SAMPLES = 3
 
 
 @pytest.fixture(scope="module")

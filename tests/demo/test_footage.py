@@ -20,7 +20,8 @@ print(hashlib.sha256(frame.image.tobytes() + frame.truth.instances.tobytes()).he
 
 @pytest.fixture(scope="module")
 def frames() -> list[SceneFrame]:
-    return [Scene(seed).frame(time) for seed in range(20, 40) for time in (0.0, 3.0)]
+    scenes = [Scene(seed) for seed in range(20, 40)]
+    return [scene.frame(time) for scene in scenes for time in (0.0, 3.0)]
 
 
 def test_a_seed_gives_the_same_pixels_in_another_process_and_another_order() -> None:

@@ -8,14 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightly_assets.demo import write_demo, write_demo_input
+from lightly_assets.demo import input, write_demo, write_demo_input
 from lightly_assets.demo.input import CLIPS
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    folder = tmp_path_factory.mktemp("demo") / "input"
-    return folder, write_demo_input(folder)
 
 
 def _state(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -70,7 +64,10 @@ def test_a_second_call_writes_nothing(written: tuple[Path, list[str]]) -> None:
     assert _state(folder) == before
 
 
-def test_without_its_list_nothing_is_written_either(written: tuple[Path, list[str]], tmp_path: Path) -> None:
+def test_without_its_list_nothing_is_written_either(
+    written: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(input, "CLIPS", CLIPS[2:])  # a video and the images: all are drawn once more
     folder = tmp_path / "input"
     shutil.copytree(written[0], folder)
     before = _state(folder)
@@ -94,6 +91,7 @@ def test_the_project_keeps_an_edited_file_and_restores_models(
     written: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
     shutil.copytree(written[0], tmp_path / "input")
+    shutil.copy(written[0].parent / ".input.json", tmp_path)
     project = write_demo(tmp_path)
     models = sorted((tmp_path / "models").iterdir())
     assert project == tmp_path / "lightly.yaml"

@@ -1,7 +1,8 @@
 """The demo as its users run it: its own ``lightly.yaml``, models and files, compared with what was drawn."""
 
+import shutil
 from collections.abc import Iterator
-from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from benchmarks.demo.accuracy import Detection
 from benchmarks.demo.pictures import frame_of, load_tasks
 from lightly_assets.demo import write_demo
-from lightly_assets.demo.footage import WEATHERS, Truth
+from lightly_assets.demo.footage import WEATHERS, Scene, Truth
 from lightly_assets.demo.input import CLIPS
 from lightly_assets.format.rle import decode
 from lightly_assets.format.schema import TaskType
@@ -20,15 +21,18 @@ Found = dict[TaskType, list[tuple[list[dict[str, Any]], Truth]]]
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+def found(tmp_path_factory: pytest.TempPathFactory, written: tuple[Path, list[str]]) -> Found:
     """Of each task: what it says about the middle of each input, and the truth."""
-    folder = tmp_path_factory.mktemp("demo")
+    folder = shutil.copytree(written[0].parent, tmp_path_factory.mktemp("demo") / "project")
     tasks = load_tasks(write_demo(folder))
     frames = [
         (clip.key, frame_of(folder / "input" / clip.key, clip.frames // 2 if clip.frames > 1 else None))
         for clip in CLIPS
     ]
-    truths = [next(islice(clip.pictures(), clip.frames // 2, None)).truth for clip in CLIPS]
+    truths = [
+        Scene(clip.seed, weather=clip.weather).frame(clip.start + clip.frames // 2 / clip.rate).truth
+        for clip in CLIPS
+    ]
     return {
         task.settings.schema.task_type: [
             (task.predict(image[None], key)[0].singletons, truth)

@@ -2,7 +2,6 @@
 
 import json
 import runpy
-import subprocess
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from lightly_assets.cli import COMMANDS, app
 from lightly_assets.documents import DOCUMENTS
-from tests.commands.terminal import PROGRAM
+from tests import processes
 from tests.graph.test_worker_run import SETTINGS
 from tests.projects import SmallProject, positions, write_image, write_video
 
@@ -47,9 +46,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
 @pytest.fixture(scope="module")
 def call(small: SmallProject) -> Callable[..., Any]:
     def called(*arguments: str, code: int | None = None) -> Any:
-        done = subprocess.run(
-            [PROGRAM, *arguments, "--json"], cwd=small.folder, capture_output=True, text=True
-        )
+        done = processes.call(small.folder, *arguments, "--json")
         assert code is None or done.returncode == code, done.stdout + done.stderr
         found = json.loads(done.stdout)
         schema = json.loads(

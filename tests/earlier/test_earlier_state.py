@@ -12,8 +12,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +19,7 @@ import pytest
 
 from lightly_assets.config import load_project
 from lightly_assets.pipeline.session import Session
+from tests.processes import call, environment
 
 PROJECT = Path(__file__).with_name("project")
 # When the inputs were changed the last time, as the records have it.
@@ -49,11 +48,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def command(folder: Path, *words: str) -> str:
-    environment = {**os.environ, "DAGSTER_HOME": "", "PYTHONPATH": str(PROJECT.parents[2])}
-    done = subprocess.run(
-        [sys.executable, "-m", "lightly_assets.cli", *words],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = call(folder, *words, env=environment(DAGSTER_HOME=""))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

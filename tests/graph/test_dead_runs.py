@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from lightly_assets.storage import Store, open_store
 from lightly_assets.storage.disk import processes
 from lightly_assets.storage.disk.processes import is_dead, process_mark
 from tests.graph.conftest import Daemon
+from tests.processes import PROGRAM, Forked, call, environment
 from tests.projects import SmallProject, task, write_video
 
 CRASH = """
@@ -37,23 +37,25 @@ def test_a_model_that_brings_the_process_down(tmp_path: Path) -> None:
     write_video(small.input / "a.mp4", [4, 8])
     (small.folder / "bad_model.py").write_text(CRASH)
     small.write(tasks=[task("squares", call="bad_model:crash")])
-    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
-    command = [Path(sys.executable).with_name("lightly-assets"), "run", "-c", small.config]
-    crashed = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    command = [PROGRAM, "run", "-c", small.config]
+    crashed = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
     assert crashed.returncode == -signal.SIGSEGV
     assert "Segmentation fault" in crashed.stderr
     assert 'bad_model.py", line 5 in crash' in crashed.stderr
     assert statuses(small) == ["STARTED"]
     small.write(tasks=[task("squares")])
-    subprocess.run(command, capture_output=True, env=environment, check=True)
+    assert call(small.folder, "run").returncode == 0
     assert statuses(small) == ["FAILURE", "SUCCESS"]
 
 
 def a_dead_process() -> str:
     """The mark of a process that has ended."""
-    code = "from lightly_assets.storage.disk.processes import *; print(process_mark())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    done = Forked(Path.cwd(), os.environ, _print_mark)
+    return done.communicate()[0].strip()
+
+
+def _print_mark() -> None:
+    print(process_mark())
 
 
 def started_run(instance: dg.DagsterInstance, mark: str) -> str:

@@ -765,21 +765,21 @@ def test_stores_are_read_like_folders(pair: tuple[Path, Path]) -> None:
     assert [one.rule for one in empty.findings] == ["tasks-missing"]
 
 
-def test_a_million_bad_boxes_are_one_line(tmp_path: Path) -> None:
+def test_many_bad_boxes_are_one_line(tmp_path: Path) -> None:
     files = good_files(DETECTION)
-    bad = [{**GOOD[DETECTION], "bbox": [1, 1, 0.5, 0.5]}] * 500
-    for index in range(300):
+    bad = [{**GOOD[DETECTION], "bbox": [1, 1, 0.5, 0.5]}] * 100
+    for index in range(150):
         name = f"many/{index:03d}.png"
         files[prediction_path("task", name)] = dump({"file_name": name, "predictions": bad})
     write(tmp_path, files)
     report = check(tmp_path)
     (line, summary) = report.to_text().splitlines()
     assert line.startswith(
-        "error   bbox-size ×150,000: bbox is [1, 1, 0.5, 0.5]; w and h must be at least 1. ["
+        "error   bbox-size ×15,000: bbox is [1, 1, 0.5, 0.5]; w and h must be at least 1. ["
     )
-    assert line.endswith("and 297 more]")
-    assert summary == "303 prediction files: 150,000 errors, 0 warnings."
-    assert sum(one.count for one in report.findings) == 150_000
+    assert line.endswith("and 147 more]")
+    assert summary == "153 prediction files: 15,000 errors, 0 warnings."
+    assert sum(one.count for one in report.findings) == 15_000
     assert len(report.findings) == 101
 
 

@@ -41,7 +41,7 @@ def test_frames_are_what_pyav_makes_of_each(corpus: Corpus, name: str, fit: Fit)
 
 def test_what_is_said_of_damaged_files_is_the_same(corpus: Corpus) -> None:
     bad = 0
-    for name in corpus.videos:
+    for name in [video.name for video in corpus.videos.values() if not video.sound] + ["cut.mp4", "vfr.avi"]:
         found = []
         for fit in (None, FIT):
             for on_damage in ("keep", "fail"):

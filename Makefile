@@ -52,7 +52,7 @@ docs: $(VENV)/.docs  ## The documentation as a site, into build/docs, every link
 
 # Hundreds of processes are started, which would compile all that they load where nothing is to be kept.
 test: $(VENV)/.dev  ## Run the tests
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 -q --ignore tests/day --ignore tests/postgres --ignore tests/deploy_stand_ins \
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist worksteal -q --ignore tests/day --ignore tests/postgres --ignore tests/deploy_stand_ins \
 	  --ignore tests/ray_cluster --ignore tests/hosts --ignore tests/dg
 
 snapshots: $(VENV)/.dev  ## Write anew what the tests in tests/snapshots compare with

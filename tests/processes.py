@@ -68,6 +68,11 @@ def _run(
         file = os.open(Path(said, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, stream)
         os.close(file)
+    run_in(folder, env, function, *arguments)
+
+
+def run_in(folder: str, env: Mapping[str, str], function: Callable[..., object], *arguments: object) -> None:
+    """Call a function in a process that is there for nothing else, and end as Python does."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)
@@ -79,7 +84,7 @@ def _run(
 
 def begin(folder: Path, *words: str | Path, env: Mapping[str, str] | None = None) -> Forked:
     """``lightly-assets`` in a folder, with :func:`environment` unless another one is given."""
-    return Forked(folder, environment() if env is None else env, _program, *map(str, words))
+    return Forked(folder, environment() if env is None else env, program, *map(str, words))
 
 
 def call(
@@ -92,7 +97,7 @@ def call(
     return subprocess.CompletedProcess(words, begun.returncode, out, err)
 
 
-def _program(*words: str) -> None:
+def program(*words: str) -> None:
     """What the installed program does."""
     sys.argv = [str(PROGRAM), *words]
     from lightly_assets.cli import main

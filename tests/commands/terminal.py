@@ -5,12 +5,14 @@ import os
 import pty
 import re
 import struct
-import subprocess
+import sys
 import termios
 from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
-from tests.processes import PROGRAM
+from tests.processes import processes, program, run_in
 
 
 def on_terminal(
@@ -24,15 +26,11 @@ def on_terminal(
         for name, value in os.environ.items()
         if name not in ("DAGSTER_HOME", "NO_COLOR", "COLUMNS")
     }
-    process = subprocess.Popen(
-        [PROGRAM, *arguments],
-        cwd=folder,
-        env=kept | {"TERM": "xterm-256color"} | dict(env or {}),
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-    )
-    os.close(slave)
+    used = kept | {"TERM": "xterm-256color"} | dict(env or {})
+    terminal: Connection[Any, Any] = Connection(slave)
+    process = processes.Process(target=_on_terminal, args=(terminal, str(folder), used, list(arguments)))
+    process.start()
+    terminal.close()
     data = b""
     while True:
         try:
@@ -43,7 +41,19 @@ def on_terminal(
             break
         data += piece
     os.close(master)
-    return process.wait(), data.decode().replace("\r\n", "\n")
+    process.join(60)
+    assert process.exitcode is not None
+    return process.exitcode, data.decode().replace("\r\n", "\n")
+
+
+def _on_terminal(
+    terminal: "Connection[Any, Any]", folder: str, env: dict[str, str], arguments: list[str]
+) -> None:
+    for stream in (0, 1, 2):
+        os.dup2(terminal.fileno(), stream)
+    terminal.close()
+    sys.stdin = open(0)  # noqa: SIM115 - it was nothing
+    run_in(folder, env, program, *arguments)
 
 
 def without_escapes(text: str) -> str:

@@ -28,6 +28,8 @@ _OFTEN = (
     "probabilities",
     "label_map",
 )
+# Layouts that take the rows of one output for all there is to know of objects.
+_OF_ROWS = ("yolo", "yolov5", "yolo_nms", "yolox", "obb", "rtdetr_topk")
 BOXES_TASK = "objects"
 """What the task is called in whose boxes a model looks."""
 _DETECTS = (TaskType.OBJECT_DETECTION, TaskType.INSTANCE_SEGMENTATION, TaskType.KEYPOINT_DETECTION)
@@ -169,9 +171,17 @@ def _may_be(name: str, task: TaskType, outputs: Sequence[Output], facts: Facts) 
     if name in ("logits", "probabilities"):
         if outputs and outputs[0].dtype.startswith(("int", "uint")):
             return False
-        if task is TaskType.CLASSIFICATION and not facts.layouts:
-            flat = [one for one in outputs if len(one.shape) in (2, 4)]
-            return not flat or any(not _is_vector(one) for one in flat)
+        if not facts.layouts:
+            ranks = (2, 4) if task is TaskType.CLASSIFICATION else (4,)
+            some = [one for one in outputs if len(one.shape) in ranks and not _is_vector(one)]
+            if task is TaskType.SEMANTIC_SEGMENTATION:
+                # Rows of a few numbers, such as the objects of an SSD, are no scores of pixels.
+                return any(_is_large(one) for one in some)
+            return bool(some) or not any(len(one.shape) in ranks for one in outputs)
+    if name in _OF_ROWS and not facts.layouts:
+        return not _are_halves(outputs)
+    if name == "db" and not facts.layouts:
+        return any(len(one.shape) == 4 and _is_large(one) for one in outputs)
     if name == "label_map" and not facts.layouts:
         # A few rows of a few numbers are no picture.
         return any(_is_picture(one) for one in outputs)
@@ -180,6 +190,23 @@ def _may_be(name: str, task: TaskType, outputs: Sequence[Output], facts: Facts) 
 
 def _is_vector(one: Output) -> bool:
     return any(word in one.name.lower() for word in ("embed", "feature"))
+
+
+def _is_large(one: Output) -> bool:
+    """Whether two of the sides of (B, C, h, w) or (B, h, w, C) may be those of a map of pixels."""
+    return sum(size is None or size >= _SMALLEST for size in one.shape[1:]) >= 2 and (
+        (one.shape[2] or _SMALLEST) >= _SMALLEST
+    )
+
+
+def _are_halves(outputs: Sequence[Output]) -> bool:
+    """Whether two outputs are about the same rows: boxes and scores apart, each of which could be all."""
+    rows = [one.shape[1:] for one in outputs if len(one.shape) == 3]
+    return any(
+        set(one) & set(other) - {None, 1} and one != other
+        for place, one in enumerate(rows)
+        for other in rows[place + 1 :]
+    )
 
 
 def _is_picture(one: Output) -> bool:

@@ -281,6 +281,8 @@ def test_what_agrees_is_read(tmp_path: Path) -> None:
         ("0 .6 .6 .9 .9\n0 .7 .5 .95 .9\n0 .1 .1 .3 .3\n", "read as corners x1, y1, x2, y2"),
         # <class> <confidence> <box>, as older tools for mean average precision want it.
         ("0 .87 .5 .5 .2 .2\n0 .91 .2 .2 .3 .1\n", "read as a score before the box"),
+        # What globox writes as Darknet's.
+        ("0 .5 .25 .4333 .25 .4667\n1 .9 .74375 .5 .4875 .83333\n", "read as a score before the box"),
         ("0 .05 .5 .2 .2\n" * 3 + "0 .5 .5 .2 .2\n" * 17, "read as the first corner and the size"),
     ],
 )
@@ -288,6 +290,13 @@ def test_numbers_in_another_order(lines: str, words: str, tmp_path: Path) -> Non
     write(tmp_path, {"data.yaml": YAML, "labels/train/a.txt": lines})
     with pytest.raises(LabelsError, match=f"boxes leave their image, and all fit.*{words}"):
         read(tmp_path)
+
+
+def test_boxes_with_scores_may_leave_their_image(tmp_path: Path) -> None:
+    """As unclipped predictions do; not all of them would fit in another order."""
+    lines = "0 .98 .5 .2 .2 .3\n0 .5 .5 .2 .2 .9\n"
+    write(tmp_path, {"data.yaml": YAML, "labels/train/a.txt": lines})
+    assert [one.score for one in by_image(read(tmp_path))["images/train/a"]] == [0.3, 0.9]
 
 
 def test_boxes_that_leave_their_image_a_little_are_boxes(tmp_path: Path) -> None:

@@ -212,10 +212,24 @@ UNSETTLED: list[tuple[dict[str, Any], str]] = [
         "write box: cxcywh",
     ),
     (outputs(("embedding", np.linspace(-1, 1, 64, dtype=np.float32)[None])), "of no layout"),
+    # Objects of an SSD as OpenVINO's models give them: image, label, score, corners as shares; 100 of them.
+    (outputs(("detection_out", np.float32([[[[0, 1, 0.9, 0.1, 0.1, 0.3, 0.4]] * 100]]))), "of no layout"),
+    (outputs(("output_0", np.full((1, 1, 17, 3), 0.4, dtype=np.float32))), "of no layout"),
+    # An export whose boxes and scores are apart, (B, 4, N) and (B, C, N).
+    (
+        outputs(
+            ("boxes", np.full((1, 4, 84), 20, dtype=np.float32)),
+            ("scores", np.full((1, 80, 84), 0.02, dtype=np.float32)),
+        ),
+        "of no layout",
+    ),
+    (outputs(("image_embeddings", SURFACES.repeat(4, axis=1))), "of no layout"),
 ]
 
 
-@pytest.mark.parametrize(("named", "reason"), UNSETTLED, ids=["boxes", "vector"])
+@pytest.mark.parametrize(
+    ("named", "reason"), UNSETTLED, ids=["boxes", "vector", "SSD", "MoveNet", "halves", "features"]
+)
 def test_what_only_looks_like_a_layout_is_not_proposed(
     named: dict[str, Any], reason: str, tmp_path: Path, footage: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """What files say of themselves: ultralytics' own metadata, sidecars, and settings that contradict them."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,64 @@ def test_a_file_of_another_size_than_what_is_cut_out(tmp_path: Path) -> None:
         path, "classification", ["a", "b"], layout="logits", preprocess=given
     ).runtime.reader.preprocess
     assert (pixels.size, pixels.resize_to, pixels.interpolation) == ((48, 48), 54, "bilinear")
+
+
+HALF = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "rescale_factor": 1 / 255}
+CUT = {"do_center_crop": True, "crop_size": 48}
+# A preprocessor_config.json, and what its class makes of it: as the package does (tests/torch compares).
+PROCESSORS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "ViTFeatureExtractor": ({"size": 48}, {"resize": "stretch", "size": (48, 48), "std": (0.5,) * 3}),
+    "BeitFeatureExtractor": ({"size": 54} | CUT, {"resize": "crop", "resize_to": (54, 54)}),
+    "CLIPFeatureExtractor": ({"size": 54} | CUT, {"resize": "crop", "resize_to": 54}),
+    # ResNet, too.
+    "ConvNextFeatureExtractor": ({"size": 48, "crop_pct": 0.875}, {"resize": "crop", "crop_share": 0.875}),
+    "ConvNextImageProcessor": ({"size": {"shortest_edge": 48}}, {"resize": "crop", "crop_share": 0.875}),
+    "LevitImageProcessor": ({"size": {"shortest_edge": 48}} | CUT, {"resize": "crop", "resize_to": 54}),
+    "PoolFormerImageProcessor": ({"size": {"shortest_edge": 48}} | CUT, {"resize": "crop", "resize_to": 53}),
+    "PoolFormerFeatureExtractor": ({"size": 48, "crop_pct": 0.5} | CUT, {"resize": "crop", "resize_to": 96}),
+    "EfficientNetImageProcessor": ({"size": {"height": 48, "width": 48}}, {"std": (0.25,) * 3}),
+    "EfficientNetImageProcessorFast": (
+        {"size": 48, "include_top": False, "rescale_offset": True},
+        {"mean": (1.5,) * 3, "std": (0.5,) * 3},
+    ),
+    "MobileViTFeatureExtractor": (
+        {"size": 54, "image_mean": None, "image_std": None} | CUT,
+        {"resize_to": 54, "mean": (0,), "std": (1,), "channels": "bgr"},
+    ),
+    "": ({"size": {"height": 48, "width": 48}}, {"resize": "stretch", "mean": (0.5,) * 3}),
+}
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_the_same_words_mean_other_pixels_to_other_processors(name: str, tmp_path: Path) -> None:
+    said, wanted = PROCESSORS[name]
+    kind = "feature_extractor_type" if name.endswith("Extractor") else "image_processor_type"
+    content = HALF | said | ({kind: name} if name else {})
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
+    path = constant_model(tmp_path / "m.onnx", np.array([[3.0, -1.0]]), [48, 48])
+    pixels = load(path, "classification", ["a", "b"], layout="logits").runtime.reader.preprocess
+    assert {field: getattr(pixels, field) for field in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        # It cuts first and resizes then.
+        (HALF | {"image_processor_type": "PerceiverImageProcessor", "size": 48} | CUT, "resize: stretch"),
+        # The class's own mean, which the file does not say.
+        (
+            {"image_processor_type": "BitImageProcessor", "size": 48, "rescale_factor": 1 / 255},
+            "mean: .0.485",
+        ),
+    ],
+)
+def test_what_a_processor_leaves_open_is_told(
+    content: dict[str, Any], told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
+    path = constant_model(tmp_path / "m.onnx", np.array([[3.0, -1.0]]), [48, 48])
+    load(path, "classification", ["a", "b"], layout="logits")
+    assert re.search(f"assumed: .*{told}", caplog.text)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightly_assets.models.metadata.transformers import facts_of_config, facts_of_processor
+from lightly_assets.models.metadata.processors import facts_of_processor
+from lightly_assets.models.metadata.transformers import facts_of_config
 from lightly_assets.models.pixels.preprocessor import Preprocessor
 from lightly_assets.models.preprocess import Preprocess
 from tests.models.record_pixels import picture

@@ -12,7 +12,9 @@ import transformers
 from lightly_assets.format.schema import Category
 from lightly_assets.models.checked_model import load_model
 from lightly_assets.models.config import parse_model
+from lightly_assets.models.pixels.preprocessor import Preprocessor
 from lightly_assets.models.protocol import ModelError, Source
+from tests.models.onnx_files import constant_model
 from tests.torch.oracles import model_settings, oracles, picture
 
 SIZE = (120, 160)
@@ -135,6 +137,35 @@ def test_transformers_find_masks(tmp_path: Path) -> None:
         assert scores == pytest.approx(sorted(found.scores.tolist()), abs=1e-6)
         compared += len(filled)
     assert compared
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("ViT", {}),
+        ("Beit", {}),
+        ("DeiT", {}),
+        ("CLIP", {}),
+        ("Bit", {}),
+        ("MobileNetV2", {}),
+        ("ConvNext", {"size": {"shortest_edge": 224}}),
+        ("Levit", {}),
+        ("PoolFormer", {}),
+        ("EfficientNet", {}),
+        ("EfficientNet", {"rescale_offset": True, "rescale_factor": 1 / 127.5, "include_top": False}),
+        ("MobileViT", {}),
+    ],
+)
+def test_pixels_are_those_of_the_processor(name: str, said: dict[str, Any], tmp_path: Path) -> None:
+    """Of an ONNX file beside what the package has saved; within a rounded step of a byte, mostly none."""
+    processor = getattr(transformers, f"{name}ImageProcessor")(**said)
+    processor.save_pretrained(tmp_path)
+    image = picture((108, 192), 1)
+    theirs = np.asarray(processor(images=image, return_tensors="np")["pixel_values"][0])
+    constant_model(tmp_path / "m.onnx", np.array([[3.0, -1.0]]), list(theirs.shape[1:]))
+    model = load(tmp_path, 2, "classification", kind="onnx", path="m.onnx", layout="logits")
+    ours = Preprocessor(model.runtime.reader.preprocess)([image], [(192, 108)])[0][0]
+    assert np.abs(ours - theirs).mean() < 5e-3 and np.abs(ours - theirs).max() < 0.08
 
 
 def test_a_folder_without_the_weights_of_its_task(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from lightly_assets.models.metadata.exports import facts_of_metadata
 from lightly_assets.models.metadata.facts import Facts, names_of
 from lightly_assets.models.metadata.mmdeploy import facts_of_deployment, facts_of_mmdeploy
 from lightly_assets.models.metadata.paddle import facts_of_paddle
-from lightly_assets.models.metadata.transformers import facts_of_config, facts_of_processor
+from lightly_assets.models.metadata.processors import facts_of_processor
+from lightly_assets.models.metadata.transformers import facts_of_config
 from lightly_assets.models.protocol import ModelError
 
 # Configurations are small; what is larger is something else.

@@ -1,4 +1,4 @@
-"""``config.json`` and ``preprocessor_config.json`` of transformers, and timm's ``config.json``."""
+"""``config.json`` of transformers, and timm's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,7 @@ from typing import Any
 from lightly_assets.models.metadata.facts import Facts, names_of, numbers_of, pair_of
 from lightly_assets.models.preprocess import Preprocess
 
-# PIL's numbers, which transformers writes.
-_RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
+_KERNELS = ("nearest", "lanczos", "bilinear", "bicubic")
 # A softmax with a last class "no object"; all other detectors of the package have a sigmoid for each class.
 _SOFTMAX_DETECTORS = ("DetrFor", "YolosFor", "TableTransformerFor")
 _MULTI = ("multi_label_classification",)
@@ -56,58 +55,6 @@ def _read_as(kind: str) -> tuple[tuple[str, ...], str]:
     return (), kind
 
 
-def facts_of_processor(content: Mapping[str, Any], file: str) -> Facts:
-    """``preprocessor_config.json``: everything that an image goes through."""
-    pixels: dict[str, Any] = {}
-    if content.get("do_resize", True):
-        pixels |= _resized(content)
-        kernel = _RESAMPLE.get(content.get("resample", -1))
-        if kernel:
-            pixels["interpolation"] = kernel
-    if content.get("do_rescale", True) is False and "rescale_factor" not in content:
-        pixels["scale"] = 1.0
-    elif isinstance(content.get("rescale_factor"), float | int) and content["rescale_factor"] > 0:
-        pixels["scale"] = float(content["rescale_factor"])
-    if content.get("do_normalize") is False:
-        pixels |= {"mean": 0, "std": 1}
-    else:
-        for ours, theirs in (("mean", "image_mean"), ("std", "image_std")):
-            if (numbers := numbers_of(content.get(theirs))) is not None:
-                pixels[ours] = numbers
-    if content.get("do_flip_channel_order") is True:
-        pixels["channels"] = "bgr"
-    if not pixels:
-        return Facts()
-    signals = dict.fromkeys(pixels, file)
-    return Facts("transformers", pixels=Preprocess(**pixels), said=frozenset(pixels), signals=signals)
-
-
-def _resized(content: Mapping[str, Any]) -> dict[str, Any]:
-    size, crop = content.get("size"), content.get("crop_size")
-    sides = size if isinstance(size, dict) else {}
-    short = sides.get("shortest_edge") if sides else None
-    whole = pair_of([sides.get("height"), sides.get("width")]) or pair_of(size)
-    if content.get("do_center_crop") is True and (cut := _crop_of(crop)) is not None:
-        return {"resize": "crop", "size": cut, "resize_to": short or whole or cut[0], "crop_at": "floor"}
-    if isinstance(short, int) and isinstance(content.get("crop_pct"), float):
-        # ConvNeXT: below 384 the shorter side is made larger, then the middle is cut out.
-        if short < 384:
-            share = content["crop_pct"]
-            return {"resize": "crop", "size": (short, short), "crop_share": share, "crop_at": "floor"}
-        return {"resize": "stretch", "size": (short, short)}
-    if isinstance(short, int):
-        longest = sides.get("longest_edge")
-        limit = {"longest": longest} if isinstance(longest, int) else {}
-        return {"resize": "shortest", "shortest": short} | limit
-    return {"resize": "stretch", "size": whole} if whole else {}
-
-
-def _crop_of(crop: Any) -> tuple[int, int] | None:
-    if isinstance(crop, dict):
-        return pair_of([crop.get("height"), crop.get("width")])
-    return pair_of(crop)
-
-
 def _timm(content: Mapping[str, Any], given: Mapping[str, Any], file: str) -> Facts:
     pixels = _timm_size(given.get("input_size"), given.get("crop_pct"), given.get("crop_mode"))
     # What accuracies are measured with; a file of the size of the training is made for that one's share.
@@ -116,7 +63,7 @@ def _timm(content: Mapping[str, Any], given: Mapping[str, Any], file: str) -> Fa
         given.get("test_crop_pct") or given.get("crop_pct"),
         given.get("crop_mode"),
     )
-    if given.get("interpolation") in _RESAMPLE.values():
+    if given.get("interpolation") in _KERNELS:
         pixels["interpolation"] = given["interpolation"]
     for name in ("mean", "std"):
         if (numbers := numbers_of(given.get(name))) is not None:

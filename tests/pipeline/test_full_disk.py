@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from lightly_assets.checker.check import check
+from lightly_assets.config import load_project
+from lightly_assets.pipeline.session import Session
 from tests.pipeline.test_run import run
 from tests.projects import SmallProject, positions, read_folder, write_video
 
@@ -84,3 +86,40 @@ def test_a_disk_that_takes_no_more(fault: str, tmp_path: Path) -> None:
         assert check(small.folder / "broken").findings == []
     healed = read_folder(small.folder / "healed/.lightly/predictions")
     assert healed == undisturbed.files()
+
+
+def test_a_video_that_finds_no_room_is_not_there_in_part(tmp_path: Path) -> None:
+    """The task is listed, and a video without its last frames looks like one that is empty there."""
+    small = SmallProject(tmp_path / "small")
+    write_video(small.input / "b.mp4", positions(6))
+    assert run(small).ok
+    before = small.files()
+    write_video(small.input / "a.mp4", positions(30))
+    make = "mount -t tmpfs -o nr_inodes=25 tmpfs lightly && cp -r kept/. lightly"
+    if not can_mount():
+        make = "ulimit -S -f 1"
+    script = f"cp -r lightly kept; {{ {make}; }} || exit 9; {RUN} >told 2>&1; echo $?; cp -r lightly broken"
+    shell = ["unshare", "-rm", "sh", "-c"] if can_mount() else ["sh", "-c"]
+    done = subprocess.run([*shell, script], cwd=small.folder, capture_output=True, text=True)
+    assert done.stdout == "1\n", (small.folder / "told").read_text()
+    assert read_folder(small.folder / "broken/.lightly/predictions") == before
+    with Session(load_project(small.config)) as session:
+        assert [outcome for outcome in session.run(session.plan()) if outcome.problems()] == []
+    assert len(small.files()) == len(before) + 30
+
+
+def test_a_video_whose_names_are_taken_is_not_there_in_part(tmp_path: Path) -> None:
+    small = SmallProject(tmp_path / "small")
+    write_video(small.input / "b.mp4", positions(6))
+    assert run(small).ok
+    before = small.files()
+    write_video(small.input / "a.mp4", positions(12))
+    taken = small.lightly / ".lightly/predictions/squares/a-07-mp4.json"
+    taken.mkdir()
+    (taken / "something").touch()
+    assert not run(small).ok
+    (taken / "something").unlink()
+    taken.rmdir()
+    assert small.files() == before
+    assert run(small).ok
+    assert len(small.files()) == len(before) + 12

@@ -87,6 +87,20 @@ class Publisher:
                 self._publish(record, keys, path, lost, result)
         return result
 
+    def take_back(self, record: Record, keys: Collection[str]) -> set[str]:
+        """Delete what was written of videos of which nothing was there before, and say which these are.
+
+        A video with some of its frames looks to the Worker like one in which the others hold nothing.
+        """
+        videos = {
+            key
+            for key in keys
+            if record.inputs[key].frames is not None and not record.inputs[key].published_from
+        }
+        for key in sorted(videos):
+            self.store.delete_many(file_keys(self.task, key, record.inputs[key].frames))
+        return videos
+
     def _publish(
         self, record: Record, keys: Collection[str], path: Path, lost: Collection[str], result: Published
     ) -> None:

@@ -1,5 +1,6 @@
 """The order in which results reach the roots of a project."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, suppress
@@ -30,7 +31,9 @@ from lightly_assets.pipeline.state.records import (
 )
 from lightly_assets.pipeline.state.state_format import check_format, is_written, note_format
 from lightly_assets.pipeline.state.tables import TableLost, merge, open_stored
-from lightly_assets.storage import BadKey, Changed, Conflict, NotFound
+from lightly_assets.storage import BadKey, Changed, Conflict, NotFound, StorageError, Unavailable
+
+log = logging.getLogger(__name__)
 
 # Somebody else who works on the same unit at the same moment is let through so often.
 _TRIES = 5
@@ -291,7 +294,11 @@ class Warehouse:
         publisher = Publisher(self.lightly, result.task.name, result.task.schema)
         try:
             published = publisher.publish(record, keys, lambda: self.open(table), result.work.lost)
-        except BadKey as error:  # something is in the way of these files, and of no others
+        except StorageError as error:
+            self._take_back(publisher, record, keys, error)
+            if not isinstance(error, BadKey):
+                raise
+            # Something is in the way of these files, and of no others.
             published = Published(failed={key: f"'{key}': {error}" for key in sorted(keys)})
         self.lightly.sync()
         result.outcome.failed |= published.failed
@@ -299,6 +306,19 @@ class Warehouse:
         result.outcome.bytes_written += published.bytes_written
         result.outcome.corners |= published.boxes.are_corners or published.boxes.may_be_corners
         return published
+
+    def _take_back(
+        self, publisher: Publisher, record: Record, keys: Collection[str], error: StorageError
+    ) -> None:
+        """See to it that no new video stays in the task's folder in part."""
+        if isinstance(error, Unavailable) and self.lightly.local_root is None:
+            return  # the store does not answer; a disk that is full still deletes
+        try:
+            if taken := publisher.take_back(record, keys):
+                # Another process may just have published the same: it does so again.
+                self._update(record.task, record.unit, lambda old: old.without_files(taken))
+        except StorageError as second:
+            log.warning("Files of videos that are not whole could not be removed: %s", second)
 
     def _supersede(self, record: Record, keys: Collection[str]) -> None:
         """A folder of images that has grown is spread over more records: the older one forgets the input."""

@@ -158,6 +158,15 @@ class Record:
     def without(self, keys: set[str]) -> "Record":
         return replace(self, inputs={key: one for key, one in self.inputs.items() if key not in keys})
 
+    def without_files(self, keys: set[str]) -> "Record":
+        """As if nothing certain were known of the files of some inputs."""
+        unsure = {
+            key: replace(self.inputs[key], published_from="", hashes=())
+            for key in keys & self.inputs.keys()
+            if self.inputs[key].published_from
+        }
+        return replace(self, inputs=self.inputs | unsure)
+
     def without_table(self, table: str) -> "Record":
         """As if what a stored table holds had never been made."""
         record = self

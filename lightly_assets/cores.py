@@ -44,17 +44,17 @@ def _granted() -> Iterator[float]:
         # A container sees its own group as the root, and may be told the path that it has outside.
         for group in (place, *place.parents):
             folder = _GROUPS / ("cpu" if controllers else "") / group.relative_to("/")
-            with suppress(OSError, ValueError):
-                yield _quota(folder, second=not controllers)
+            quota, period = _quota(folder, second=not controllers)
+            # The second version says "max", the first -1.
+            if quota.isdigit() and period.isdigit() and int(period):
+                yield int(quota) / int(period)
 
 
-def _quota(folder: Path, *, second: bool) -> float:
-    """The cores that a control group is granted. Raises OSError or ValueError where it has no limit."""
-    if second:
-        quota, period = (folder / "cpu.max").read_text().split()
-    else:
-        quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-    share = int(quota) / int(period)
-    if share <= 0:
-        raise ValueError(quota)
-    return share
+def _quota(folder: Path, *, second: bool) -> tuple[str, str]:
+    """Microseconds of a core that a control group is granted in each period of so many; "" where none."""
+    names = ["cpu.max"] if second else ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
+    with suppress(OSError):
+        words = " ".join((folder / name).read_text() for name in names).split()
+        if len(words) == 2:
+            return words[0], words[1]
+    return "", ""

@@ -5,6 +5,7 @@ import faulthandler
 import os
 import time
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -100,10 +101,10 @@ def run_command(
 class Done:
     """What a run did, for people and machines."""
 
-    def __init__(self, project: "Project", summary: "RunSummary", seconds: float) -> None:
+    def __init__(self, project: "Project", summary: "RunSummary") -> None:
         self.project = project
         self.summary = summary
-        self.seconds = seconds
+        self.seconds = 0.0
         self.checks: tuple[int, int] | None = None
         """Passed and all."""
         self.warnings: list[str] = []
@@ -226,10 +227,47 @@ def run_project(
         ModelError: a model cannot be loaded.
         StorageError: a store is out of reach.
     """
+    started = time.monotonic()
+    found = _looked(project, select, tasks, only, dry_run=dry_run)
+    if isinstance(found, Done):
+        found.seconds = time.monotonic() - started
+        return found
+    done = _run_dagster(project, found.partitions, found.keys, tasks, found.setups, quiet=quiet)
+    # The run itself knows only the partitions that had something to do.
+    summary = found.summary
+    done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
+    done.summary.skipped = summary.skipped
+    done.paused, done.of_before = found.told
+    done.seconds = time.monotonic() - started
+    return done
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a look at a project has come to, where there is something to do."""
+
+    partitions: list[str]
+    keys: list[str] | None
+    """The inputs that were selected; None for all."""
+    setups: "list[AnySetup]"
+    """Tasks whose models are loaded."""
+    summary: "RunSummary"
+    told: tuple[list[str], bool]
+    """Inputs that are paused, and whether the state is one of before."""
+
+
+def _looked(
+    project: "Project",
+    select: Collection[str],
+    tasks: tuple[str, ...] | None,
+    only: Collection[str] | None,
+    *,
+    dry_run: bool,
+) -> "Done | _Work":
+    """Look at a project, and do what needs no run; a run looks by itself, so that nothing of this is kept."""
     from lightly_assets.pipeline.running.outcome import RunSummary
     from lightly_assets.pipeline.session import Session
 
-    started = time.monotonic()
     with Session(project, tasks, some=bool(select) or only is not None) as session:
         keys = _selected(session, select, only)
         plan = session.plan(keys=keys)
@@ -241,7 +279,7 @@ def run_project(
         summary.failed += [{"input": None, "task": task, "error": plan.waiting[task]} for task in plan.stuck]
         told = list(session.scan.paused), session.warehouse.of_before
         if dry_run:
-            done = Done(project, summary, time.monotonic() - started)
+            done = Done(project, summary)
             done.planned = _planned(session, plan)
             done.paused, done.of_before = told
             return done
@@ -254,19 +292,12 @@ def run_project(
             session.remember_plan(plan)
             for task, problem in session.finish().items():
                 summary.failed.append({"input": None, "task": task, "error": problem})
-            done = Done(project, summary, time.monotonic() - started)
+            done = Done(project, summary)
             done.warnings = _left_behind(session, summary)
             done.paused, done.of_before = told
             return done
         partitions = _partitions(session, plan, recovered)
-        setups = [*session.all_setups.values()]
-    done = _run_dagster(project, partitions, keys, tasks, setups, quiet=quiet)
-    # The run itself knows only the partitions that had something to do.
-    done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
-    done.summary.skipped = summary.skipped
-    done.paused, done.of_before = told
-    done.seconds = time.monotonic() - started
-    return done
+        return _Work(partitions, keys, [*session.all_setups.values()], summary, told)
 
 
 def _is_untold(session: "Session") -> bool:
@@ -400,7 +431,7 @@ def _run_dagster(
             # The chain broke off, or could not do its work at all: its own words are the best there are.
             summary = progress.so_far
             summary.failed.append({"input": None, "task": None, "error": heard.failure})
-        done = Done(project, summary, 0.0)
+        done = Done(project, summary)
         done.checks = heard.passed, heard.verdicts
         done.warnings = heard.warnings
     return done

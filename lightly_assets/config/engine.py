@@ -67,7 +67,8 @@ class EngineSettings(Section):
     shared: bool = False
     """With ``ray``: folders of ``datasource`` are the same ones on every host, such as those of NFS."""
     runtime_env: dict[str, Any] = Field(default_factory=dict)
-    """With ``ray``: what its workers need beside what is installed, as Ray's ``runtime_env``. No secrets."""
+    """With ``ray``: what its workers need beside what is installed, as Ray's ``runtime_env``, with paths
+    relative to ``lightly.yaml``. No secrets."""
 
     @field_validator("workers", mode="before")
     @classmethod

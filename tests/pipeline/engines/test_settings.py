@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lightly_assets.config import ConfigError, load_project, parse_project
+from lightly_assets.pipeline.engines.cluster.ray_crew import with_own_paths
 from lightly_assets.pipeline.engines.cluster.shipping import files_of, unpack
 from lightly_assets.pipeline.engines.errors import EngineError
 from lightly_assets.pipeline.session import Session
@@ -130,6 +131,23 @@ def test_a_url_with_a_password_is_a_secret_whatever_its_name() -> None:
             assert refused and name in str(error) and "hush-4711" not in str(error)
         else:
             assert not refused
+
+
+def test_files_of_the_runtime_env_lie_beside_the_project(tmp_path: Path) -> None:
+    for name in ("requirements.txt", "tools/__init__.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "torch").mkdir()
+    given = {"working_dir": ".", "py_modules": ["tools", "s3://b/m.zip"], "pip": "requirements.txt"}
+    settings = {"kind": "ray", "runtime_env": given | {"conda": "torch", "excludes": ["*.mp4"]}}
+    project = parse_project(ROOTS | {"engine": settings}, tmp_path / "lightly.yaml")
+    assert with_own_paths(project).runtime_env == {
+        "working_dir": str(tmp_path),
+        "py_modules": [str(tmp_path / "tools"), "s3://b/m.zip"],
+        "pip": str(tmp_path / "requirements.txt"),
+        "conda": "torch",
+        "excludes": ["*.mp4"],
+    }
 
 
 def test_without_ray_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

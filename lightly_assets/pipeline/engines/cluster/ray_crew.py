@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +48,7 @@ class RayCrew:
         Raises:
             EngineError: there is no cluster, or it cannot do what is asked of it.
         """
-        self._settings = settings = house.project.engine
+        self._settings = settings = with_own_paths(house.project)
         self._ray = ray = _ray()
         self._ours = _connect(ray, settings)
         self.watch = Watch(settings.stall_seconds)
@@ -257,6 +257,25 @@ def _ray() -> Any:
             "An engine of kind ray needs Ray; install it with: pip install 'lightly-assets[ray]'."
         ) from None
     return ray
+
+
+def with_own_paths(project: Project) -> EngineSettings:
+    """The engine of a project, with files of its ``runtime_env`` found beside ``lightly.yaml``, too."""
+    given = dict(project.engine.runtime_env)
+
+    def place(value: Any, there: Callable[[Path], bool] = Path.exists) -> Any:
+        if not isinstance(value, str) or "://" in value:
+            return value
+        path = project.base_dir / Path(value).expanduser()
+        return str(path.absolute()) if there(path) else value
+
+    if "working_dir" in given:
+        given["working_dir"] = place(given["working_dir"])
+    if isinstance(given.get("py_modules"), list):
+        given["py_modules"] = [place(one) for one in given["py_modules"]]
+    for name in {"pip", "uv", "conda"} & given.keys():  # conda names environments of the hosts, too
+        given[name] = place(given[name], Path.is_file)
+    return project.engine.model_copy(update={"runtime_env": given})
 
 
 def _connect(ray: Any, settings: EngineSettings) -> bool:

@@ -1,6 +1,8 @@
 """The sensor, tick by tick, and what its runs do."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -305,6 +307,43 @@ def test_a_run_that_was_never_started_is_asked_for_again(
     (request,) = daemon.tick()
     assert not _no_orphans(daemon.launch(request))
     assert daemon.tick() == []
+
+
+def test_a_clock_that_was_put_back_holds_nothing_up(small: SmallProject, daemon: Daemon) -> None:
+    def put_back(statement: str) -> None:
+        with closing(sqlite3.connect(small.state / "sightings.sqlite")) as connection, connection:
+            connection.execute(statement)
+
+    write_video(small.input / "a.mp4", positions(5))
+    daemon.work()
+    put_back("UPDATE facts SET value = value + 86400 WHERE name = 'refreshed'")
+    for path in small.state.glob("index.sqlite*"):
+        path.unlink()
+    assert daemon.tick() == [], "what is recorded is read again"
+    (small.input / "a.mp4").unlink()
+    assert len(daemon.tick()) == 1 and daemon.tick() == []
+    put_back("UPDATE batches SET asked = asked + 86400")
+    assert len(daemon.tick()) == 1, "that run was never started"
+
+
+def test_what_another_instance_has_asked_for_is_not_asked_for_again(
+    small: SmallProject, daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(small.input / "a.mp4", positions(5))
+    (request,) = daemon.tick()
+    monkeypatch.setattr(watch, "_LOST_SECONDS", -1.0)
+    (tmp_path / "other").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "other")) as instance:
+        other = Daemon(small, instance)
+        assert other.tick() == [] and "1 run under way with 1 input" in other.reason
+        assert daemon.launch(request).success
+        assert daemon.tick() == [] and daemon.reason.endswith("all up to date.")
+        assert other.tick() == [] and other.reason.endswith("all up to date.")
+        write_video(small.input / "b.mp4", positions(5))
+        (request,) = other.tick()
+        assert daemon.tick() == []
+        monkeypatch.setattr(watch, "_GONE_SECONDS", -1.0)  # that instance is gone
+        assert [inputs(one) for one in daemon.tick()] == [["b.mp4"]]
 
 
 def test_inputs_that_come_back_are_no_orphans_any_more(small: SmallProject, daemon: Daemon) -> None:

@@ -6,7 +6,7 @@ Nothing here runs anything, and no model is loaded in this process.
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Literal, Self
 
@@ -38,6 +38,8 @@ _ATTEMPTS = 3
 _LOOK_AT_MOST = 20_000
 # A run that Dagster knows nothing of after this time was never started.
 _LOST_SECONDS = 300.0
+# What another instance of Dagster has asked for is its matter for so long.
+_GONE_SECONDS = 86_400.0
 # The fact of which run was asked for to tell what is untold, and how often.
 _UNTOLD = "untold"
 
@@ -248,7 +250,7 @@ class Watch:
         """
         after = self.seen_inputs.fact("refresh from") or ""
         last = self.seen_inputs.fact("refreshed")
-        if not after and now - float(last or 0) < _REFRESH_SECONDS:
+        if not after and last and _is_recent(float(last), now, _REFRESH_SECONDS):
             return True
         stop = time.monotonic() + _REFRESH_AT_MOST
         after = self._index.refresh_some(after, lambda: time.monotonic() > stop) or ""
@@ -277,8 +279,12 @@ class Watch:
         """Notice runs that have ended; what they were about: key and kind."""
         done = []
         for run_key, asked in self.seen_inputs.under_way():
-            state = run_states(run_key)
-            if state == "unknown" and now - asked > _LOST_SECONDS:
+            if self._is_of_others(run_key):
+                # Only they know what became of it. An instance that is gone holds nothing up for ever.
+                state: RunState = "open" if _is_recent(asked, now, _GONE_SECONDS) else "unknown"
+            else:
+                state = run_states(run_key)
+            if state == "unknown" and not _is_recent(asked, now, _LOST_SECONDS):
                 state = "ended"
                 self.seen_inputs.told_nobody()
             if state in ("ended", "cancelled"):
@@ -345,6 +351,7 @@ class Watch:
         if not look.more:
             self.seen_inputs.drop_requests([key for key, (_, _, is_open) in requested.items() if not is_open])
         for request, chosen in batches.requests(self.seen_inputs.fact("ended") or ""):
+            request = replace(request, run_key=self._ours(request.run_key))
             self.seen_inputs.ask(request.run_key, chosen, now)
             look.requests.append(request)
 
@@ -358,24 +365,32 @@ class Watch:
         self.seen_inputs.note(CAME_BACK, "")
         if not look.requests or self._left_failed(look):
             # A run of the chain looks after it anyway; without one, a run over no input does.
-            look.tidy = version("gone", now, *untold)
+            look.tidy = self._ours(version("gone", now, *untold))
             self.seen_inputs.ask(look.tidy, {}, now)
         self.seen_inputs.told(untold)
 
     def _look_after_untold(self, look: Look, now: float) -> None:
         """Where runs have broken off: one run that tells Dagster what they have not, a few times at most."""
-        notes = untold_runs(self.state, self._instance)
-        run_key, _, times = (self.seen_inputs.fact(_UNTOLD) or " 0").partition(" ")
+        notes, fact = untold_runs(self.state, self._instance), self._ours(_UNTOLD)
+        run_key, _, times = (self.seen_inputs.fact(fact) or " 0").partition(" ")
         if not notes:
             if run_key:
-                self.seen_inputs.note(_UNTOLD, "")
+                self.seen_inputs.note(fact, "")
             return
         under_way = any(one == run_key for one, _ in self.seen_inputs.under_way())
         if look.tidy or under_way or int(times) >= _ATTEMPTS:
             return
-        look.tidy = version("untold", now, *notes)
+        look.tidy = self._ours(version("untold", now, *notes))
         self.seen_inputs.ask(look.tidy, {}, now)
-        self.seen_inputs.note(_UNTOLD, f"{look.tidy} {int(times) + 1}")
+        self.seen_inputs.note(fact, f"{look.tidy} {int(times) + 1}")
+
+    def _ours(self, name: str) -> str:
+        """A name that other instances of Dagster, which share this table, do not use."""
+        return f"{self._instance}-{name}" if self._instance else name
+
+    def _is_of_others(self, run_key: str) -> bool:
+        whose, dash, _ = run_key.rpartition("-")
+        return bool(dash and self._instance) and whose != self._instance
 
     def _left_failed(self, look: Look) -> bool:
         """Whether a partition is failed by an input that is gone, and no run that is asked for says so."""
@@ -386,6 +401,11 @@ class Watch:
             for key, partition, told in self.seen_inputs.gone()
             if not told
         )
+
+
+def _is_recent(then: float, now: float, seconds: float) -> bool:
+    """Whether something was so many seconds ago at most; a clock that was put back says nothing of it."""
+    return 0 <= now - then <= seconds
 
 
 def _offer(

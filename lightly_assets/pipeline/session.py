@@ -178,7 +178,7 @@ class Session:
 
     def inspect(self, task: str) -> Inspection:
         """A task folder compared with the records."""
-        return inspect_folder(self.warehouse.lightly, task, self.warehouse.index.entries(task))
+        return inspect_folder(self.warehouse.lightly, task, lambda: self.warehouse.index.entries(task))
 
     def orphans(self, task: str) -> list[str]:
         """Prediction files of a task that belong to no input, in the Lightly datasource."""

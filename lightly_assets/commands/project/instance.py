@@ -229,6 +229,21 @@ def has_instance(project: "Project") -> bool:
     return bool(os.environ.get("DAGSTER_HOME")) or (project.local_state / "dagster").exists()
 
 
+def runs_broke_off(session: "Session") -> bool:
+    """Whether runs of this project's instance broke off; those of other instances are left alone."""
+    from lightly_assets.pipeline.watching.untold import untold_runs
+
+    state = session.warehouse.state
+    if not untold_runs(state):
+        return False
+    use_instance(session.project)
+    from lightly_assets.graph.dead_runs import instance_mark
+    from lightly_assets.graph.keys import PLAIN
+
+    with open_instance() as instance:
+        return bool(untold_runs(state, instance_mark(instance, PLAIN)))
+
+
 def forget_gone_partitions(
     session: "Session", gone: Collection[str], waiting: Mapping[str, str] | None = None
 ) -> None:

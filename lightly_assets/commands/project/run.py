@@ -12,7 +12,12 @@ import typer
 
 from lightly_assets.commands.completion import tasks_of_project
 from lightly_assets.commands.garbage import collect_garbage_as_usual, hardly_collect_garbage
-from lightly_assets.commands.project.instance import forget_gone_partitions, open_instance, use_instance
+from lightly_assets.commands.project.instance import (
+    forget_gone_partitions,
+    open_instance,
+    runs_broke_off,
+    use_instance,
+)
 from lightly_assets.commands.project.progress import Progress
 from lightly_assets.commands.shared import (
     DATABASE_PROBLEM,
@@ -234,9 +239,8 @@ def run_project(
         return found
     done = _run_dagster(project, found.partitions, found.keys, tasks, found.setups, quiet=quiet)
     # The run itself knows only the partitions that had something to do.
-    summary = found.summary
-    done.summary.unchanged, done.summary.inputs = summary.unchanged, summary.inputs
-    done.summary.skipped = summary.skipped
+    summary, seen = done.summary, found.summary
+    summary.unchanged, summary.inputs, summary.skipped = seen.unchanged, seen.inputs, seen.skipped
     done.paused, done.of_before = found.told
     done.seconds = time.monotonic() - started
     return done
@@ -250,7 +254,6 @@ class _Work:
     keys: list[str] | None
     """The inputs that were selected; None for all."""
     setups: "list[AnySetup]"
-    """Tasks whose models are loaded."""
     summary: "RunSummary"
     told: tuple[list[str], bool]
     """Inputs that are paused, and whether the state is one of before."""
@@ -285,7 +288,7 @@ def _looked(
             return done
         recovered = session.recovered(plan)
         whole = keys is None and tasks is None
-        idle = not (plan.units or recovered or (whole and _is_untold(session)))
+        idle = not (plan.units or recovered or (whole and runs_broke_off(session)))
         if gone := session.gone_failures():
             forget_gone_partitions(session, gone, plan.waiting if idle else None)
         if idle:
@@ -298,21 +301,6 @@ def _looked(
             return done
         partitions = _partitions(session, plan, recovered)
         return _Work(partitions, keys, [*session.all_setups.values()], summary, told)
-
-
-def _is_untold(session: "Session") -> bool:
-    """Whether runs of this project's instance broke off; others than that one are left alone."""
-    from lightly_assets.pipeline.watching.untold import untold_runs
-
-    state = session.warehouse.state
-    if not untold_runs(state):
-        return False
-    use_instance(session.project)
-    from lightly_assets.graph.dead_runs import instance_mark
-    from lightly_assets.graph.keys import PLAIN
-
-    with open_instance() as instance:
-        return bool(untold_runs(state, instance_mark(instance, PLAIN)))
 
 
 def _left_behind(session: "Session", summary: "RunSummary") -> list[str]:

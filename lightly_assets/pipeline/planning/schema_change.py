@@ -29,8 +29,7 @@ def hold_back(index: Index, listing: TaskList, root: str, setup: TaskSetup, scan
     if not work:
         return
     wanted = setup.schema.hash()
-    rows = [row for row in index.entries(task) if row.published_from]
-    old = [row for row in rows if row.schema != wanted]
+    published, old = index.published(task, wanted)
     try:
         changes = listing.schema_difference(task, setup.schema)
     except PublishError as error:
@@ -38,7 +37,7 @@ def hold_back(index: Index, listing: TaskList, root: str, setup: TaskSetup, scan
         return
     if not changes and not old:
         return
-    if not rows:
+    if not published:
         folder = f"{root}/{task_folder(task)}"
         text = (
             f"The folder of task '{task}' was written by somebody else, with another schema "
@@ -64,7 +63,7 @@ def hold_back(index: Index, listing: TaskList, root: str, setup: TaskSetup, scan
     reason = "; ".join(changes) or "back to an earlier one"
     plan.waiting[task] = (
         f"The schema of task '{task}' changed ({reason}). Nothing of it is published before all of its "
-        f"inputs are encoded anew; {len(missing)} of {len(rows)} are not, such as '{missing[0]}'."
+        f"inputs are encoded anew; {len(missing)} of {published} are not, such as '{missing[0]}'."
     ) + (f" {hint}." if hint else "")
     plan.stuck |= {task} if len(gone) == len(missing) else set()
     for unit in plan.units:

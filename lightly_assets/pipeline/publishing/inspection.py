@@ -1,7 +1,7 @@
 """Whether a task folder holds what the records say: files that are lost, and files that nobody knows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from lightly_assets.format.names.paths import file_keys, schema_key, task_folder
@@ -20,24 +20,26 @@ class Inspection:
     files: int = 0
 
 
-def inspect_folder(store: Store, task: str, rows: Iterable[Indexed]) -> Inspection:
-    """Compare the names in a task folder with its rows of the index.
+def inspect_folder(store: Store, task: str, rows: Callable[[], Iterator[Indexed]]) -> Inspection:
+    """Compare the names in a task folder with its rows of the index, which are never held all at once.
 
     Folders with the right number of files are taken to be right; the others are looked at file by file, so
     that what is in order costs little more than the listing.
     """
     root = task_folder(task)
-    published = [row for row in rows if row.published_from]
+    expected: Counter[str] = Counter()
+    for row in rows():
+        if row.published_from:
+            expected[_folder(root, row)] += row.files or _files(row)
     found: Counter[str] = Counter(name.rpartition("/")[0] for name in store.names(root))
     schema = store.stat(schema_key(task)) is not None
     found[root] -= schema
-    expected: Counter[str] = Counter()
-    for row in published:
-        expected[f"{root}/{row.input}".rpartition("/")[0]] += row.files or _files(row)
     odd = {folder for folder in found.keys() | expected.keys() if found[folder] != expected[folder]}
     inspection = Inspection(files=sum(found.values()))
     if odd:
-        _look(store, task, [row for row in published if _folder(root, row) in odd], odd, inspection)
+        # Before the listing: what is published meanwhile is not lost.
+        published = [row for row in rows() if row.published_from and _folder(root, row) in odd]
+        _look(store, task, published, odd, inspection)
     return inspection
 
 

@@ -371,19 +371,15 @@ class Warehouse:
         Yields the tasks that cannot be listed, each with one sentence.
         """
         for setup in setups:
-            rows = [row for row in self.index.entries(setup.name) if row.published_from]
-            if not rows:
-                continue
-            wanted = setup.schema.hash()
-            old = [row.input for row in rows if row.schema != wanted]
-            if len(old) == len(rows):
-                continue  # files, schema and listing are all as they were
+            published, old = self.index.published(setup.name, setup.schema.hash())
+            if len(old) == published:
+                continue  # nothing is published, or files, schema and listing are all as they were
             try:
                 if old:
                     self.listing.withdraw([setup.name])
                     raise PublishError(
                         f"Task '{setup.name}' stays out of tasks.json: {len(old)} inputs still have files "
-                        f"of its old schema, such as '{old[0]}'."
+                        f"of its old schema, such as '{old[0].input}'."
                     )
                 self.listing.publish(setup.name, setup.schema)
             except PublishError as error:

@@ -306,6 +306,16 @@ class Index:
             for row in rows:
                 yield Indexed(*row)
 
+    def published(self, task: str, schema: str) -> tuple[int, list[Indexed]]:
+        """How many inputs have published files of a task, and those whose files are of another schema."""
+        count, others = 0, []
+        for row in self.entries(task):
+            if row.published_from:
+                count += 1
+                if row.schema != schema:
+                    others.append(row)
+        return count, others
+
     def _all_entries(self, task: str) -> Iterator[Indexed]:
         """Some at a time, so that neither memory nor whoever writes has to wait for all."""
         query = (

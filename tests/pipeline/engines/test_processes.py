@@ -68,6 +68,22 @@ def find(images):
     return square_model.find(images)
 """
 
+# Long enough for the other worker to begin, once the first input is done.
+STOPS = """
+import time
+
+import square_model
+
+CALLS = []
+
+
+def find(images):
+    CALLS.append(len(images))
+    if len(CALLS) > 5:
+        time.sleep(600)
+    return square_model.find(images)
+"""
+
 SLOW = """
 import time
 
@@ -234,8 +250,8 @@ def test_who_interrupts_a_run_leaves_nothing_behind(small: SmallProject) -> None
 def test_the_workers_of_a_run_that_was_killed_end_and_the_next_run_heals(small: SmallProject) -> None:
     whole = copy(small, "whole")
     assert run(whole) == {}
-    (small.folder / "device_model.py").write_text(DEVICES)
-    small.write(tasks=[task("squares", "device_model:find")], engine=TWO)
+    (small.folder / "stopping_model.py").write_text(STOPS)
+    small.write(tasks=[task("squares", "stopping_model:find")], engine=TWO)
     program = (
         "import sys; from lightly_assets.config import load_project; "
         "from lightly_assets.pipeline.session import Session; session = Session(load_project(sys.argv[1]));"
@@ -246,7 +262,9 @@ def test_the_workers_of_a_run_that_was_killed_end_and_the_next_run_heals(small: 
     )
     assert driver.stdout is not None
     assert driver.stdout.readline().strip()
-    workers = [pid for pid in workers_of(small) if pid != driver.pid]
+    deadline = time.monotonic() + 60
+    while len(workers := set(workers_of(small)) - {driver.pid}) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert len(workers) >= 2
     driver.kill()
     driver.wait()
@@ -255,7 +273,7 @@ def test_the_workers_of_a_run_that_was_killed_end_and_the_next_run_heals(small: 
     while (left := workers_of(small)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == []
-    small.write(engine={"kind": "local"})
+    small.write(tasks=[task("squares")], engine={"kind": "local"})
     assert run(small) == {}
     assert small.files() == whole.files()
     assert list(small.folder.rglob("*-tmp-*")) == []

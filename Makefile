@@ -50,9 +50,10 @@ docs: $(VENV)/.docs  ## The documentation as a site, into build/docs, every link
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 	@echo "build/docs/index.html"
 
-# Hundreds of processes are started, which would compile all that they load where nothing is to be kept.
+# Hundreds of processes are started, which would compile all that they load where nothing is to be kept. A third
+# of the time tests wait for them, for disks and for replies: three at once keep two cores busy.
 test: $(VENV)/.dev  ## Run the tests
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist worksteal -q --ignore tests/day --ignore tests/postgres --ignore tests/deploy_stand_ins \
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist worksteal -q --ignore tests/day --ignore tests/postgres --ignore tests/deploy_stand_ins \
 	  --ignore tests/ray_cluster --ignore tests/hosts --ignore tests/dg
 
 snapshots: $(VENV)/.dev  ## Write anew what the tests in tests/snapshots compare with

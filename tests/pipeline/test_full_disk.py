@@ -53,6 +53,21 @@ def can_mount() -> bool:
         return False
 
 
+def shell(script: str, small: SmallProject) -> "subprocess.CompletedProcess[str]":
+    """Commands in a project's folder, which see disks that nobody else sees where the kernel allows it."""
+    words = ["unshare", "-rm", "sh", "-c"] if can_mount() else ["sh", "-c"]
+    return subprocess.run([*words, script], cwd=small.folder, capture_output=True, text=True)
+
+
+def published_with_another(folder: Path, frames: int) -> tuple[SmallProject, dict[str, bytes]]:
+    """A project with one video published, and one of so many frames to come; what is published."""
+    small = SmallProject(folder)
+    write_video(small.input / "b.mp4", positions(6))
+    assert run(small).ok
+    write_video(small.input / "a.mp4", positions(frames))
+    return small, small.files()
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_disk_that_takes_no_more(fault: str, tmp_path: Path) -> None:
     small, undisturbed = SmallProject(tmp_path / "small"), SmallProject(tmp_path / "undisturbed")
@@ -72,8 +87,7 @@ def test_a_disk_that_takes_no_more(fault: str, tmp_path: Path) -> None:
         cp -r lightly healed
         exit $code
     """
-    shell = ["unshare", "-rm", "sh", "-c"] if can_mount() else ["sh", "-c"]
-    done = subprocess.run([*shell, script], cwd=small.folder, capture_output=True, text=True)
+    done = shell(script, small)
     told = (small.folder / "told").read_text()
     assert done.returncode == 1, done.stderr + told
     said = [line for line in told.splitlines() if line.startswith(("Failed: ", "Error: "))]
@@ -90,17 +104,12 @@ def test_a_disk_that_takes_no_more(fault: str, tmp_path: Path) -> None:
 
 def test_a_video_that_finds_no_room_is_not_there_in_part(tmp_path: Path) -> None:
     """The task is listed, and a video without its last frames looks like one that is empty there."""
-    small = SmallProject(tmp_path / "small")
-    write_video(small.input / "b.mp4", positions(6))
-    assert run(small).ok
-    before = small.files()
-    write_video(small.input / "a.mp4", positions(30))
+    small, before = published_with_another(tmp_path / "small", frames=30)
     make = "mount -t tmpfs -o nr_inodes=25 tmpfs lightly && cp -r kept/. lightly"
     if not can_mount():
         make = "ulimit -S -f 1"
     script = f"cp -r lightly kept; {{ {make}; }} || exit 9; {RUN} >told 2>&1; echo $?; cp -r lightly broken"
-    shell = ["unshare", "-rm", "sh", "-c"] if can_mount() else ["sh", "-c"]
-    done = subprocess.run([*shell, script], cwd=small.folder, capture_output=True, text=True)
+    done = shell(script, small)
     assert done.stdout == "1\n", (small.folder / "told").read_text()
     assert read_folder(small.folder / "broken/.lightly/predictions") == before
     with Session(load_project(small.config)) as session:
@@ -109,11 +118,7 @@ def test_a_video_that_finds_no_room_is_not_there_in_part(tmp_path: Path) -> None
 
 
 def test_a_video_whose_names_are_taken_is_not_there_in_part(tmp_path: Path) -> None:
-    small = SmallProject(tmp_path / "small")
-    write_video(small.input / "b.mp4", positions(6))
-    assert run(small).ok
-    before = small.files()
-    write_video(small.input / "a.mp4", positions(12))
+    small, before = published_with_another(tmp_path / "small", frames=12)
     taken = small.lightly / ".lightly/predictions/squares/a-07-mp4.json"
     taken.mkdir()
     (taken / "something").touch()

@@ -43,7 +43,8 @@ class EncoderPool:
         """
         self._settings = dict(settings)
         if most is None:
-            most = min(usable_cores(), _MOST) if usable_cores() > 1 else 0
+            there = usable_cores()
+            most = min(there, _MOST) if there > 1 else 0
         self._most = most
         self._lock = threading.Lock()
         self._starting: list[_Encoder] = []

@@ -121,10 +121,10 @@ def name_settings(
     strip: str,
     renames: Path | None,
     video: str | None,
-    numbers: tuple[int, int, int, bool],
+    numbers: tuple[int | None, int, int],
     pattern: str | None,
 ) -> "NameSettings":
-    """What the options say about names; ``numbers``: first frame, step, start, whether the first was said.
+    """What the options say about names; ``numbers`` are first frame, step and start.
 
     Raises:
         LabelsError: the file of renames is wrong, or the pattern is no regular expression.
@@ -146,7 +146,7 @@ def name_settings(
         raise LabelsError(
             f"--name-pattern is '{pattern}', which is no regular expression: {error}."
         ) from None
-    return NameSettings(names, strip, known, video, FrameNumbers(*numbers), compiled)
+    return NameSettings(names, strip, known, video, FrameNumbers.given(*numbers), compiled)
 
 
 def parse_category_map(text: str | None) -> dict[int | str, int | str] | None:

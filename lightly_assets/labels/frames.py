@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Self
 
 from lightly_assets.format.names.suffixes import split_suffix
 from lightly_assets.labels.errors import LabelsError
@@ -24,6 +25,11 @@ class FrameNumbers:
     """The index of the labels' first frame in the video."""
     is_said: bool = field(default=False, compare=False)
     """Whether somebody has said which number the first frame has."""
+
+    @classmethod
+    def given(cls, first: int | None, step: int, start: int) -> Self:
+        """As somebody has said them; ``first`` is None where that was left open."""
+        return cls(first or 0, step, start, first is not None)
 
     def index(self, number: int) -> int:
         """The index of a frame, from 0.

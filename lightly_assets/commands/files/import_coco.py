@@ -79,7 +79,7 @@ def import_coco_command(
         from lightly_assets.pipeline.publishing.coco_import import ImportSettings, import_coco
 
         gc.freeze()  # what was imported stays: looking through it again and again costs a tenth of the time
-        numbers = (first_frame or 0, frame_step, start_frame, first_frame is not None)
+        numbers = (first_frame, frame_step, start_frame)
         coco = CocoSettings(
             default_score=default_score,
             box_only=box_only,

@@ -108,7 +108,7 @@ def import_labels_command(
         from lightly_assets.labels.coco.settings import CocoSettings
         from lightly_assets.pipeline.publishing.label_import import LabelImportSettings, import_labels
 
-        numbers = (first_frame or 0, frame_step, start_frame, first_frame is not None)
+        numbers = (first_frame, frame_step, start_frame)
         settings = LabelImportSettings(
             format=format,
             task_type=None if task_type is None else TaskType(task_type),

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,9 +13,7 @@ from lightly_assets.labels.coco.reader import CocoReader, task_categories
 from lightly_assets.labels.coco.settings import BoxOnly, CocoSettings, Rotated
 from lightly_assets.labels.document import LabelDocument, LabelImage
 from lightly_assets.labels.errors import LabelsError
-from lightly_assets.labels.frames import FrameNumbers
 from lightly_assets.labels.labelled import Labels, known
-from lightly_assets.labels.names import NameSettings
 from lightly_assets.labels.placing import PlaceSettings, Placing
 from lightly_assets.labels.reading import ReadOptions, find_format, format_name
 from lightly_assets.labels.videos import PlacedVideo, duration_of
@@ -66,11 +63,6 @@ class LabelsModel(NamedLabelModel):
         settings = super().predict_settings()
         settings.pop("path")
         return settings
-
-    def name_settings(self, base_dir: Path) -> NameSettings:
-        is_said = self.first_frame is not None
-        numbers = FrameNumbers(self.first_frame or 0, self.frame_step, self.start_frame, is_said)
-        return replace(super().name_settings(base_dir), numbers=numbers)
 
     def load_for(self, task_type: TaskType, categories: Sequence[Category], base_dir: Path) -> Runtime:
         try:

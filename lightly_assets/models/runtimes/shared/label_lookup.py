@@ -94,8 +94,8 @@ class NamedLabelModel(LabelModel):
             except (LabelsError, UnicodeDecodeError) as error:
                 raise ModelError(f"The renames are wrong: {error}") from None
         pattern = re.compile(self.name_pattern) if self.name_pattern else None
-        is_said = "first_frame" in self.model_fields_set
-        numbers = FrameNumbers(self.first_frame, self.frame_step, self.start_frame, is_said)
+        first = self.first_frame if "first_frame" in self.model_fields_set else None
+        numbers = FrameNumbers.given(first, self.frame_step, self.start_frame)
         return NameSettings(self.names, self.strip, renames, self.video, numbers, pattern)
 
 
